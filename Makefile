@@ -1,0 +1,52 @@
+# make book                    the book from the shipped records          -> _build/html/index.html
+# make book PROFILE=quick      everything trained afresh, in minutes
+# make test                    ruff, unit tests, the pages under `smoke`, the built site in a browser
+# make clean                   removes what was built, and the environment
+#
+# PYTHON=python3.12   the interpreter that .venv is made with (3.11 or newer)
+# TORCH=cpu           PyTorch's small CPU wheels; cu126 and the like select a CUDA build. Without it: the registry's own
+# JOBS=2              processes for the unit tests
+
+PROFILE ?= paper
+PYTHON ?= python3
+TORCH ?=
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One stamp a PyTorch build: another build means another environment.
+STAMP := $(VENV)/.installed-$(or $(TORCH),default)
+TORCH_INDEX := $(if $(TORCH),--index-url https://download.pytorch.org/whl/$(TORCH))
+
+.PHONY: help book test clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+book: $(STAMP)
+	$(BIN)/python -m spatialbias book --profile $(PROFILE)
+
+# The browser tests come last: pytest's closing line is the last line.
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -n $(JOBS) --ignore tests/book --ignore tests/browser
+	$(BIN)/python -m pytest tests/book tests/browser
+
+clean:
+	rm -rf _build build src/*.egg-info .pytest_cache .ruff_cache .hypothesis $(VENV)
+
+# Made once, brought up to date when the requirements change, made anew for another PyTorch build. torch and torchvision are
+# resolved together and from one index.
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make PYTHON=python3.12" >&2; exit 1; }
+	@for other in $(filter-out $(STAMP),$(wildcard $(VENV)/.installed-*)); do \
+	  echo "making $(VENV) anew: it holds another PyTorch build ($$other)"; rm -rf $(VENV); done
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $(TORCH_INDEX) $$(grep -E '^(torch|torchvision)==' requirements.txt)
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -e .
+	$(PIP) check
+	touch $@

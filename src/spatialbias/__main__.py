@@ -1,0 +1,5 @@
+import sys
+
+from spatialbias.cli import main
+
+sys.exit(main())

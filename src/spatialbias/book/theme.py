@@ -1,0 +1,96 @@
+"""A small Sphinx extension: what the rendered book needs beyond Jupyter Book's settings.
+
+Widgets need a kernel. In the rendered page their output gives way to the picture that stands beside it, or to nothing.
+
+Images are described for those who do not see them: by their caption, for want of better words.
+
+Figures follow the page from light to dark. A figure is an SVG file in an `img`, so the page's stylesheet cannot reach
+into it, but its own stylesheet is told by the page whether the page is dark. In dark mode black and grey inks trade
+places with white, and hues too dark to be read are mixed with white; embedded photographs stay what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+MARK = "spatialbias-dark"
+INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
+PAGE = 18  # grey level of the theme's dark page
+
+
+def setup(app):
+    from docutils import nodes
+    from sphinx.transforms.post_transforms import SphinxPostTransform
+
+    class DropWidgets(SphinxPostTransform):
+        default_priority = 3  # just before myst-nb picks one form of each output
+
+        def run(self, **kwargs):
+            for bundle in list(self.document.findall(nodes.container)):
+                if bundle.get("nb_element") != "mime_bundle":
+                    continue
+                kinds = [form.get("mime_type") for form in bundle.children]
+                if WIDGET in kinds:
+                    bundle.children = [f for f in bundle.children if f.get("mime_type") not in (WIDGET, "text/plain")]
+
+    class NameImages(SphinxPostTransform):
+        default_priority = 5  # just after it
+
+        def run(self, **kwargs):
+            for image in self.document.findall(nodes.image):
+                if not image.get("alt"):
+                    figure = image.parent if isinstance(image.parent, nodes.figure) else None
+                    caption = next(figure.findall(nodes.caption), None) if figure else None
+                    image["alt"] = caption.astext() if caption else "what the cell above draws"
+
+    app.add_post_transform(DropWidgets)
+    app.add_post_transform(NameImages)
+    app.connect("build-finished", _darken_figures)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _darken_figures(app, exception):
+    if exception is None:
+        for path in sorted((Path(app.outdir) / "_images").glob("*.svg")):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(follow_theme(text), encoding="utf-8")
+
+
+def follow_theme(svg: str) -> str:
+    """The SVG text with a style sheet that exchanges its inks where the page is dark."""
+    start = re.search(r"<svg\b[^>]*>", svg)
+    if start is None or MARK in svg:
+        return svg
+    rules = ["svg { fill: #e8e8e8 }"]  # ink that nobody named is black
+    for ink in sorted(set(INK.findall(svg))):
+        other = _exchanged(ink)
+        if other:
+            for what in ("fill", "stroke"):
+                rules.append(f'[style*="{what}: {ink}"], [{what}="{ink}"] {{ {what}: {other} !important }}')
+    style = f'<style id="{MARK}">@media (prefers-color-scheme: dark) {{ {" ".join(rules)} }}</style>'
+    return svg[: start.end()] + style + svg[start.end() :]
+
+
+def _exchanged(ink: str) -> str | None:
+    """The colour that takes an ink's place on a dark page, or None where it may stay."""
+    digits = {"black": "000000", "white": "ffffff"}.get(ink, ink.lstrip("#"))
+    if len(digits) == 3:
+        digits = "".join(2 * d for d in digits)
+    rgb = [int(digits[k : k + 2], 16) for k in (0, 2, 4)]
+    if max(rgb) - min(rgb) <= 24:  # neutral: black becomes a soft white, white the page's dark, greys in between
+        grey = round(232 - (232 - PAGE) * sum(rgb) / 3 / 255)
+        return "#" + 3 * f"{grey:02x}"
+    lighter = rgb
+    for _ in range(20):  # a hue: mixed with white until it can be read
+        if (_luminance(lighter) + 0.05) / (_luminance([PAGE] * 3) + 0.05) >= 4.5:
+            break
+        lighter = [level + (255 - level) * 0.06 for level in lighter]
+    return None if lighter is rgb else "#" + "".join(f"{round(level):02x}" for level in lighter)
+
+
+def _luminance(rgb: list[float]) -> float:
+    """Relative luminance, as WCAG defines it for contrast."""
+    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

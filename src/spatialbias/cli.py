@@ -1,0 +1,135 @@
+"""The command line: `spatialbias sweep | results | data | bench | book`. Nothing heavy is imported until it is needed."""
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status (0; 1 for a failed check; 2 for bad input; 130 for Ctrl-C)."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    try:
+        return options.run(options) or 0
+    except KeyboardInterrupt:
+        print("\nstopped; everything finished is kept, the same command goes on from here", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError) as error:
+        print(f"spatialbias: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="spatialbias", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(title="commands")
+
+    sweep = commands.add_parser("sweep", help="train and measure what a study lacks")
+    sweep.add_argument("study", nargs="*", help="work.study, or a work; none: all of them")
+    sweep.add_argument("--profile", default="quick", choices=("smoke", "quick", "paper"))
+    sweep.add_argument("--dry-run", action="store_true", help="only print the trials that are missing and their cost")
+    sweep.add_argument("--workers", type=int, help="processes, one thread each (default: one a core)")
+    sweep.add_argument("--precision", choices=("fp32", "bf16"), help="default: bf16 where the hardware has it and is faster")
+    sweep.add_argument("--dask", metavar="ADDRESS", help="run on a Dask cluster instead of local processes")
+    sweep.add_argument("-p", "--parameter", action="append", nargs=2, default=[], metavar=("NAME", "VALUE"),
+                       help="a parameter of the study; VALUE is read as JSON where it can be")
+    sweep.set_defaults(run=_sweep)
+
+    results = commands.add_parser("results", help="what is on record")
+    results.add_argument("action", choices=("status", "verify", "pack"))
+    results.add_argument("study", nargs="*")
+    results.add_argument("--sample", type=int, default=0, help="verify: retrain this many shipped records and compare")
+    results.add_argument("--max-seconds", type=float, default=120, help="verify: sample only records that took at most this long")
+    results.set_defaults(run=_results)
+
+    data = commands.add_parser("data", help="find, download and verify the image sets")
+    data.add_argument("name", nargs="*")
+    data.set_defaults(run=_data)
+
+    bench = commands.add_parser("bench", help="speed and memory against a plain baseline, as ratios")
+    bench.add_argument("part", nargs="*", help="which parts; none: all of them")
+    bench.add_argument("--quick", action="store_true", help="fewer repeats")
+    bench.set_defaults(run=_bench)
+
+    book = commands.add_parser("book", help="execute the pages and build the book")
+    book.add_argument("--profile", default="paper", choices=("smoke", "quick", "paper"))
+    book.add_argument("--out", help="where the site goes (default: _build/html)")
+    book.add_argument("--no-execute", action="store_true", help="build from the pages as they were last executed")
+    book.add_argument("page", nargs="*", help="only these pages")
+    book.set_defaults(run=_book)
+    return parser
+
+
+def _studies(names: list[str]):
+    from spatialbias import studies
+
+    chosen = []
+    for name in names or studies.WORKS:
+        chosen += [s for s in studies.names() if s.startswith(f"{name}.")] if name in studies.WORKS else [studies.study(name).name]
+    return [studies.study(name) for name in chosen]
+
+
+def _sweep(options) -> int:
+    import json
+
+    def read(text: str):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    given = {name: read(value) for name, value in options.parameter}
+    plans = [s.plan(options.profile, **given) for s in _studies(options.study)]
+    for plan in plans:
+        count, hours = plan.estimate()
+        cost = "" if not count else " (cost unknown: nothing like them on record)" if hours is None else f", about {hours:.2f} core-hours"
+        print(f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}", flush=True)
+        if not options.dry_run and count:
+            plan.sweep(missing="train", workers=options.workers, precision=options.precision, executor=_executor(options.dask))
+    return 0
+
+
+def _executor(address: str | None):
+    if address is None:
+        return None
+    from distributed import Client
+
+    return Client(address).get_executor()
+
+
+def _results(options) -> int:
+    from spatialbias import results
+
+    return getattr(results, options.action)(_studies(options.study), options)
+
+
+def _data(options) -> int:
+    from spatialbias import components, datasets
+
+    status = 0
+    for name in options.name or components.SHAPES:
+        try:
+            data = datasets.load(name)
+            print(f"{name}: {len(data.train):,} + {len(data.test):,} images, {data.source}")
+        except (RuntimeError, ValueError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+def _bench(options) -> int:
+    from spatialbias import bench
+
+    return bench.main(options.part, options.quick)
+
+
+def _book(options) -> int:
+    from spatialbias.book.build import build
+
+    build(options.profile, options.out, options.page or None, not options.no_execute)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

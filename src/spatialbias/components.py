@@ -1,0 +1,66 @@
+"""Every model, data set, shift, measure and loss by name, with its revision. Imports nothing, so that names can be
+checked, listed and hashed without torch.
+
+A revision is raised whenever a component's behaviour changes: trials that name it get new keys, and the records of the
+old behaviour are no longer found. `tests/test_components.py` holds golden values that catch a forgotten raise.
+"""
+
+MODELS = {  # name: (revision, module that builds it)
+    "fully_connected": (1, "baselines"),
+    "simple_cnn": (1, "baselines"),
+    "pooled_cnn": (1, "baselines"),
+    "strided_cnn": (1, "baselines"),
+    "kernel_ridge": (1, "baselines"),
+    "coordinet": (1, "coordinet"),
+    "coordinet_v1": (1, "coordinet"),
+}
+
+DATASETS = {  # name: (revision, module that loads it)
+    "cifar10": (1, "images"),
+    "mnist": (1, "images"),
+    "fashion_mnist": (1, "images"),
+    "digits": (1, "images"),
+    "not_so_clevr": (1, "not_so_clevr"),
+    "circles": (1, "circles"),
+}
+
+SHAPES = {  # of the image data sets: channels, side in pixels, classes
+    "cifar10": (3, 32, 10),
+    "mnist": (1, 28, 10),
+    "fashion_mnist": (1, 28, 10),
+    "digits": (3, 32, 10),
+}
+
+LOSSES = {"cross_entropy": 1, "mean_squared_error": 1, "binary_cross_entropy": 1}
+
+MEASURES = {  # name: revision; what each one is stands in measures.py
+    "accuracy": 1,
+    "rotation": 1,
+    "rotation_masked": 1,
+    "rotation_back": 1,
+    "quarter_turns": 1,
+    "rotation_abstain": 1,
+    "resized_crop": 1,
+    "resized_crop_exact": 1,
+    "crop_blur": 1,
+    "translation": 1,
+    "scaling": 1,
+    "foreign_modulation": 1,
+    "sizes": 1,
+    "subsets": 1,
+    "foveated": 1,
+    "warps": 1,
+}
+
+
+def revision(kind: dict, name: str) -> int:
+    """The revision of a component; `kind` is one of the tables above."""
+    entry = kind[name]
+    return entry[0] if isinstance(entry, tuple) else entry
+
+
+def known(kind: dict, name: str, what: str) -> str:
+    """Return `name`, or raise ValueError with the names that exist."""
+    if name not in kind:
+        raise ValueError(f"unknown {what} {name!r}; there are: {', '.join(kind)}")
+    return name

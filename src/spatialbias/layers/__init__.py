@@ -1,0 +1,9 @@
+"""Layers that know where they are: drop-in `nn.Module`s, one idea a file."""
+
+from .coordbias import CoordBiasConv2d
+from .coordconv import CoordConv2d
+from .locally_connected import LocallyConnected2d
+from .modfc import ModFC
+from .position import coordinate_grid
+
+__all__ = ["CoordBiasConv2d", "CoordConv2d", "LocallyConnected2d", "ModFC", "coordinate_grid"]

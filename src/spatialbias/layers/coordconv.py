@@ -1,0 +1,75 @@
+"""CoordConv: a convolution that also sees where it is.
+
+Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution".
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .position import add_position, coordinate_grid
+
+
+class CoordConv2d(nn.Conv2d):
+    """Convolution over [x, coordinates]: `nn.Conv2d` with two (or three) input channels more, which it fills in itself.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode, device, dtype: as in
+            `nn.Conv2d`; the coordinates are padded as the features are.
+        groups: 1 only.
+        radius: append r = sqrt(x² + y²), from 0 at the map's centre to sqrt(2) at its corners.
+
+    Coordinates are x (column), then y (row), each in [-1, 1] over the input map, 0 along an axis of size 1. The input
+    is not copied: conv([x, coordinates]) = conv(x) + conv(coordinates), and the second term is computed once for the
+    batch. `weight` is (C_out, C_in + 2 or 3, K, K), features first, then x, y, r: the weights of a layer that
+    concatenates. With zero coordinate weights this is `nn.Conv2d`.
+
+    Raises:
+        ValueError: for groups other than 1, and for whatever `nn.Conv2d` refuses.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device=None,
+        dtype=None,
+        *,
+        radius: bool = False,
+    ):
+        if groups != 1:
+            raise ValueError(
+                f"CoordConv2d has no groups (got groups={groups}), as every filter sees the coordinates: "
+                "use CoordBiasConv2d, or nn.Conv2d with groups and a 1x1 CoordConv2d after it"
+            )
+        channels = in_channels + 2 + bool(radius)
+        super().__init__(
+            channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, device, dtype
+        )
+        self.in_channels, self.radius = in_channels, bool(radius)
+
+    def coordinates(self, height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """What is appended to a map of this size: (2 or 3, height, width)."""
+        grid = coordinate_grid(height, width, dtype, device)
+        return torch.cat((grid, grid.norm(dim=0, keepdim=True))) if self.radius else grid
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
+        features, position = self.weight.tensor_split([self.in_channels], dim=1)
+        out = self._conv_forward(x, features, self.bias)
+        patches = self.coordinates(*x.shape[-2:], out.dtype, out.device)
+        if self.weight.shape[2:].numel() > 1 or self.stride != (1, 1) or any(self._reversed_padding_repeated_twice):
+            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+            patches = F.pad(patches[None], self._reversed_padding_repeated_twice, mode)
+            patches = F.unfold(patches, self.kernel_size, self.dilation, 0, self.stride)[0]
+        return add_position(out, position.flatten(1), patches.flatten(1))
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (", radius=True" if self.radius else "")

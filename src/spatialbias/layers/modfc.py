@@ -1,0 +1,150 @@
+"""Modulated fully connected layers: the Coordinet's (Gillen 2021, section Techniques), after CIPS (Anokhin et al. 2020).
+
+The source multiplies the *output* of the matrix product by the modulation and normalises it:
+`y = LayerNorm((W x) * m)`. CIPS multiplies along the *input* side and divides each row of the product by its length
+(demodulation). Both are here, so that the difference can be measured; the default is the source's.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
+
+
+class ModFC(nn.Module):
+    """A linear map whose outputs (or inputs) are scaled by a vector that another network computes, then normalised.
+
+    `side="output"`, `norm="layer"` is the source's layer; `side="input"`, `norm="demodulation"` is that of CIPS.
+    No bias and no affine parameters unless `bias` / `affine` (our choice: the source is silent).
+    """
+
+    def __init__(self, in_features: int, out_features: int, side: str = "output", norm: str = "layer",
+                 bias: bool = False, affine: bool = False) -> None:
+        super().__init__()
+        if side not in ("output", "input"):
+            raise ValueError(f"side={side!r}: it must be 'output' or 'input'")
+        if norm not in ("layer", "demodulation"):
+            raise ValueError(f"norm={norm!r}: it must be 'layer' or 'demodulation'")
+        if affine and norm != "layer":
+            raise ValueError("affine=True scales a layer norm: use norm='layer'")
+        self.in_features, self.out_features, self.side, self.norm = in_features, out_features, side, norm
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
+        self.gain = nn.Parameter(torch.ones(out_features)) if affine else None
+        self.shift = nn.Parameter(torch.zeros(out_features)) if affine else None
+
+    def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
+        """`x` (B, P, in_features), `modulation` (B, out_features; in_features for side="input") or None for ones.
+
+        Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also be (B, in_features)).
+        """
+        m = None if modulation is None else modulation.view(len(modulation), *[1] * (x.dim() - 2), -1)
+        if self.side == "input":
+            y = F.linear(x if m is None else x * m, self.weight, self.bias)
+        else:
+            y = F.linear(x, self.weight, self.bias)
+            y = y if m is None else y * m
+        if self.norm == "layer":
+            return F.layer_norm(y, (self.out_features,), self.gain, self.shift, EPSILON)
+        return y * self._demodulation(modulation).view(-1, *[1] * (x.dim() - 2), self.out_features)
+
+    def _demodulation(self, modulation: Tensor | None) -> Tensor:
+        squares = self.weight.square()
+        if modulation is None:
+            return (squares.sum(1) + EPSILON).rsqrt()[None]
+        if self.side == "input":
+            return (modulation.square() @ squares.t() + EPSILON).rsqrt()
+        return (modulation.square() * squares.sum(1) + EPSILON).rsqrt()  # the size of m cancels, its sign stays
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, side={self.side!r}, norm={self.norm!r}"
+
+
+def folded_path(x: Tensor, modulations: Tensor | None, weights: list[Tensor], pixel_weights: Tensor | None = None) -> Tensor:
+    """The same function as a stack of default ModFC layers with ReLU between them, summed over the pixels; faster.
+
+    `x` (B, P, E); `modulations` (B, L, H) or None for ones; `weights` L matrices, (H, E) then (H, H);
+    `pixel_weights` (B, P), (P,) or None for ones. Returns the sum over pixels, (B, H).
+
+    With neither bias nor affine parameters the scale of each inner norm passes through the ReLU and the next linear map
+    and cancels in the next norm, so only the last norm is computed (exact up to the norm's epsilon: the page
+    `coordinet/architecture` proves it). What is left of the inner norms is the centring, and centring and
+    modulation fold into one matrix an image, `V = centre(diag(m) W)`. The backward pass is written by hand.
+    """
+    ones = torch.ones(len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype)
+    compute = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else weights[0].dtype
+    with torch.autocast(x.device.type, enabled=False):
+        return _FoldedPath.apply(x.to(compute), ones if modulations is None else modulations.to(weights[0].dtype), pixel_weights, *weights)
+
+
+MICRO_BATCH = 16  # images whose activations stay in the caches of one core; 8 to 32 are alike
+
+
+def _relu_(x: Tensor) -> Tensor:
+    # A bf16 number is negative exactly if the int16 of the same bits is; the CPU's bf16 clamp is six times slower.
+    if x.dtype == torch.bfloat16 and x.device.type == "cpu":
+        x.view(torch.int16).clamp_(min=0)
+        return x
+    return x.relu_()
+
+
+def _mask_(gradient: Tensor, activation: Tensor) -> Tensor:
+    """Zero the gradient, in place, where the (non-negative) activation is zero. Uses the activation up."""
+    if gradient.dtype == torch.bfloat16 and gradient.device.type == "cpu":
+        gradient.view(torch.int16).bitwise_and_(activation.view(torch.int16).clamp_(max=1).neg_())
+        return gradient
+    return gradient.mul_(activation > 0)
+
+
+class _FoldedPath(torch.autograd.Function):
+    @staticmethod
+    def _matrices(modulations: Tensor, weights: tuple[Tensor, ...], dtype: torch.dtype) -> list[Tensor]:
+        folded = []
+        for m, weight in zip(modulations.unbind(1), weights, strict=True):
+            mean = (m @ weight).div_(weight.shape[0])  # (B, in)
+            folded.append(torch.addcmul(-mean.to(dtype)[:, None], m.to(dtype)[:, :, None], weight.to(dtype)))  # (B, out, in)
+        return folded
+
+    @staticmethod
+    def forward(ctx, x, modulations, pixel_weights, *weights):
+        B = len(x)
+        total = x.new_empty(B, weights[-1].shape[0], dtype=weights[0].dtype)
+        saved = []
+        for first in range(0, B, MICRO_BATCH):
+            part = slice(first, first + MICRO_BATCH)
+            matrices = _FoldedPath._matrices(modulations[part], weights, x.dtype)
+            hidden, layers = x[part], []
+            for matrix in matrices[:-1]:
+                hidden = _relu_(torch.bmm(hidden, matrix.transpose(1, 2)))  # (b, P, H)
+                layers.append(hidden)
+            last = torch.bmm(hidden, matrices[-1].transpose(1, 2))
+            size = torch.linalg.vector_norm(last, dim=2).to(weights[0].dtype)
+            scale = (size.square_().div_(last.shape[2]) + EPSILON).rsqrt_()  # (b, P)
+            vote = scale if pixel_weights is None else scale * (pixel_weights[part] if pixel_weights.dim() == 2 else pixel_weights)
+            total[part] = torch.bmm(vote.to(x.dtype)[:, None], last)[:, 0]
+            if any(ctx.needs_input_grad):
+                saved.append((part, matrices, layers, last, scale, vote))
+        ctx.saved, ctx.x, ctx.modulations, ctx.weights = saved, x, modulations, weights
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, modulations, weights = ctx.x, ctx.modulations, ctx.weights
+        d_weights = [torch.zeros_like(w) for w in weights]
+        d_modulations = torch.empty_like(modulations)
+        for part, matrices, layers, last, scale, vote in ctx.saved:
+            g = gradient[part].to(x.dtype)[:, :, None]  # (b, H, 1)
+            along = torch.bmm(last, g)[:, :, 0].to(vote.dtype) * scale.square() / -last.shape[2]  # (b, P)
+            d = last.mul_((along * vote).to(x.dtype)[:, :, None]).baddbmm_(vote.to(x.dtype)[:, :, None], g.transpose(1, 2))
+            inputs = [x[part], *layers]
+            for k in reversed(range(len(weights))):
+                d_matrix = torch.bmm(d.transpose(1, 2), inputs[k]).to(weights[k].dtype)  # (b, out, in)
+                mean = d_matrix.mean(1)  # (b, in)
+                m = modulations[part, k]
+                d_modulations[part, k] = torch.einsum("boi,oi->bo", d_matrix, weights[k]) - mean @ weights[k].t()
+                d_weights[k] += torch.einsum("boi,bo->oi", d_matrix, m) - m.t() @ mean
+                if k:
+                    d = _mask_(torch.bmm(d, matrices[k]), inputs[k])
+        return None, d_modulations, None, *d_weights

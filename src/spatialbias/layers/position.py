@@ -1,0 +1,81 @@
+"""Where a pixel is: the coordinates that every position-aware layer of this package reads, and how they enter a
+layer."""
+
+import torch
+from torch import Tensor
+
+
+def coordinate_axis(size: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
+    """`size` evenly spaced coordinates from exactly -1 to exactly 1, antisymmetric about the centre; (0,) for size
+    1."""
+    dtype = dtype or torch.get_default_dtype()
+    exact = torch.promote_types(dtype, torch.float32)  # whole numbers above 256 do not survive in bfloat16
+    return (torch.arange(1 - size, size, 2, dtype=exact, device=device) / max(size - 1, 1)).to(dtype)
+
+
+def coordinate_grid(
+    height: int, width: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """Coordinates of a map's pixels: (2, height, width), x (column) first, then y (row), each spanning exactly [-1, 1].
+
+    An axis of size 1 gives 0. Columns are scaled by the width and rows by the height: the code released with CoordConv
+    exchanges the two, which shows on maps that are not square.
+
+    Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution".
+    """
+    x, y = coordinate_axis(width, dtype, device), coordinate_axis(height, dtype, device)
+    return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
+
+
+def add_position(out: Tensor, weight: Tensor, coordinates: Tensor) -> Tensor:
+    """Add `weight @ coordinates`, the same for every image, to a layer's response, in place.
+
+    Args:
+        out: (B, C, H, W) or (C, H, W), in any memory format.
+        weight: (C, D), what each of C filters makes of the D coordinates of a position.
+        coordinates: (D, H W), in `out`'s dtype.
+    """
+    plain = coordinates.requires_grad or torch.compiler.is_compiling()
+    product = _plain_product if plain else _PositionProduct.apply
+    columns = coordinates.T.view(*out.shape[-2:], -1)  # (H, W, D)
+    return out.add_(product(weight.to(out.dtype), columns, out.shape, _channels_last(out)))
+
+
+def _channels_last(x: Tensor) -> bool:
+    return x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _plain_product(weight: Tensor, coordinates: Tensor, shape: torch.Size, channels_last: bool) -> Tensor:
+    """(C, D) and (H, W, D) -> one (C, H, W) map, expanded to `shape` without a copy and laid out as the response is."""
+    if channels_last:
+        response = (coordinates @ weight.T).permute(2, 0, 1)
+    else:
+        response = (weight @ coordinates.flatten(0, 1).T).view(shape[-3:])
+    return response.expand(shape)
+
+
+class _PositionProduct(torch.autograd.Function):
+    """`_plain_product` with a faster gradient: autograd would sum the incoming gradient over the images, a pass over
+    all
+    of it that writes a map; one matrix product per batch reads it once and writes (B, C, D). In bfloat16 with 64
+    channels on 64x64 maps this is a third of the layer's cost over a convolution, and in channels_last nearly all of
+    it."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(weight, coordinates, shape, channels_last):
+        return _plain_product(weight, coordinates, shape, channels_last)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx, grad):
+        coordinates = ctx.saved_tensors[0].flatten(0, 1)  # (H W, D)
+        if _channels_last(grad):
+            by_image = coordinates.T @ grad.permute(0, 2, 3, 1).flatten(1, 2)  # (B, D, C)
+            return by_image.sum(0).T, None, None, None
+        by_image = grad.reshape(-1, len(coordinates)) @ coordinates  # (B C, D)
+        return by_image.view(-1, grad.shape[-3], coordinates.shape[1]).sum(0), None, None, None

@@ -1,0 +1,38 @@
+"""Whole networks by name: `build("coordinet", width=200)` returns an `nn.Module`, called as `model(*inputs)`."""
+
+import inspect
+from importlib import import_module
+
+from torch import nn
+
+from spatialbias import components
+
+
+def names() -> list[str]:
+    return list(components.MODELS)
+
+
+def constructor(name: str):
+    """The class or function that builds a model; ValueError for an unknown name."""
+    components.known(components.MODELS, name, "model")
+    return getattr(import_module(f"spatialbias.models.{components.MODELS[name][1]}"), name)
+
+
+def check(name: str, arguments: dict) -> None:
+    """Raise ValueError, naming what is allowed, unless `build(name, **arguments)` would accept the names and types."""
+    allowed = inspect.signature(constructor(name)).parameters
+    for key, value in arguments.items():
+        if key not in allowed:
+            raise ValueError(f"model {name!r} has no parameter {key!r}; it has: {', '.join(allowed)}")
+        default = allowed[key].default
+        numbers = isinstance(default, (int, float)) and isinstance(value, (int, float))
+        if isinstance(default, bool) != isinstance(value, bool) or not (numbers or isinstance(value, type(default))):
+            raise ValueError(f"model {name!r}, parameter {key}={value!r}: a {type(default).__name__} is expected")
+        if numbers and not isinstance(value, bool) and not 0 < value < 1e9:
+            raise ValueError(f"model {name!r}, parameter {key}={value!r}: a positive number is expected")
+
+
+def build(name: str, **kwargs) -> nn.Module:
+    """Build a network; its parameters are initialised from torch's global generator."""
+    check(name, kwargs)
+    return constructor(name)(**kwargs)

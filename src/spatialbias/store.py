@@ -1,0 +1,165 @@
+"""Records and weights on disk: files written whole or not at all, checksummed; local work lies over shipped results.
+
+A record is one JSON file, `<key>.json`, with a checksum inside; a damaged one is named, set aside and never used.
+Any number of processes may write to one store. `pack` merges the records of a study into one Parquet file.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+from spatialbias import paths
+from spatialbias.trials import canonical
+
+
+class Store:
+    """Records by key. `folder` holds this machine's work, `shipped` (may be None) the Parquet files of the project."""
+
+    def __init__(self, folder: Path | str | None = None, shipped: Path | str | None = "project") -> None:
+        self.folder = Path(folder) if folder else paths.work_folder()
+        self.shipped = paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
+        self._packed: dict[str, dict] | None = None
+
+    def get(self, key: str) -> dict | None:
+        """The record of a key: this machine's if there is one, else the shipped one, else None."""
+        return self._local(key) or self.packed().get(key)
+
+    def put(self, record: dict, states: dict | None = None) -> None:
+        """Keep a record (and its weights). Atomic: a reader sees the old file or the new one."""
+        if states:
+            from safetensors.torch import save
+
+            for at, state in states.items():
+                _write(self.weights_path(record["key"], at), save(state))
+        body = canonical(record)
+        _write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
+
+    def states(self, key: str) -> dict | None:
+        """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or are damaged."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        found = {}
+        for at in ("stop", "mark"):
+            path = self.weights_path(key, at)
+            if path.exists():
+                try:
+                    found[at] = load(path.read_bytes())
+                except SafetensorError as error:
+                    self._set_aside(path, str(error))
+        return found if "stop" in found else None
+
+    def weights_path(self, key: str, at: str = "stop") -> Path:
+        return self.folder / "weights" / f"{key}.{at}.safetensors"
+
+    def packed(self) -> dict[str, dict]:
+        """All shipped records by key, read once."""
+        if self._packed is None:
+            self._packed = {}
+            for path in sorted(self.shipped.glob("*.parquet")) if self.shipped and self.shipped.is_dir() else ():
+                self._packed |= read_parquet(path)
+        return self._packed
+
+    @contextmanager
+    def claim(self, key: str):
+        """Yield True if this process alone works on the key. The lock goes with the process, however that ends."""
+        folder = self.folder / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / key, "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                (folder / key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / "records" / key[:2] / f"{key}.json"
+
+    def _local(self, key: str) -> dict | None:
+        path = self._path(key)
+        try:
+            envelope = json.loads(path.read_bytes())
+            record = envelope["record"]
+            if hashlib.sha256(canonical(record)).hexdigest() != envelope["sha256"] or record["key"] != key:
+                raise ValueError("its checksum does not fit")
+            return record
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            self._set_aside(path, str(error))
+            return None
+
+    @staticmethod
+    def _set_aside(path: Path, why: str) -> None:
+        aside = path.with_name(path.name + ".damaged")
+        path.replace(aside)
+        warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+NESTED = ("curve", "rows")  # lists of flat dicts: nested columns, so that any Parquet reader can open them
+PLAIN = ("trial", "stop", "provenance", "measured")  # small dicts, as JSON
+
+
+def write_parquet(path: Path, records: list[dict]) -> None:
+    """One row a record: key, checksum, parameters, nested curve and rows; trial, stop and provenance as JSON text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    curve = pa.list_(pa.struct([("epoch", pa.int64()), ("loss", pa.float64()), ("score", pa.float64())]))
+    rows = pa.list_(pa.struct([("measure", pa.string()), ("at", pa.string()), ("part", pa.string()), ("x", pa.float64()),
+                               ("value", pa.float64()), ("n", pa.int64())]))
+    schema = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("parameters", pa.int64()), ("curve", curve), ("rows", rows),
+                        *[(name, pa.string()) for name in PLAIN]])
+    table = pa.Table.from_pylist([
+        {"key": r["key"], "sha256": hashlib.sha256(canonical(r)).hexdigest(), "parameters": r["parameters"],
+         **{name: r[name] for name in NESTED}, **{name: canonical(r[name]).decode() for name in PLAIN}}
+        for r in sorted(records, key=lambda r: r["key"])], schema)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=12)
+    _write(path, sink.getvalue().to_pybytes())
+
+
+def read_parquet(path: Path) -> dict[str, dict]:
+    """Records by key. A damaged file or row is named in a warning and left out."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        warnings.warn(f"{path} is damaged ({error}): none of its records is used", stacklevel=2)
+        return {}
+    records = {}
+    for row in table:
+        record = {"key": row["key"], "parameters": row["parameters"], **{name: json.loads(row[name]) for name in PLAIN}}
+        # "score" is missing where the curve was not scored, "part" where a measure has only one; Parquet fills them with None.
+        for name in NESTED:
+            record[name] = [{k: v for k, v in entry.items() if v is not None or k not in ("score", "part")} for entry in row[name]]
+        if hashlib.sha256(canonical(record)).hexdigest() == row["sha256"]:
+            records[row["key"]] = record
+        else:
+            warnings.warn(f"{path}: the record {row['key'][:12]} is damaged and is not used", stacklevel=2)
+    return records

@@ -1,0 +1,153 @@
+"""What a study is: a grid, its parameters and profiles; a plan is a study with its parameters fixed."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from spatialbias import components
+from spatialbias.store import Store
+from spatialbias.sweep import estimate, sweep
+from spatialbias.trials import Trial, explain
+
+PROFILES = ("smoke", "quick", "paper")
+Count = Annotated[int, Field(ge=1, le=50_000)]
+
+
+class Parameters(BaseModel):
+    """What a reader may change on a page. A study says which values each profile gives them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Literal[tuple(components.SHAPES)] = "cifar10"
+    n_train: Annotated[tuple[Count, ...], Field(min_length=1)] = (390,)
+    replicates: Annotated[int, Field(ge=1, le=1000)] = 10
+    arms: tuple[str, ...] = ()
+    max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 300
+
+    @field_validator("n_train", "arms", mode="before")
+    @classmethod
+    def _one_or_many(cls, value):
+        return (value,) if isinstance(value, (int, str)) else tuple(value)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the arms that are compared, and `grid(parameters, arm, replicate) -> trials` of one arm and replicate."""
+
+    name: str
+    question: str
+    arms: tuple[str, ...]
+    grid: Callable[[Parameters, str, int], Iterable[Trial]]
+    profiles: dict[str, dict]
+    measures: tuple[str, ...] = ("accuracy",)
+    parameters: type[Parameters] = Parameters
+
+    @property
+    def work(self) -> str:
+        return self.name.partition(".")[0]
+
+    def plan(self, profile: str = "quick", **given) -> "Plan":
+        """Fix the parameters: the profile's, except those given (None means the profile's). Raises ValueError in one line."""
+        if profile not in PROFILES:
+            raise ValueError(f"profile={profile!r}: it must be one of {', '.join(PROFILES)}")
+        unknown = [name for name in given if name not in self.parameters.model_fields]
+        if unknown:
+            raise ValueError(f"{self.name} has no parameter {unknown[0]!r}; it has: {', '.join(self.parameters.model_fields)}")
+        values = {"arms": self.arms, **self.profiles[profile], **{k: v for k, v in given.items() if v is not None}}
+        try:
+            parameters = self.parameters(**values)
+        except ValidationError as error:
+            raise ValueError(f"{self.name}: {explain(error)}") from None
+        for arm in parameters.arms:
+            if arm not in self.arms:
+                raise ValueError(f"{self.name}: arms={arm!r}; there are: {', '.join(self.arms)}")
+        return Plan(self, profile, parameters)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study with its parameters. Trials come replicate by replicate, so that an interruption leaves balanced pairs."""
+
+    study: Study
+    profile: str
+    parameters: Parameters
+    labelled: tuple[tuple[str, Trial], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        p = self.parameters
+        labelled = tuple((arm, t) for r in range(p.replicates) for arm in p.arms for t in self.study.grid(p, arm, r))
+        object.__setattr__(self, "labelled", labelled)
+
+    @property
+    def trials(self) -> list[Trial]:
+        return [trial for _, trial in self.labelled]
+
+    def estimate(self, store: Store | None = None) -> tuple[int, float | None]:
+        """(trials that are missing, core-hours they will take; None if nothing like them is on record)."""
+        return estimate(self.trials, store or Store(), self.study.measures)
+
+    def sweep(self, store: Store | None = None, missing: str | None = None, **options) -> "Results":
+        """Train and measure what is missing (profile "paper": only show what is there) and return the results."""
+        missing = missing or ("show" if self.profile == "paper" else "train")
+        return Results(self, sweep(self.trials, self.study.measures, store, missing=missing, **options))
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of a plan, as tidy frames."""
+
+    plan: Plan
+    records: dict[str, dict]
+
+    @property
+    def present(self) -> list[tuple[str, Trial, dict]]:
+        return [(arm, t, self.records[t.key]) for arm, t in self.plan.labelled if t.key in self.records]
+
+    @property
+    def missing(self) -> int:
+        """How many trials of the plan have no record."""
+        return len(self.plan.labelled) - len(self.present)
+
+    def frame(self) -> pd.DataFrame:
+        """One row a measured value: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n,
+        stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the published cap of epochs if training
+        went on past it, else at the stop."""
+        rows = []
+        for arm, trial, record in self.present:
+            base = self._base(arm, trial, record)
+            marked = {row["measure"] for row in record["rows"] if row["at"] == "published"}
+            for row in record["rows"]:
+                one = {**base, "part": "", **row, "current": record["measured"][row["measure"]] == components.MEASURES.get(row["measure"])}
+                rows.append(one)
+                if row["at"] == "stop" and row["measure"] not in marked:
+                    if trial.mark_epoch is None or base["epochs"] <= trial.mark_epoch:
+                        rows.append({**one, "at": "published"})
+        frame = pd.DataFrame(rows, columns=[*self._base_columns, "measure", "at", "part", "x", "value", "n", "current"])
+        return frame.astype({"x": float, "value": float})
+
+    def curves(self) -> pd.DataFrame:
+        """One row an epoch: the columns of `frame` that describe the trial, and epoch, loss, score."""
+        rows = [{**self._base(arm, trial, record), "score": None, **entry}
+                for arm, trial, record in self.present for entry in record["curve"]]
+        return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype({"loss": float, "score": float})
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: its stop reason, epochs, seconds, final loss, parameters and numerics."""
+        rows = [{**self._base(arm, trial, record), "loss": record["stop"]["loss"], "parameters": record["parameters"],
+                 "seconds": record["provenance"]["seconds"]} for arm, trial, record in self.present]
+        return pd.DataFrame(rows, columns=[*self._base_columns, "loss", "parameters", "seconds"])
+
+    def numerics(self) -> Counter:
+        """How many trials were computed in each numerics class."""
+        return Counter(record["provenance"]["numerics"] for _, _, record in self.present)
+
+    _base_columns = ("study", "arm", "dataset", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
+
+    def _base(self, arm: str, trial: Trial, record: dict) -> dict:
+        return dict(zip(self._base_columns, (
+            self.plan.study.name, arm, trial.dataset, trial.n_train, trial.replicate, trial.learning_rate,
+            record["stop"]["reason"], record["stop"]["epoch"], record["provenance"]["numerics"]), strict=True))

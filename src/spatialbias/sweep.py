@@ -1,0 +1,158 @@
+"""Many trials through an executor: what the store has is not computed again; what is finished is never lost.
+
+Any `concurrent.futures` executor will do. The default is one process a core, each with one thread: two processes beat one
+with two threads. A pool that loses a worker is replaced, and only the trials in flight start again.
+"""
+
+import multiprocessing
+import os
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from spatialbias import components
+from spatialbias.store import Store
+from spatialbias.trials import Trial
+
+RESTARTS = 3  # of the pool, without a finished trial in between, before we give up
+PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
+
+
+def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), store: Store | None = None, *,
+          missing: str = "train", workers: int | None = None, executor: Executor | None = None, progress: bool = True,
+          precision: str | None = None) -> dict[str, dict]:
+    """Return the records of the trials by key, after training and measuring what is missing, in the order given.
+
+    missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.
+    """
+    store, trials = store or Store(), _unique(trials)
+    if missing not in ("train", "show"):
+        raise ValueError(f"missing={missing!r}: it must be 'train' or 'show'")
+    records = {t.key: record for t in trials if (record := store.get(t.key)) is not None}
+    todo = [t for t in trials if lacking(records.get(t.key), measures)]
+    if missing == "show" or not todo:
+        return records
+    workers = workers or min(len(todo), os.cpu_count() or 1)
+    for key in _execute(todo, measures, store, workers, executor, progress, precision):
+        records[key] = store.get(key)
+    return records
+
+
+def lacking(record: dict | None, measures: tuple[str, ...]) -> bool:
+    """Whether a trial must be run, or only measured, to have all measures at their current revisions."""
+    return record is None or any(record["measured"].get(m) != components.MEASURES[m] for m in measures)
+
+
+def _unique(trials: Iterable[Trial]) -> list[Trial]:
+    return list({t.key: t for t in trials}.values())
+
+
+def _execute(todo, measures, store, workers, executor, progress, precision):
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
+    own = executor is None
+    executor = executor or _pool(workers)
+    failures, waiting, flying = 0, list(reversed(todo)), {}
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < 2 * workers:
+                trial = waiting.pop()
+                try:
+                    flying[executor.submit(work, trial.model_dump(), measures, str(store.folder), store.shipped and str(store.shipped),
+                                           precision)] = trial
+                except BrokenProcessPool:
+                    waiting.append(trial)
+                    break
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            broken = False
+            for future in done:
+                trial = flying.pop(future)
+                try:
+                    key = future.result()
+                except BrokenProcessPool:
+                    broken = True
+                    waiting.append(trial)
+                    continue
+                if key is None:  # another sweep is at it: look again later, at the end of the line
+                    waiting.insert(0, trial)
+                    if len(waiting) + len(flying) <= 2 * workers:
+                        time.sleep(PATIENCE)
+                    continue
+                failures = 0
+                bar.update()
+                yield key
+            if broken:
+                waiting += reversed(flying.values())
+                flying.clear()
+                failures += 1
+                if not own or failures > RESTARTS:
+                    raise RuntimeError(f"the workers died {failures} times in a row (out of memory?); what was finished is kept")
+                executor.shutdown(wait=False)
+                executor = _pool(workers)
+    finally:
+        bar.close()
+        if own:
+            _stop(executor)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+
+
+def _stop(executor: ProcessPoolExecutor) -> None:
+    processes = list((executor._processes or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def _start_worker() -> None:
+    """One thread each; Ctrl-C is the parent's business; and no worker outlives its parent, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | None, precision: str | None = None) -> str | None:
+    """Run one trial, or only the measures that its record lacks, and store it. Returns its key; None if another is at it."""
+    from spatialbias.training import detect
+    from spatialbias.trials import measure, run
+
+    trial, store, execution = Trial(**trial), Store(folder, shipped), detect(precision)
+    with store.claim(trial.key) as mine:
+        if not mine:
+            return None
+        record = store.get(trial.key)
+        if not lacking(record, measures):
+            return trial.key
+        states = store.states(trial.key) if record else None
+        if states and record["provenance"]["numerics"] == execution.numerics():
+            measure(record, states, tuple(m for m in measures if lacking(record, (m,))), execution)
+            store.put(record)
+        else:
+            wanted = tuple(dict.fromkeys((*measures, *(record["measured"] if record else ()))))
+            record, states = run(trial, execution, tuple(m for m in wanted if m in components.MEASURES))
+            store.put(record, states if trial.model != "kernel_ridge" else None)
+    return trial.key
+
+
+def estimate(trials: list[Trial], store: Store, measures: tuple[str, ...]) -> tuple[int, float | None]:
+    """(trials to run, core-hours that they will take): medians of like trials on record, None if there are no like ones."""
+    known: dict[tuple, list[float]] = {}
+    for record in [*store.packed().values(), *(r for t in trials if (r := store.get(t.key)))]:
+        trial = record["trial"]
+        known.setdefault((trial["model"], trial["n_train"]), []).append(record["provenance"].get("total_seconds", record["provenance"]["seconds"]))
+    todo = [t for t in trials if lacking(store.get(t.key), measures)]
+    seconds = [statistics.median(known[t.model, t.n_train]) for t in todo if (t.model, t.n_train) in known]
+    if todo and not seconds:
+        return len(todo), None
+    return len(todo), sum(seconds) / max(len(seconds), 1) * len(todo) / 3600

@@ -1,0 +1,212 @@
+"""A trial is one training run described by plain data; a record is what it leaves. `run(trial)` makes one of the other."""
+
+import hashlib
+import json
+import math
+import platform
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from spatialbias import __version__, components
+
+Scalar = bool | int | float | str
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+
+
+class Trial(BaseModel):
+    """One training run: the network, its data and its test fold, the optimiser and the stop rule. Frozen and validated.
+
+    `replicate` fixes the training subset, the initialisation and the order of the examples, equally for every network.
+    `role="tuning"` draws another subset and tests on the tuning images (the last tenth of the training images).
+    Raises ValueError (pydantic's) with one message that names the parameter, the value and what is allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str
+    model_args: dict[str, Scalar] = {}
+    dataset: str
+    dataset_args: dict[str, Scalar] = {}
+    n_train: Annotated[int, Field(ge=1, le=50_000)] | None = None  # None: the data set's own training examples
+    replicate: Annotated[int, Field(ge=0, lt=10_000)] = 0
+    role: Literal["report", "tuning"] = "report"
+    loss: Literal[tuple(components.LOSSES)] = "cross_entropy"
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    schedule: Literal["constant", "plateau", "cosine"] = "constant"
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
+    max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
+    stop_loss: Positive | None = None
+    mark_epoch: Annotated[int, Field(ge=1)] | None = None
+    curve_images: Annotated[int, Field(ge=0, le=10_000)] = 500  # test examples on which the curve is scored
+
+    @field_validator("dataset")
+    @classmethod
+    def _dataset(cls, value: str) -> str:
+        return components.known(components.DATASETS, value, "data set")
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        return components.known(components.MODELS, value, "model")
+
+    @model_validator(mode="after")
+    def _arguments(self):
+        from spatialbias import models
+
+        models.check(self.model, self.model_args)
+        return self
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of the trial and of the revisions of the components that it names."""
+        revisions = {"model": components.revision(components.MODELS, self.model),
+                     "dataset": components.revision(components.DATASETS, self.dataset),
+                     "loss": components.revision(components.LOSSES, self.loss)}
+        return hashlib.sha256(canonical({"trial": self.model_dump(), "revisions": revisions})).hexdigest()
+
+    @property
+    def fold(self) -> int:
+        """Which fifth of the test images shifted copies are made of."""
+        return self.replicate % 5
+
+    def seed(self, purpose: str) -> int:
+        """A generator's seed for one purpose ("init", "order"), the same for every model of this replicate."""
+        return int.from_bytes(hashlib.sha256(f"{self.role} {self.replicate} {purpose}".encode()).digest()[:6], "big")
+
+
+def canonical(value) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def explain(error: ValidationError) -> str:
+    """A pydantic error as one line: parameter, value, what is allowed."""
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'trial'}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
+                     if e["loc"] else e["msg"].removeprefix("Value error, ") for e in error.errors())
+
+
+def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",)):
+    """Train one network; return (record, states): plain data, and the weights at the stop (and at the mark) by name.
+
+    `execution` (training.Execution) defaults to the fastest sound way on this machine. Deterministic within one numerics class.
+    """
+    import torch
+
+    from spatialbias import datasets, models, training
+
+    started = time.perf_counter()
+    execution = execution or training.detect()
+    data = datasets.load(trial.dataset, **trial.dataset_args)
+    train, test = examples(trial, data)
+    torch.manual_seed(trial.seed("init"))
+    model = models.build(trial.model, **trial.model_args).to(execution.device)
+    curve = fold(test, trial.fold)[: trial.curve_images] if trial.curve_images else None
+    curve = curve and prepare(curve, data, execution)
+    classifies = trial.loss == "cross_entropy"
+
+    def score(model) -> float:
+        right = [(out.argmax(1) == part.target).float().mean() * len(part)
+                 for out, part in training.predictions(model, curve, execution)]
+        return float(sum(right)) / len(curve)
+
+    fit = training.fit(
+        model, prepare(train, data, execution), loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
+        learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
+        batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
+        order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
+        score=score if curve is not None and classifies else None)
+    record = {
+        "key": trial.key,
+        "trial": trial.model_dump(),
+        "stop": {"reason": fit.reason, "epoch": fit.epoch, "loss": finite(fit.loss)},
+        "curve": [{k: finite(v) for k, v in entry.items()} for entry in fit.curve],
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "provenance": {"numerics": execution.numerics(), "seconds": round(fit.seconds, 3), "package": __version__,
+                       "python": platform.python_version(), "data": data.source,
+                       "made": datetime.now(UTC).isoformat(timespec="seconds")},
+        "measured": {},
+        "rows": [],
+    }
+    measure(record, fit.states, measures, execution)
+    record["provenance"]["total_seconds"] = round(time.perf_counter() - started, 3)  # training, curve and measures
+    return record, fit.states
+
+
+def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) -> None:
+    """Take measures of a trained network (its `states`) and add them to the record, in place of older revisions."""
+    import torch
+
+    from spatialbias import datasets, measures, models, training
+
+    trial, execution = Trial(**record["trial"]), execution or training.detect()
+    data = datasets.load(trial.dataset, **trial.dataset_args)
+    model = models.build(trial.model, **trial.model_args).to(execution.device)
+    if trial.model != "kernel_ridge" and data.train.inputs[0].dim() == 4:
+        model.to(memory_format=torch.channels_last)
+    for name in names:
+        function, every_state = measures.TABLE[components.known(components.MEASURES, name, "measure")]
+        rows = []
+        for at, state in states.items():
+            if at == "stop" or every_state:
+                if hasattr(model, "solve"):  # its buffers take the size of the training subset
+                    for key, value in state.items():
+                        setattr(model, key, value.to(execution.device))
+                else:
+                    model.load_state_dict(state)
+                subject = measures.Subject(model, trial, data, examples(trial, data)[1], execution)
+                rows += [{"measure": name, "at": "published" if at == "mark" else at, **row} for row in function(subject)]
+        record["rows"] = [row for row in record["rows"] if row["measure"] != name] + rows
+        record["measured"][name] = components.MEASURES[name]
+
+
+def examples(trial: Trial, data):
+    """(training examples, test examples) of a trial: the roles of the data are fixed here and nowhere else.
+
+    Where the trial draws a subset (`n_train`), the last tenth of the training images is for tuning only. Subsets of
+    successive replicates are disjoint until the pool is used up, then it is shuffled anew.
+    """
+    import torch
+
+    if trial.n_train is None:
+        return data.train, data.test
+    reserved = len(data.train) // 10
+    pool = len(data.train) - reserved
+    if trial.n_train > pool and trial.n_train != len(data.train):
+        raise ValueError(f"n_train={trial.n_train}: {data.name} has {pool} training images beside {reserved} for tuning")
+    if trial.n_train > pool:  # all of them: asked for by its exact number, and then nothing is left to tune on
+        return data.train, data.test
+    a_round = pool // trial.n_train
+    shuffle, place = divmod(trial.replicate, a_round)
+    generator = torch.Generator().manual_seed(10_000 * (trial.role == "tuning") + shuffle)
+    chosen = torch.randperm(pool, generator=generator)[place * trial.n_train:(place + 1) * trial.n_train]
+    return data.train[chosen], data.test if trial.role == "report" else data.train[pool:]
+
+
+def fold(batch, index: int):
+    """The `index`-th fifth of a batch."""
+    edges = [round(k * len(batch) / 5) for k in range(6)]
+    return batch[edges[index]:edges[index + 1]]
+
+
+def prepare(batch, data, execution):
+    """Normalised, on the device, channels last where that is faster."""
+    import torch
+
+    def ready(x):
+        x = data.normalise(x) if x.dim() == 4 else x
+        x = x.to(execution.device)
+        return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+    return type(batch)(tuple(map(ready, batch.inputs)), batch.target.to(execution.device),
+                       tuple(s.to(execution.device) for s in batch.shared))
+
+
+def finite(value):
+    """JSON has no NaN: None stands for it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

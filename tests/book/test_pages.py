@@ -1,0 +1,134 @@
+"""Which pages there are, their parameters, and running them. The real pages are held to the book's own rules."""
+
+import ast
+
+import nbformat
+import pytest
+
+from spatialbias.book import pages, parameters
+from spatialbias.book.parameters import PROFILES, PageError
+from tests.book.smoke import ROOT
+
+PAGES = pages.pages(ROOT)
+
+
+def notebook(source: str):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def code_cells(page: str):
+    return [c for c in nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells if c.cell_type == "code"]
+
+
+@pytest.mark.parametrize("document", pages.contents(ROOT))
+def test_every_line_of_the_contents_is_a_file(document):
+    assert (ROOT / f"{document}.ipynb").is_file() != (ROOT / f"{document}.md").is_file()
+
+
+def test_every_notebook_is_in_the_contents():
+    there = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.ipynb")}
+    assert there - {name for name in there if ".ipynb_checkpoints" in name} == set(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_committed_without_outputs(page):
+    assert not any(cell.outputs or cell.execution_count for cell in code_cells(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_first_code_cell_holds_the_parameters(page):
+    assert "parameters" in code_cells(page)[0].metadata.get("tags", ())
+    have = parameters.declared(nbformat.read(ROOT / f"{page}.ipynb", as_version=4))
+    assert have.get("profile") in PROFILES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_define_nothing(page):
+    for cell in code_cells(page):
+        source = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+        defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        assert not any(isinstance(node, defined) for node in ast.walk(ast.parse(source))), source
+
+
+def test_parameters_are_read_with_comments_and_annotations():
+    have = parameters.declared(notebook('profile = "quick"  # which\nn_train: int = None\nx = [0.1, 1e-2]\ny = 2 * 3'))
+    assert have == {"profile": "quick", "n_train": None, "x": [0.1, 0.01], "y": ...}
+
+
+def test_parameters_are_shown_where_they_are_declared():
+    changed = parameters.with_parameters(
+        notebook('profile = "quick"  # é which\nn_train: int = None  # images'), {"profile": "smoke", "n_train": 390}
+    )
+    assert changed.cells[0].source == "profile = 'smoke'  # é which\nn_train: int = 390  # images"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"n_trian": 3}, "no parameter 'n_trian' (is 'n_train' meant?)"),
+        ({"profile": "fast"}, "must be one of paper, quick, smoke"),
+        ({"replicates": "two"}, "parameter replicates of page p is 'two', of type str; it must be of type int"),
+        ({"replicates": True}, "of type bool"),
+        ({"rate": [1]}, "must be of type float"),
+    ],
+)
+def test_a_wrong_parameter_is_named(given, says):
+    with pytest.raises(PageError) as raised:
+        parameters.check_values("p", notebook('profile = "quick"\nn_train = None\nreplicates = 3\nrate = 0.1'), given)
+    assert says in str(raised.value)
+
+
+def test_values_of_the_right_kind_pass():
+    page = notebook('profile = "quick"\nn_train = None\nrate = 0.1\nangles = [0, 10]')
+    parameters.check_values("p", page, {"n_train": 390, "rate": 1, "angles": (5,), "profile": "paper"})
+
+
+def test_a_page_notices_what_papermill_only_warns_of():
+    parameters.check_parameters(["n_train = None", "# Parameters\nn_train = 390\n", "%matplotlib inline"])
+    with pytest.raises(PageError, match="no parameter 'n_trian'"):
+        parameters.check_parameters(["", "n_train = None", "# Parameters\nn_trian = 390\n"])
+
+
+def test_pages_are_found_by_any_part_of_their_path(tiny_book):
+    root = tiny_book()
+    assert pages.choose(root, None) == pages.choose(root, ["page"]) == pages.choose(root, ["book/work/page.ipynb"])
+    with pytest.raises(PageError, match="no page 'pgae'"):
+        pages.choose(root, ["pgae"])
+
+
+def test_a_wrong_parameter_stops_everything_before_execution(tiny_book):
+    root = tiny_book("open('executed', 'w').close()")
+    for wrong in ({"n_train": 3}, {"profile": "fast"}):
+        with pytest.raises(PageError):
+            pages.execute(root, ["book/work/page"], root / "done", "smoke", wrong)
+    with pytest.raises(PageError, match="profile is 'fast'"):
+        pages.execute(root, ["book/work/page"], root / "done", "fast")
+    assert not (root / "executed").exists()
+
+
+def test_papermill_itself_is_stopped_by_the_page(tiny_book):
+    papermill = pytest.importorskip("papermill")
+    root = tiny_book("from spatialbias.book.parameters import check_parameters\ncheck_parameters()", "1 / 0")
+    path = root / "book" / "work" / "page.ipynb"
+    with pytest.raises(papermill.PapermillExecutionError, match="no parameter 'n_trian'"):
+        papermill.execute_notebook(str(path), None, {"n_trian": 390}, kernel_name="python3", progress_bar=False)
+
+
+def test_a_failing_page_is_named_with_its_cell_and_error(tiny_book):
+    root = tiny_book("value = 0", "1 / value")
+    with pytest.raises(PageError) as raised:
+        pages.execute(root, ["book/work/page"], root / "done", "smoke")
+    said = str(raised.value)
+    assert "page book/work/page failed in cell 4" in said and "1 / value" in said and "ZeroDivisionError" in said
+    assert not list((root / "done").rglob("*.ipynb"))
+
+
+def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
+    root = tiny_book("import os, sys\nprint(profile, os.environ['SPATIALBIAS_PROFILE'])\nprint('hm', file=sys.stderr)")
+    pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
+    path = root / "done" / "book" / "work" / "page.ipynb"
+    first = path.read_text()
+    assert "smoke smoke" in first and "papermill" not in first and str(root) not in first and "hm\\n" not in first
+    pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
+    assert path.read_text() == first

@@ -1,0 +1,88 @@
+"""The built site as a reader meets it: opened from disk, offline, on a desk and on a phone, by day and by night."""
+
+import pytest
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+def documents(site):
+    return [p for p in sorted(site.rglob("*.html")) if "_static" not in p.parts and p.name != "genindex.html"]
+
+
+def visit(browser, path, viewport=DESK, scheme="light", query=""):
+    """Open a page from disk; return it and the list, still growing, of what it complained of."""
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    said = []
+    page.on("console", lambda m: said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("requestfailed", lambda r: said.append(f"failed: {r.url}"))
+    inside = ("file:", "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(inside) else said.append(f"left the site: {r.url}"))
+    page.goto(path.as_uri() + query, wait_until="load")
+    page.wait_for_timeout(300)
+    return page, said
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport, scheme):
+    complaints = {}
+    for path in documents(site):
+        page, said = visit(browser, path, viewport, scheme)
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wider > 1:
+            said.append(f"{wider} px too wide")
+        page.close()
+        if said:
+            complaints[path.name] = said
+    assert complaints == {}
+
+
+def test_figures_are_transparent_and_unfiltered_in_the_dark(site, browser):
+    for path in documents(site):
+        page, _ = visit(browser, path, scheme="dark")
+        assert page.evaluate("document.documentElement.dataset.theme") in ("dark", None)  # None: a redirect
+        styles = page.evaluate(
+            """[...document.querySelectorAll('.bd-article img[src$=".svg"]')].map(e => getComputedStyle(e))
+               .map(s => [s.backgroundColor, s.filter])"""
+        )
+        page.close()
+        assert all(style == ["rgba(0, 0, 0, 0)", "none"] for style in styles), path
+
+
+def test_the_text_can_be_read_by_day_and_by_night(site, browser):
+    contrast = """() => {
+        const rgb = c => { const x = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+            x.fillStyle = c; x.fillRect(0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data] };
+        const light = c => rgb(c).slice(0, 3).map(v => v / 255)
+            .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+            .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+        const page = light(getComputedStyle(document.body).backgroundColor);
+        return ['.bd-article h1', '.bd-article p', '.bd-article p a', '.bd-links a', '.bd-footer-content p']
+            .map(s => document.querySelector(s)).filter(e => e)
+            .map(e => light(getComputedStyle(e).color))
+            .map(l => (Math.max(l, page) + .05) / (Math.min(l, page) + .05)) }"""
+    for scheme in ("light", "dark"):
+        page, _ = visit(browser, site / "book" / "index.html", scheme=scheme)
+        ratios = page.evaluate(contrast)
+        page.close()
+        assert len(ratios) >= 3 and min(ratios) >= 4.5, (scheme, ratios)
+
+
+def test_formulas_are_drawn_without_a_network(site, browser):
+    for path in documents(site):
+        page, _ = visit(browser, path)
+        if page.locator(".bd-article .math").count():
+            page.wait_for_selector("mjx-container svg", timeout=10_000)
+            assert page.locator("mjx-merror, [data-mml-node='merror']").count() == 0, path
+        page.close()
+
+
+def test_there_is_one_search_box_and_it_finds_things_offline(site, browser):
+    page, _ = visit(browser, site / "book" / "index.html")
+    assert page.locator(".search-button-field:visible").count() == 1
+    page.close()
+    page, said = visit(browser, site / "search.html", query="?q=convolution")
+    page.wait_for_selector("#search-results li", timeout=10_000)
+    assert said == []
+    page.close()
