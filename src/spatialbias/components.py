@@ -31,6 +31,8 @@ SHAPES = {  # of the image data sets: channels, side in pixels, classes
     "digits": (3, 32, 10),
 }
 
+TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
+
 LOSSES = {"cross_entropy": 1, "mean_squared_error": 1, "binary_cross_entropy": 1}
 
 MEASURES = {  # name: revision; what each one is stands in measures.py

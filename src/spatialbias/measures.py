@@ -46,12 +46,12 @@ class Subject:
     def shifted(self, name: str, shift: Callable[[Tensor], Tensor]) -> Batch:
         """The fold's images after a shift, made once and kept while trials on the same fold follow one another."""
         owner = (self.trial.dataset, *sorted(self.trial.dataset_args.items()), self.trial.role, self.trial.fold)
-        if any(key[:-1] != owner for key in SHIFTED):
+        if any(key[:-1] != owner for key in tuple(SHIFTED)):
             SHIFTED.clear()
-        if (key := (*owner, name)) not in SHIFTED:
+        if (batch := SHIFTED.get((*owner, name))) is None:  # threads may clear it under our hands
             whole = self.fold()
-            SHIFTED[key] = Batch((shift(whole.inputs[0]),), whole.target, whole.shared)
-        return self.prepare(SHIFTED[key])
+            batch = SHIFTED[(*owner, name)] = Batch((shift(whole.inputs[0]),), whole.target, whole.shared)
+        return self.prepare(batch)
 
 
 def accuracy(subject: Subject) -> Iterator[dict]:
@@ -169,7 +169,7 @@ def foveated(subject: Subject) -> Iterator[dict]:
     every network takes the picture with each coarse pixel drawn at its full size ("filled")."""
     whole = subject.fold()
     images = whole.inputs[0]
-    if images.shape[2] % 8:
+    if images.shape[2] % 32:
         return
     values, places, areas = shifts.foveate(images)
     full = coordinate_grid(*images.shape[2:]).flatten(1).t()

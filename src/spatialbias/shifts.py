@@ -110,11 +110,12 @@ def foveate(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """One picture of mixed resolution: the middle quarter (by area) in single pixels, a ring of 2x2 averages round it up to
     three quarters of the side, 4x4 averages outside.
 
-    Returns values (B, C, P), places (P, 2) and areas in pixels (P,). Sides must be divisible by 8.
+    Returns values (B, C, P), places (P, 2) and areas in pixels (P,). Sides must be divisible by 32: only then
+    do the three zones meet without gap or overlap.
     """
     B, C, H, W = images.shape
-    if H % 8 or W % 8:
-        raise ValueError(f"images of {H}x{W}: the sides must be divisible by 8 to be foveated")
+    if H % 32 or W % 32:
+        raise ValueError(f"images of {H}x{W}: the sides must be divisible by 32 to be foveated")
     y, x = torch.meshgrid(torch.linspace(-1, 1, H), torch.linspace(-1, 1, W), indexing="ij")
     places = torch.stack((x, y))[None]  # (1, 2, H, W)
     row, column = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")

@@ -40,7 +40,7 @@ class Store:
         _write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
 
     def states(self, key: str) -> dict | None:
-        """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or are damaged."""
+        """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or one is damaged."""
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -52,6 +52,7 @@ class Store:
                     found[at] = load(path.read_bytes())
                 except SafetensorError as error:
                     self._set_aside(path, str(error))
+                    return None
         return found if "stop" in found else None
 
     def weights_path(self, key: str, at: str = "stop") -> Path:
@@ -101,7 +102,10 @@ class Store:
     @staticmethod
     def _set_aside(path: Path, why: str) -> None:
         aside = path.with_name(path.name + ".damaged")
-        path.replace(aside)
+        try:
+            path.replace(aside)
+        except FileNotFoundError:  # another process was first
+            return
         warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
 
 
@@ -154,7 +158,11 @@ def read_parquet(path: Path) -> dict[str, dict]:
         return {}
     records = {}
     for row in table:
-        record = {"key": row["key"], "parameters": row["parameters"], **{name: json.loads(row[name]) for name in PLAIN}}
+        try:
+            record = {"key": row["key"], "parameters": row["parameters"], **{name: json.loads(row[name]) for name in PLAIN}}
+        except (KeyError, TypeError, ValueError) as error:
+            warnings.warn(f"{path}: the record {str(row.get('key'))[:12]} is damaged ({error!r}) and is not used", stacklevel=2)
+            continue
         # "score" is missing where the curve was not scored, "part" where a measure has only one; Parquet fills them with None.
         for name in NESTED:
             record[name] = [{k: v for k, v in entry.items() if v is not None or k not in ("score", "part")} for entry in row[name]]

@@ -41,7 +41,8 @@ class Execution:
 def instruction_set() -> str:
     """Of this processor, as far as it matters here: "amx", "avx512_bf16", "avx512", "avx2", or the machine's name."""
     try:
-        flags = next(line for line in open("/proc/cpuinfo") if line.startswith("flags")).split()
+        with open("/proc/cpuinfo") as file:
+            flags = next(line for line in file if line.startswith("flags")).split()
     except (OSError, StopIteration):
         flags = []
     if "amx_bf16" in flags and torch.cpu._is_amx_tile_supported():

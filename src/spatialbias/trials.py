@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import platform
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from spatialbias import __version__, components
 
 Scalar = bool | int | float | str
+INITIALISING = threading.Lock()  # torch's global generator is one for all threads of an executor
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
@@ -57,9 +59,21 @@ class Trial(BaseModel):
 
     @model_validator(mode="after")
     def _arguments(self):
-        from spatialbias import models
+        from spatialbias import datasets, models
 
         models.check(self.model, self.model_args)
+        with INITIALISING:
+            models.try_out(self.model, tuple(sorted(self.model_args.items())))
+        datasets.check(self.dataset, self.dataset_args)
+        return self
+
+    @model_validator(mode="after")
+    def _enough(self):
+        if (whole := components.TRAINING_IMAGES.get(self.dataset)) is not None:
+            check_size(self.n_train, whole, self.dataset)
+        if self.role == "tuning" and self.n_train in (None, whole):
+            raise ValueError(f"role='tuning', n_train={self.n_train}: only the test images would be left to tune on; "
+                             "a smaller n_train is expected")
         return self
 
     @property
@@ -104,8 +118,9 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     execution = execution or training.detect()
     data = datasets.load(trial.dataset, **trial.dataset_args)
     train, test = examples(trial, data)
-    torch.manual_seed(trial.seed("init"))
-    model = models.build(trial.model, **trial.model_args).to(execution.device)
+    with INITIALISING:
+        torch.manual_seed(trial.seed("init"))
+        model = models.build(trial.model, **trial.model_args).to(execution.device)
     curve = fold(test, trial.fold)[: trial.curve_images] if trial.curve_images else None
     curve = curve and prepare(curve, data, execution)
     classifies = trial.loss == "cross_entropy"
@@ -146,7 +161,8 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
 
     trial, execution = Trial(**record["trial"]), execution or training.detect()
     data = datasets.load(trial.dataset, **trial.dataset_args)
-    model = models.build(trial.model, **trial.model_args).to(execution.device)
+    with INITIALISING:
+        model = models.build(trial.model, **trial.model_args).to(execution.device)
     if trial.model != "kernel_ridge" and data.train.inputs[0].dim() == 4:
         model.to(memory_format=torch.channels_last)
     for name in names:
@@ -165,6 +181,14 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
         record["measured"][name] = components.MEASURES[name]
 
 
+def check_size(n_train: int | None, whole: int, dataset: str) -> int:
+    """How many of `whole` training images subsets are drawn from; ValueError if there are not `n_train` of them."""
+    reserved = whole // 10
+    if n_train is not None and whole - reserved < n_train != whole:
+        raise ValueError(f"n_train={n_train}: {dataset} has {whole - reserved} training images beside {reserved} for tuning")
+    return whole - reserved
+
+
 def examples(trial: Trial, data):
     """(training examples, test examples) of a trial: the roles of the data are fixed here and nowhere else.
 
@@ -175,10 +199,7 @@ def examples(trial: Trial, data):
 
     if trial.n_train is None:
         return data.train, data.test
-    reserved = len(data.train) // 10
-    pool = len(data.train) - reserved
-    if trial.n_train > pool and trial.n_train != len(data.train):
-        raise ValueError(f"n_train={trial.n_train}: {data.name} has {pool} training images beside {reserved} for tuning")
+    pool = check_size(trial.n_train, len(data.train), data.name)
     if trial.n_train > pool:  # all of them: asked for by its exact number, and then nothing is left to tune on
         return data.train, data.test
     a_round = pool // trial.n_train

@@ -52,6 +52,13 @@ def test_a_tiny_book_is_built_whole_and_only_the_book(tiny_book, capsys):
     assert build("smoke", out=root / "out", execute=False, root=root) == index
 
 
+def test_pages_never_executed_are_left_out_and_named(tiny_book, capsys):
+    root = tiny_book()
+    index = build("smoke", execute=False, root=root)
+    assert index.is_file() and not (index.parent / "book" / "work" / "page.html").exists()
+    assert "left out, never executed under smoke: book/work/page" in capsys.readouterr().out
+
+
 def test_a_warning_fails_the_build(tiny_book):
     root = tiny_book(index="# Index\n\n[nowhere](nowhere.md)")
     with pytest.raises(BuildError, match="(?s)index.md.*nowhere"):

@@ -124,6 +124,12 @@ def test_a_failing_page_is_named_with_its_cell_and_error(tiny_book):
     assert not list((root / "done").rglob("*.ipynb"))
 
 
+def test_a_dead_kernel_is_reported_with_its_page(tiny_book):
+    root = tiny_book("import os\nos._exit(1)")
+    with pytest.raises(PageError, match="page book/work/page failed: its kernel died"):
+        pages.execute(root, ["book/work/page"], root / "done", "smoke")
+
+
 def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
     root = tiny_book("import os, sys\nprint(profile, os.environ['SPATIALBIAS_PROFILE'])\nprint('hm', file=sys.stderr)")
     pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)

@@ -12,6 +12,7 @@ def documents(site):
 def visit(browser, path, viewport=DESK, scheme="light", query=""):
     """Open a page from disk; return it and the list, still growing, of what it complained of."""
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page.set_default_timeout(120_000)  # other work may share the machine
     said = []
     page.on("console", lambda m: said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
@@ -73,7 +74,7 @@ def test_formulas_are_drawn_without_a_network(site, browser):
     for path in documents(site):
         page, _ = visit(browser, path)
         if page.locator(".bd-article .math").count():
-            page.wait_for_selector("mjx-container svg", timeout=10_000)
+            page.wait_for_selector("mjx-container svg")
             assert page.locator("mjx-merror, [data-mml-node='merror']").count() == 0, path
         page.close()
 
@@ -83,6 +84,6 @@ def test_there_is_one_search_box_and_it_finds_things_offline(site, browser):
     assert page.locator(".search-button-field:visible").count() == 1
     page.close()
     page, said = visit(browser, site / "search.html", query="?q=convolution")
-    page.wait_for_selector("#search-results li", timeout=10_000)
+    page.wait_for_selector("#search-results li")
     assert said == []
     page.close()

@@ -101,7 +101,7 @@ def execute(
 
 
 KERNEL = [
-    "--IPKernelApp.log_level=ERROR",  # or every kernel warns that localhost is not encrypted
+    "--IPKernelApp.log_level=CRITICAL",  # or every kernel warns that localhost is not encrypted
     # Progress bars as text, which reaches the terminal, rather than as widgets, which reach nobody.
     "--IPKernelApp.exec_lines=import tqdm.auto, tqdm.std; tqdm.auto.tqdm = tqdm.std.tqdm",
 ]
@@ -110,6 +110,7 @@ KERNEL = [
 def _execute_one(page: str, notebook, path: Path, root: Path) -> None:
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     path.unlink(missing_ok=True)  # a page that fails leaves no older copy behind
@@ -122,6 +123,7 @@ def _execute_one(page: str, notebook, path: Path, root: Path) -> None:
             progress_bar=False,
             stderr_file=sys.stderr,  # progress bars and warnings of the page, as they come
             cwd=str(root),
+            start_timeout=300,  # other work may share the machine
             extra_arguments=KERNEL,
         )
     except PapermillExecutionError as error:
@@ -129,6 +131,8 @@ def _execute_one(page: str, notebook, path: Path, root: Path) -> None:
             f"page {page} failed in cell {error.cell_index + 1}:\n\n{_indented(error.source)}\n\n"
             f"{_plain(chr(10).join(error.traceback)) or f'{error.ename}: {error.evalue}'}"
         ) from None
+    except DeadKernelError:
+        raise PageError(f"page {page} failed: its kernel died, perhaps for want of memory") from None
     finally:
         unfinished.unlink(missing_ok=True)
     nbformat.write(_stripped(done), path)
@@ -156,7 +160,6 @@ def _environment(root: Path, profile: str) -> Iterator[None]:
             "SPATIALBIAS_PROJECT": str(root),
             **({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
-            "JUPYTER_PLATFORM_DIRS": "1",
             **{k: os.path.abspath(given[k]) for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE") if given.get(k)},
         }
     )

@@ -1,5 +1,6 @@
 """Data sets as tensors in memory: `load("cifar10")` returns a `Data` with training and test batches."""
 
+import inspect
 from functools import lru_cache
 from importlib import import_module
 
@@ -13,19 +14,28 @@ def names() -> list[str]:
     return list(components.DATASETS)
 
 
+def check(name: str, arguments: dict) -> None:
+    """Raise ValueError, naming what is allowed, unless `load(name, **arguments)` would accept the names and types."""
+    allowed = inspect.signature(_loader(name)).parameters
+    for key, value in arguments.items():
+        if key not in allowed:
+            raise ValueError(f"data set {name!r} has no parameter {key!r}; it has: {', '.join(allowed)}")
+        wanted = type(allowed[key].default)
+        if type(value) is not wanted and (wanted, type(value)) != (float, int):
+            raise ValueError(f"data set {name!r}, parameter {key}={value!r}: a {wanted.__name__} is expected")
+
+
 def load(name: str, **kwargs) -> Data:
     """Load a data set by name; keyword arguments are its own. Raises ValueError for an unknown name or argument."""
-    components.known(components.DATASETS, name, "data set")
+    check(components.known(components.DATASETS, name, "data set"), kwargs)
     return _load(name, tuple(sorted(kwargs.items())))
 
 
 @lru_cache(maxsize=4)  # a worker meets few data sets, one after another
 def _load(name: str, arguments: tuple) -> Data:
+    return _loader(name)(**dict(arguments))
+
+
+def _loader(name: str):
     module = import_module(f"spatialbias.datasets.{components.DATASETS[name][1]}")
-    loader = getattr(module, name, None) or module.load
-    try:
-        return loader(**dict(arguments))
-    except TypeError as error:
-        if "argument" not in str(error):
-            raise
-        raise ValueError(f"data set {name!r}: {error}") from None
+    return getattr(module, name, None) or module.load

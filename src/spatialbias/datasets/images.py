@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import socket
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -83,6 +84,22 @@ def _torchvision(name: str, class_name: str) -> Data:
                  torch.as_tensor(test.targets), tuple(train.classes), source)
 
 
+def available(name: str) -> None:
+    """Return if a data set can be had; raise DataMissing if not. A failed download is not tried again for an hour."""
+    if name == "digits" or all((data_folder() / f).exists() for f in json.loads((Path(__file__).parent / "manifest.json").read_text())[name]):
+        return
+    mark = data_folder() / f".{name}-unreachable"
+    if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
+        raise DataMissing(mark.read_text())
+    try:
+        _torchvision(name, {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name])
+    except DataMissing as error:
+        with suppress(OSError):  # a folder that cannot be written costs only the time of another try
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.write_text(str(error))
+        raise
+
+
 @contextmanager
 def _timeout(seconds: float):
     before = socket.getdefaulttimeout()
@@ -113,15 +130,12 @@ def _images(raw) -> Tensor:
 
 
 def _data(name, train, train_target, test, test_target, classes, source) -> Data:
-    exact = train[:].double().div_(255).transpose(0, 1).flatten(1) if len(train) < 5000 else None
-    if exact is not None:
-        mean, std = exact.mean(1), exact.std(1)
-    else:  # in integers: sums of 8-bit values are exact, whatever the order of the sum
-        flat = train.transpose(0, 1).flatten(1)
-        mean = torch.stack([c.sum(dtype=torch.long).double() for c in flat]) / flat.shape[1]
-        square = torch.stack([(torch.bincount(c.int(), minlength=256) * torch.arange(256) ** 2).sum().double() for c in flat])
-        std = (square / flat.shape[1] - mean.square()).sqrt() / 255
-        mean = mean / 255
+    values = torch.arange(256, dtype=torch.double) / 255
+    counts = torch.stack([sum(torch.bincount(part.flatten(), minlength=256) for part in train[:, c].split(5000))
+                          for c in range(train.shape[1])]).double()  # (C, 256): exact, whatever the order of the sum
+    counts /= counts.sum(1, keepdim=True)
+    mean = counts @ values
+    std = (counts @ values.square() - mean.square()).sqrt()
     return Data(Batch((train,), train_target.long()), Batch((test,), test_target.long()), name, classes, source,
                 tuple(mean.tolist()), tuple(std.tolist()))
 

@@ -82,7 +82,7 @@ class LocallyConnected2d(nn.Module):
                 f"this layer's weights belong to maps of size {self.input_size}, got {tuple(x.shape[-2:])}: "
                 "build it with another input_size, or resize the maps"
             )
-        B, (height, width), positions = len(x), self.output_size, self.output_size[0] * self.output_size[1]
+        B, (height, width), positions = x.shape[0], self.output_size, self.output_size[0] * self.output_size[1]
         (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
         if any(self.margins):
             x = F.pad(x, self.margins, "constant" if self.padding_mode == "zeros" else self.padding_mode)

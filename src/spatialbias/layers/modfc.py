@@ -132,9 +132,13 @@ class _FoldedPath(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         x, modulations, weights = ctx.x, ctx.modulations, ctx.weights
+        saved, ctx.saved = ctx.saved, None
+        if saved is None:
+            raise RuntimeError("folded_path goes backward only once, its activations are used up: build with folded=False")
+        d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None  # only a trained encoding asks for it
         d_weights = [torch.zeros_like(w) for w in weights]
         d_modulations = torch.empty_like(modulations)
-        for part, matrices, layers, last, scale, vote in ctx.saved:
+        for part, matrices, layers, last, scale, vote in saved:
             g = gradient[part].to(x.dtype)[:, :, None]  # (b, H, 1)
             along = torch.bmm(last, g)[:, :, 0].to(vote.dtype) * scale.square() / -last.shape[2]  # (b, P)
             d = last.mul_((along * vote).to(x.dtype)[:, :, None]).baddbmm_(vote.to(x.dtype)[:, :, None], g.transpose(1, 2))
@@ -147,4 +151,6 @@ class _FoldedPath(torch.autograd.Function):
                 d_weights[k] += torch.einsum("boi,bo->oi", d_matrix, m) - m.t() @ mean
                 if k:
                     d = _mask_(torch.bmm(d, matrices[k]), inputs[k])
-        return None, d_modulations, None, *d_weights
+                elif d_x is not None:
+                    d_x[part] = torch.bmm(d, matrices[0])
+        return d_x, d_modulations, None, *d_weights

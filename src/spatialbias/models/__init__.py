@@ -1,8 +1,10 @@
 """Whole networks by name: `build("coordinet", width=200)` returns an `nn.Module`, called as `model(*inputs)`."""
 
 import inspect
+from functools import cache
 from importlib import import_module
 
+import torch
 from torch import nn
 
 from spatialbias import components
@@ -25,11 +27,21 @@ def check(name: str, arguments: dict) -> None:
         if key not in allowed:
             raise ValueError(f"model {name!r} has no parameter {key!r}; it has: {', '.join(allowed)}")
         default = allowed[key].default
-        numbers = isinstance(default, (int, float)) and isinstance(value, (int, float))
+        numbers = isinstance(default, (int, float)) and isinstance(value, (int, type(default)))
         if isinstance(default, bool) != isinstance(value, bool) or not (numbers or isinstance(value, type(default))):
             raise ValueError(f"model {name!r}, parameter {key}={value!r}: a {type(default).__name__} is expected")
         if numbers and not isinstance(value, bool) and not 0 < value < 1e9:
             raise ValueError(f"model {name!r}, parameter {key}={value!r}: a positive number is expected")
+
+
+@cache
+def try_out(name: str, arguments: tuple) -> None:
+    """Raise ValueError unless the model can be built with these (name, value) pairs. Leaves torch's generator as it was."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            constructor(name)(**dict(arguments))
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"model {name!r} cannot be built with {dict(arguments)}: {error}") from None
 
 
 def build(name: str, **kwargs) -> nn.Module:

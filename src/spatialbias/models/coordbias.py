@@ -24,7 +24,7 @@ class RedrawnMapsBiasConv2d(CoordBiasConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         out = nn.Conv2d.forward(self, x)  # (B, C_out, H, W)
-        maps = torch.rand(len(out), 2, *out.shape[2:], dtype=out.dtype, device=out.device)
+        maps = torch.rand(out.shape[0], 2, *out.shape[2:], dtype=out.dtype, device=out.device)
         return out + torch.einsum("cd,bdhw->bchw", self.coordinate_bias.to(out.dtype), maps)
 
 

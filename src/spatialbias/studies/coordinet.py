@@ -3,16 +3,21 @@
 Rates were chosen by `coordinet.tuning`, on training images and replicates that are reported nowhere else.
 """
 
+import statistics
 from collections.abc import Iterator
 
 from spatialbias import components
-from spatialbias.studies.study import Parameters, Study
+from spatialbias.studies.study import Parameters, Results, Study
 from spatialbias.trials import Trial
 
 PUBLISHED_N = (195, 390, 781, 1562)  # the sizes that the source's text shows; its plots add 97 and 3125
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 COMPANY = ("pooled_cnn", "fully_connected_norm", "kernel_ridge")
-RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm; extended where the best lies at an edge
+RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm
+EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyond the edge
+    "fully_connected": 1e-4, "fully_connected_norm": 1e-4, "simple_cnn": 1e-4,
+    "coordinet": 1e-2, "pooled_cnn": 1e-2, "shared, flattened": 1e-2,
+}
 
 ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "fully_connected": {"model": "fully_connected"},
@@ -50,30 +55,50 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
 HYPOTHESES = (*NETWORKS, *(a for a in ARMS if "permuted" in a or "places" in a), *(a for a in ARMS if "shared," in a))
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation"):])
 
-LEARNING_RATES: dict[str, float] = {}  # chosen by `coordinet.tuning`; `tests/studies` checks them against its records
-RIDGE = {"gamma": 1.0, "ridge": 0.1}  # chosen likewise
-DEFAULT_RATE = 1e-3
+LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
+    "fully_connected": 3e-4, "simple_cnn": 3e-4, "coordinet": 1e-3, "pooled_cnn": 3e-4, "fully_connected_norm": 3e-4,
+    "shared, flattened": 3e-3, "shared, pooled": 3e-3, "unshared, flattened": 1e-3, "kernel_ridge": 1.0,
+}
+RIDGE = {"gamma": 1.0, "ridge": 1.0}  # chosen likewise; its rate has no meaning
+
+
+def choose(results: Results) -> dict[str, float | tuple[float, float]]:
+    """The setting of each arm that the tuning records choose, by the same rule for all: of the settings whose mean
+    accuracy on the tuning images lies within one standard error of the best one's (Breiman's rule), the one that stops after
+    the fewest epochs; settings of which a trial failed to reach the loss come last. For kernel ridge, the best mean."""
+    settings: dict[tuple, list[tuple[float, int, bool]]] = {}
+    for arm, t, record in results.present:
+        value = next(row["value"] for row in record["rows"] if row["measure"] == "accuracy" and row["at"] == "stop")
+        setting = (t.model_args["gamma"], t.model_args["ridge"]) if arm == "kernel_ridge" else t.learning_rate
+        settings.setdefault((arm, setting), []).append((value, record["stop"]["epoch"], record["stop"]["reason"] in ("cap", "diverged")))
+    chosen = {}
+    for arm in dict.fromkeys(arm for arm, _ in settings):
+        scores = {s: (statistics.fmean(v for v, _, _ in runs), runs) for (a, s), runs in settings.items() if a == arm}
+        best = max(scores, key=lambda s: scores[s][0])
+        values = [v for v, _, _ in scores[best][1]]
+        error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        close = [s for s in scores if scores[s][0] >= scores[best][0] - error]
+        failed = {s: any(f for _, _, f in scores[s][1]) for s in close}
+        chosen[arm] = best if arm == "kernel_ridge" else min(close, key=lambda s: (failed[s], statistics.fmean(e for _, e, _ in scores[s][1])))
+    return chosen
 
 
 def learning_rate(arm: str) -> float:
     """The tuned rate of an arm. Variants that were not tuned themselves take that of the network they vary (said on the page)."""
-    if arm in LEARNING_RATES:
-        return LEARNING_RATES[arm]
-    return LEARNING_RATES.get(ARMS[arm]["model"], DEFAULT_RATE)
+    return LEARNING_RATES.get(arm) or LEARNING_RATES[ARMS[arm]["model"]]
 
 
 def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> Trial:
     """One network trained to loss 0.1 on `n_train` images, and measured at epoch 100 too if that takes longer."""
     channels, size, classes = components.SHAPES[p.dataset]
     values = {"dataset": p.dataset, "n_train": n_train, "replicate": replicate, "max_epochs": p.max_epochs, "stop_loss": 0.1,
-              "mark_epoch": 100, "learning_rate": learning_rate(arm), **ARMS[arm], **changes}
+              "mark_epoch": 100, "curve_images": 250, "learning_rate": learning_rate(arm), **ARMS[arm], **changes}
     shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
-    if values["model"] in ("kernel_ridge", "pooled_cnn"):
+    if values["model"] == "pooled_cnn":
         shape.pop("size", None)
-    if values["model"] == "kernel_ridge":
+    if values["model"] == "kernel_ridge":  # solved, not descended
         shape = {}
-        values["model_args"] = RIDGE
-        values |= {"learning_rate": 1.0, "max_epochs": 1, "mark_epoch": None}
+        values = {"model_args": RIDGE, **values, "max_epochs": 1, "mark_epoch": None}
     return Trial(**{**values, "model_args": {**shape, **values.get("model_args", {})}})
 
 
@@ -92,11 +117,12 @@ def tuning(p: TuningParameters, arm: str, replicate: int) -> Iterator[Trial]:
     for n_train in p.n_train:
         if arm == "kernel_ridge":
             for gamma in (0.3, 1.0, 3.0):
-                for ridge in (0.01, 0.1, 1.0):
-                    yield trial(p, arm, n_train, replicate, role="tuning").model_copy(update={"model_args": {"gamma": gamma, "ridge": ridge}})
+                for ridge in (0.01, 0.1, 1.0, 3.0):
+                    yield trial(p, arm, n_train, replicate, role="tuning", model_args={"gamma": gamma, "ridge": ridge}, curve_images=500)
         else:
-            for rate in p.learning_rates:
-                yield trial(p, arm, n_train, replicate, role="tuning", learning_rate=rate, mark_epoch=None)
+            extended = (EXTENDED[arm],) if arm in EXTENDED and p.learning_rates == RATES else ()
+            for rate in (*p.learning_rates, *extended):
+                yield trial(p, arm, n_train, replicate, role="tuning", learning_rate=rate, mark_epoch=None, curve_images=500)
 
 
 SMOKE = {"dataset": "digits", "n_train": (24,), "replicates": 2, "max_epochs": 2}

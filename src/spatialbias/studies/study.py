@@ -31,7 +31,7 @@ class Parameters(BaseModel):
     @field_validator("n_train", "arms", mode="before")
     @classmethod
     def _one_or_many(cls, value):
-        return (value,) if isinstance(value, (int, str)) else tuple(value)
+        return tuple(value) if isinstance(value, (list, tuple, range)) else (value,)
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Study:
             parameters = self.parameters(**values)
         except ValidationError as error:
             raise ValueError(f"{self.name}: {explain(error)}") from None
+        if not parameters.arms:
+            raise ValueError(f"{self.name}: arms=(): at least one is needed of: {', '.join(self.arms)}")
         for arm in parameters.arms:
             if arm not in self.arms:
                 raise ValueError(f"{self.name}: arms={arm!r}; there are: {', '.join(self.arms)}")
@@ -113,12 +115,17 @@ class Results:
         return len(self.plan.labelled) - len(self.present)
 
     def frame(self) -> pd.DataFrame:
-        """One row a measured value: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n,
+        """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged" (1 if the
+        loss to reach was reached by the mark). Columns: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n,
         stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the published cap of epochs if training
         went on past it, else at the stop."""
         rows = []
         for arm, trial, record in self.present:
             base = self._base(arm, trial, record)
+            derived = {**base, "part": "", "x": None, "n": 1, "current": True}
+            rows.append({**derived, "measure": "epochs", "at": "stop", "value": base["epochs"]})
+            reached = base["stop_reason"] == "loss" and base["epochs"] <= (trial.mark_epoch or trial.max_epochs)
+            rows.append({**derived, "measure": "converged", "at": "published", "value": float(reached)})
             marked = {row["measure"] for row in record["rows"] if row["at"] == "published"}
             for row in record["rows"]:
                 one = {**base, "part": "", **row, "current": record["measured"][row["measure"]] == components.MEASURES.get(row["measure"])}

@@ -1,0 +1,199 @@
+"""What a page needs besides its study: one call that checks, trains or reads, and small displays made from the records.
+
+    page = Page("coordinet.few_samples", profile=profile, n_train=n_train, replicates=replicates)
+    page.frame()                                   # tidy results of the page's study
+    page.claims("coordinet.cnn_beats_both", …)     # the table of claims with verdicts
+    page.provenance()                              # where the numbers come from
+"""
+
+import html
+import os
+from collections import Counter
+
+import pandas as pd
+
+from spatialbias import statistics
+from spatialbias.claims import JudgeError, ledger
+from spatialbias.claims import found as found_text
+from spatialbias.claims import judge as judge_claim
+from spatialbias.studies import Results, study
+
+
+class Page:
+    """A page's study with its parameters, swept. Raises ValueError with one message before any work if a parameter is wrong.
+
+    Other studies that the page shows besides are fetched with `also`. Where a data set can neither be found nor
+    downloaded, profiles that train use the embedded digits instead and `notice` says so.
+    """
+
+    def __init__(self, name: str, profile: str = "quick", **parameters) -> None:
+        self.profile, self.results, self.substitute = os.environ.get("SPATIALBIAS_PROFILE") or profile, {}, None
+        plan = study(name).plan(self.profile, **parameters)
+        self.main = self._sweep(plan, parameters)
+
+    def also(self, name: str, **parameters) -> Results:
+        """Another study under the same profile."""
+        return self._sweep(study(name).plan(self.profile, **parameters), parameters)
+
+    def _sweep(self, plan, given) -> Results:
+        dataset = plan.parameters.dataset
+        if self.profile != "paper" and dataset != "digits":
+            from spatialbias.datasets.images import DataMissing, available
+
+            try:
+                available(dataset)
+            except DataMissing as error:
+                self.substitute = (dataset, str(error))
+                plan = plan.study.plan(self.profile, **{**given, "dataset": "digits"})
+        self.results[plan.study.name] = plan.sweep()
+        return self.results[plan.study.name]
+
+    def frame(self, measure: str | None = None, at: str = "stop", name: str | None = None) -> pd.DataFrame:
+        """Tidy values of a study of the page (default: its own), of one measure at one protocol."""
+        frame = (self.results[name] if name else self.main).frame()
+        return frame if measure is None else frame[(frame["measure"] == measure) & (frame["at"] == at)]
+
+    def notice(self):
+        """What the reader must know first: which data, which profile, what is missing."""
+        p, parts = self.main.plan.parameters, []
+        if self.substitute:
+            parts.append(f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
+                         "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers.")
+        elif p.dataset != "cifar10":
+            parts.append(f"This page was computed on <b>{html.escape(p.dataset)}</b>.")
+        if self.profile != "paper":
+            parts.append(f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
+                         "too few for the claims, which were declared for more.")
+        lacking = sum(r.missing for r in self.results.values())
+        if lacking:
+            total = sum(len(r.plan.labelled) for r in self.results.values())
+            parts.append(f"<b>{lacking} of {total} trials are not on record yet</b>; every number below is of those that are, with its own n. "
+                         f"<code>spatialbias sweep {self.main.plan.study.name} --profile paper</code> completes them.")
+        return box(parts) if parts else None
+
+    def verdict(self, claim_id: str):
+        """The judge's verdict on one claim, from this page's records; None where the records cannot be judged."""
+        claim = next(c for c in ledger() if c.id == claim_id)
+        return judge_claim(claim, self.results[claim.study].frame() if claim.study in self.results else None)
+
+    def sentence(self, *ids: str) -> str:
+        """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
+        return " ".join(SENTENCES[_kind(self.verdict(i).word)].format(_lower(next(c for c in ledger() if c.id == i).statement.rstrip(".")))
+                        for i in ids)
+
+    def claims(self, *ids: str):
+        """The table of claims: what the source says and found, what we find, the verdict."""
+        return claims_table([c for c in ledger() if c.id in ids] if ids else
+                            [c for c in ledger() if c.study in self.results], {n: r.frame() for n, r in self.results.items()})
+
+    def stops(self):
+        """Every trial's stop reason and epochs, by arm and N."""
+        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(["arm", "n_train", "replicate", "dataset"])
+        rows = []
+        for (arm, n_train), group in trials.groupby(["arm", "n_train"], sort=False):
+            counts = Counter(group["stop_reason"])
+            rows.append({"network": arm, "N": n_train, "trials": len(group), "parameters": f"{group['parameters'].iloc[0]:,}", "learning rate": f"{group['learning_rate'].iloc[0]:g}",
+                         "loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"], "diverged": counts["diverged"],
+                         "epochs, median": int(group["epochs"].median()), "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
+                         "seconds, median": f"{group['seconds'].median():.1f}"})
+        return table(pd.DataFrame(rows))
+
+    def provenance(self):
+        """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
+        classes = sum((r.numerics() for r in self.results.values()), Counter())
+        sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
+        rows = [("studies", ", ".join(f"<code>{n}</code>" for n in self.results)), ("profile", self.profile),
+                ("trials on record", f"{sum(len(r.present) for r in self.results.values())} of {sum(len(r.plan.labelled) for r in self.results.values())}"),
+                ("numerics classes", "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none"),
+                ("data", "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none"),
+                ("to recompute a sample", "<code>spatialbias results verify --sample 5</code>")]
+        return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
+
+
+def mean_text(frame: pd.DataFrame, unit: str = "%") -> str:
+    """"28.7 % [27.9, 29.4], n = 10" from a column of fractions."""
+    mean, low, high, n = statistics.mean_interval(frame["value"].dropna())
+    return "not on record" if not n else f"{100 * mean:.1f} {unit} [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
+
+
+def difference(frame: pd.DataFrame, arm: str, rival: str, **where) -> statistics.Interval:
+    """Mean paired difference of two arms over replicates, with its 95 % interval."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
+    return statistics.mean_interval(statistics.paired_differences(one, other))
+
+
+def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
+    mean, low, high, n = difference(frame, arm, rival, **where)
+    return "not on record" if not n else f"{100 * mean:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], n = {n}"
+
+
+SENTENCES = {
+    "holds": "The source says that {}: in our records this holds.",
+    "fails": "The source says that {}: in our records this fails.",
+    "undecided": "The source says that {}: our records do not decide it.",
+    "not-run": "The source says that {}: this has not been run yet.",
+}
+
+
+def _kind(word: str) -> str:
+    return WORDS[next(k for k in WORDS if word.startswith(k))]
+
+
+def _lower(text: str) -> str:
+    """The first letter small, unless the word is a name."""
+    return text if text.split()[0] in ("Coordinet", "CIPS's") else text[0].lower() + text[1:]
+
+
+WORDS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "not run": "not-run", "refused": "fails"}
+
+
+def claims_table(claims, frames):
+    """Claims as an HTML table: statement, published, found, verdict."""
+    rows = []
+    for claim in claims:
+        try:
+            verdict = judge_claim(claim, frames.get(claim.study))
+            word, text, why = verdict.word, found_text(verdict) or verdict.reason, verdict.reason + "".join(f"; {n}" for n in verdict.notes)
+            beside = "; ".join(f"{c.published.value * 100:.1f}" + ("" if c.inside is None else " ✓" if c.inside else " ✗")
+                               + f" ({html.escape(str(c.published.condition))})" for c in verdict.published[:4])
+        except JudgeError as error:
+            word, text, why, beside = "refused", str(error), str(error), ""
+        kind = _kind(word)
+        rows.append(f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
+                    f"<code>{claim.id}</code></small></td><td>{_cut(text)}</td><td>{beside or '–'}</td>"
+                    f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td></tr>")
+    head = "<tr><th>the source says</th><th>we find (mean [95 %])</th><th>published, %</th><th>verdict</th></tr>"
+    return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
+
+
+def _cut(text: str, most: int = 6) -> str:
+    """One contrast a line; a long list folds away."""
+    items = [html.escape(t.strip()) for t in text.split(";")]
+    shown = "<br>".join(items[:most])
+    return shown if len(items) <= most else f"{shown}<details><summary>{len(items) - most} more</summary>{'<br>'.join(items[most:])}</details>"
+
+
+def table(frame: pd.DataFrame):
+    """A small table that scrolls inside its box; text is escaped."""
+    return raw(f"<div class='scroll'>{frame.to_html(index=False, border=0, escape=True, na_rep='–')}</div>")
+
+
+def box(parts: list[str]):
+    return raw(f"<div class='admonition note notice'><p class='admonition-title'>What this page shows</p>{''.join(f'<p>{p}</p>' for p in parts)}</div>")
+
+
+def raw(text: str):
+    from IPython.display import HTML
+
+    return HTML(text)
+
+
+def glue(**values) -> None:
+    """Make values available to the prose as {glue:text}`name`."""
+    from myst_nb import glue as put
+
+    for name, value in values.items():
+        put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value), display=False)
+

@@ -1,0 +1,165 @@
+"""The book's plots, from tidy frames: mean and 95 % band over replicates, faint single replicates, labels at the lines."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
+from spatialbias.statistics import mean_interval
+
+CHANCE = 10.0  # per cent, of the ten-class sets
+
+
+def summary(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
+    """Mean, 95 % interval (low, high) and n over replicates, for every combination of `by`."""
+    rows = [dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True)) | mean_interval(group[value])._asdict()
+            for key, group in frame.groupby(list(by), sort=True)]
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
+
+
+def arms_in(frame: pd.DataFrame, order: Iterable[str] | None = None) -> list[str]:
+    """The arms of a frame, in the order given (default: that of first appearance)."""
+    there = list(dict.fromkeys(frame["arm"]))
+    return there if order is None else [arm for arm in order if arm in there]
+
+
+def carried(curves: pd.DataFrame) -> pd.DataFrame:
+    """Training curves on one set of epochs: a replicate that has stopped keeps its last score. Epochs without a score go."""
+    curves = curves.dropna(subset=["score"])
+    parts = []
+    for n_train, group in curves.groupby("n_train"):
+        epochs = sorted(e for e in group["epoch"].unique() if e <= 20 or e % 5 == 0 or e == group["epoch"].max())
+        for (arm, replicate), one in group.groupby(["arm", "replicate"]):
+            score = one.set_index("epoch")["score"].sort_index()
+            own = [e for e in epochs if e <= max(group.loc[group["arm"] == arm, "epoch"])]
+            score = score.reindex(sorted({*own, *score.index})).ffill().reindex(own)
+            parts.append(pd.DataFrame({"n_train": n_train, "arm": arm, "replicate": replicate, "epoch": own, "score": score.to_numpy()}))
+    return pd.concat(parts) if parts else curves
+
+
+def line(axes: Axes, frame: pd.DataFrame, x: str, arm: str, position: int = 0, scale: float = 100.0, faint: bool = True,
+         reference: bool = False, value: str = "value") -> tuple[float, float] | None:
+    """One arm's mean, band and replicates over column `x`; returns where the line ends. `reference` draws it thin, without a band."""
+    frame = frame.dropna(subset=[value])
+    if frame.empty:
+        return None
+    ink = colour(arm, position)
+    if faint and not reference:
+        for _, one in frame.groupby("replicate"):
+            one = one.sort_values(x)
+            axes.plot(one[x], scale * one[value], color=ink, alpha=0.13, linewidth=0.7)
+    mean = summary(frame, [x], value).sort_values(x)
+    if not reference:
+        axes.fill_between(mean[x], scale * mean["low"], scale * mean["high"], color=ink, alpha=0.18, linewidth=0)
+    axes.plot(mean[x], scale * mean["mean"], color=ink, linewidth=1.1 if reference else 1.8,
+              linestyle=(0, (4, 2)) if reference else "-", marker=None if len(mean) > 12 else marker(arm, position), markersize=3 if reference else 5)
+    return float(mean[x].iloc[-1]), float(scale * mean["mean"].iloc[-1])
+
+
+def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], positions: Mapping[str, int], gap: float = 0.055) -> None:
+    """Write each line's name at its right end, moved apart where they would overlap."""
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    step = gap * (high - low)
+    right = max(x for x, _ in ends.values())
+    places: list[float] = []
+    for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+        y = max(y, places[-1] + step) if places else y
+        places.append(y)
+        axes.annotate(label(arm), (right, y), xytext=(7, 0), textcoords="offset points", color=colour(arm, positions[arm]),
+                      va="center", fontsize=8.5, annotation_clip=False)
+
+
+def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, arms: Sequence[str] | None = None, references: Sequence[str] = (),
+          published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None, xlabel: str, ylabel: str = "test accuracy (%)",
+          title: str = "{}", log: bool = False, ticks: Sequence[float] | None = None, chance: float | None = CHANCE,
+          columns: int | None = None, value: str = "value", height: float = 3.0, scale: float = 100.0, faint: bool = True) -> Figure:
+    """Small multiples of lines over `x`, one panel for each value of column `panels`.
+
+    published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are drawn thin and dashed.
+    """
+    cells = [None] if panels is None else sorted(frame[panels].dropna().unique())
+    arms = arms_in(frame, arms)
+    positions = {arm: k for k, arm in enumerate(arms)}
+    figure, axes = canvas(max(len(cells), 1), columns=columns or min(len(cells), 2), height=height)
+    for cell, ax in zip(cells, axes, strict=False):
+        ends = {}
+        for arm in arms:
+            rows = frame[(frame["arm"] == arm) & ((frame[panels] == cell) if panels else True)]
+            end = line(ax, rows, x, arm, positions[arm], scale, faint, arm in references, value)
+            for px, py in (published or {}).get((cell, arm), ()):
+                ax.plot(px, scale * py, marker=marker(arm, positions[arm]), markerfacecolor="none", markeredgecolor=PUBLISHED,
+                        linestyle="", markersize=5.5, markeredgewidth=1.0)
+            if end:
+                ends[arm] = end
+        if log:
+            ax.set_xscale("log", base=2)
+        if ticks is not None:
+            ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+            ax.minorticks_off()
+        if panels:
+            ax.set_title(title.format(f"{cell:g}" if isinstance(cell, (float, np.floating)) else cell))
+        ax.label_outer()
+        ax.set_xlabel(xlabel)
+        if chance is not None:
+            ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
+        ax._spatialbias_ends = ends
+    for k, ax in enumerate(axes):
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel(ylabel)
+        last = k == len(axes) - 1 or ax.get_subplotspec().is_last_col()
+        if last and hasattr(ax, "_spatialbias_ends"):
+            write_labels(ax, ax._spatialbias_ends, positions)
+    if chance is not None and axes:
+        axes[0].annotate("chance", (0.01, chance), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
+                         fontsize=7.5, color=INK)
+    return figure
+
+
+def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None,
+           unit: float = 100.0) -> Figure:
+    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional published, arm."""
+    figure, (ax,) = canvas(1, height=0.6 + 0.3 * max(len(rows), 1), width=7.0)
+    if band:
+        ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    for k, row in enumerate(rows.itertuples()):
+        ink = colour(getattr(row, "arm", ""), k) if getattr(row, "arm", None) else "#0072b2"
+        ax.plot([unit * row.low, unit * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
+        ax.plot(unit * row.mean, k, marker="o", color=ink)
+        there = getattr(row, "published", None)
+        if there is not None and not pd.isna(there):
+            ax.plot(unit * there, k, marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, markersize=7, linestyle="")
+    ax.set_yticks(range(len(rows)), [f"{r.label}  (n = {r.n})" for r in rows.itertuples()])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)
+    return figure
+
+
+def bars(frame: pd.DataFrame, arms: Sequence[str], *, ylabel: str = "test accuracy (%)", chance: float | None = CHANCE,
+         baseline: str | None = None) -> Figure:
+    """One horizontal mark and interval an arm, single replicates as dots; the baseline's mean as a line through all."""
+    arms = [arm for arm in arms if arm in set(frame["arm"])]
+    figure, (ax,) = canvas(1, height=0.7 + 0.27 * max(len(arms), 1), width=7.0)
+    for k, arm in enumerate(arms):
+        values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
+        mean, low, high, n = mean_interval(values)
+        ink = colour(arm, k)
+        ax.plot(values, np.full(len(values), k), marker="|", color=ink, alpha=0.35, linestyle="", markersize=7)
+        ax.plot([low, high], [k, k], color=ink, linewidth=3, solid_capstyle="round")
+        ax.plot(mean, k, marker=marker(arm, k), color=ink, markersize=6.5)
+        if arm == baseline:
+            ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.6)
+    if chance is not None:
+        ax.axvline(chance, color=INK, linewidth=0.8, linestyle=":")
+    counts = frame.groupby("arm")["replicate"].nunique()
+    ax.set_yticks(range(len(arms)), [f"{label(arm)}  (n = {counts[arm]})" for arm in arms])
+    ax.set_ylim(len(arms) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(ylabel)
+    return figure

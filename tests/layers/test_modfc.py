@@ -1,0 +1,175 @@
+"""ModFC: the layer by hand, the folded path against the plain stack, and the theorem about its norms."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatialbias.layers.modfc import EPSILON, MICRO_BATCH, ModFC, folded_path
+from spatialbias.models import build
+
+
+def stack(x, modulations, weights, pixel_weights=None):
+    """What `folded_path` promises to compute, as the source writes it."""
+    for k, weight in enumerate(weights):
+        y = F.linear(F.relu(x) if k else x, weight)
+        y = y if modulations is None else y * modulations[:, k][:, None]
+        x = F.layer_norm(y, (len(weight),), eps=EPSILON if k == len(weights) - 1 else 1e-30)
+    return (x if pixel_weights is None else x * pixel_weights.expand(x.shape[:2])[..., None]).sum(1)
+
+
+def case(B, P, E, H, L, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    weights = [draw(H, H if k else E).requires_grad_() for k in range(L)]
+    return draw(B, P, E).requires_grad_(), (1 + 0.5 * draw(B, L, H)).requires_grad_(), weights, draw(B, P).abs()
+
+
+def same(x, m, weights, pixel_weights):
+    """Outputs and all gradients of both ways; the plain one scaled so that only the last norm's epsilon differs."""
+    wanted, found = stack(x, m, weights, pixel_weights), folded_path(x, m, weights, pixel_weights)
+    wrt = [x, *weights] + ([m] if m is not None else [])
+    direction = torch.linspace(-1, 1, wanted.numel(), dtype=torch.float64).cos().view_as(wanted)
+    gradients = zip(torch.autograd.grad((wanted * direction).sum(), wrt),
+                    torch.autograd.grad((found * direction).sum(), wrt), strict=True)
+    # The folded path feeds the last norm unscaled activations, so its epsilon weighs differently: 1e-5 of a variance.
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+    for b, a in gradients:
+        torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-3 * float(b.abs().max() + 1e-9))
+
+
+def exact(monkeypatch):
+    """Without any epsilon the two are the same function; the rest of this file's tolerances is rounding alone."""
+    monkeypatch.setattr("spatialbias.layers.modfc.EPSILON", 0.0)
+
+
+@pytest.mark.parametrize("pixel_weights", ["none", "shared", "each"])
+@pytest.mark.parametrize("B, P, E, H, L", [(3, 7, 5, 8, 4), (MICRO_BATCH + 3, 4, 6, 10, 2), (2, 1, 3, 6, 1), (1, 9, 12, 4, 3)])
+def test_folded_path_is_the_plain_stack_with_all_gradients(monkeypatch, pixel_weights, B, P, E, H, L):
+    exact(monkeypatch)
+    x, m, weights, each = case(B, P, E, H, L)
+    pixel_weights = {"none": None, "shared": each[0], "each": each}[pixel_weights]
+    wanted = _plain(x, m, weights, pixel_weights)
+    found = folded_path(x, m, weights, pixel_weights)
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+    direction = torch.arange(wanted.numel(), dtype=torch.float64).sin().view_as(wanted)
+    for a, b in zip(torch.autograd.grad((found * direction).sum(), [x, m, *weights]),
+                    torch.autograd.grad((wanted * direction).sum(), [x, m, *weights]), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+def _plain(x, m, weights, pixel_weights):
+    for k, weight in enumerate(weights):
+        y = F.linear(F.relu(x) if k else x, weight)
+        y = y if m is None else y * m[:, k][:, None]
+        y = y - y.mean(-1, keepdim=True)
+        x = y / y.square().mean(-1, keepdim=True).sqrt()
+    return (x if pixel_weights is None else x * pixel_weights.expand(x.shape[:2])[..., None]).sum(1)
+
+
+def test_without_modulation_it_is_modulated_by_ones(monkeypatch):
+    exact(monkeypatch)
+    x, m, weights, _ = case(2, 5, 4, 6, 3)
+    torch.testing.assert_close(folded_path(x, None, weights), _plain(x, None, weights, None), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(folded_path(x, torch.ones_like(m), weights), folded_path(x, None, weights))
+
+
+def test_with_the_epsilons_in_place_the_two_still_agree():
+    same(*case(3, 6, 5, 8, 3, seed=4))
+
+
+def test_empty_batch_and_gradients():
+    x, m, weights, _ = case(0, 5, 4, 6, 3)
+    out = folded_path(x, m, weights)
+    assert out.shape == (0, 6)
+    out.sum().backward()
+    assert all(w.grad is not None and not w.grad.any() for w in weights) and m.grad.shape == m.shape
+
+
+def test_a_second_backward_is_refused_rather_than_wrong():
+    x, m, weights, _ = case(2, 3, 4, 6, 2)
+    total = folded_path(x, m, weights).sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="only once"):
+        total.backward()
+
+
+@pytest.mark.parametrize("encoding", ["sine", "raw", "fourier", "embedding", "combined"])
+def test_folded_and_plain_coordinet_agree_and_train_the_same_parameters(encoding):
+    torch.manual_seed(0)
+    folded = build("coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3).double()
+    plain = build("coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3, folded=False).double()
+    plain.load_state_dict(folded.state_dict())
+    images = torch.arange(4 * 3 * 36, dtype=torch.float64).sin().view(4, 3, 6, 6)
+    for model in (folded, plain):
+        (model(images) * torch.arange(40.0).cos().view(4, 10)).sum().backward()
+    torch.testing.assert_close(folded(images), plain(images), rtol=1e-4, atol=1e-5)
+    for (name, a), b in zip(folded.named_parameters(), plain.parameters(), strict=True):
+        assert a.grad is not None, f"{name} is never trained"
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-2, atol=2e-3 * float(b.grad.abs().max()), msg=name)
+
+
+@given(st.floats(0.05, 20), st.integers(0, 2), st.integers(0, 50))
+@settings(max_examples=25, deadline=None)
+def test_theorem_the_scale_of_an_inner_norm_cancels(scale, layer, seed):
+    """Multiply one inner layer's matrix (hence the scale its norm would remove) by any positive number: nothing changes."""
+    x, m, weights, _ = case(2, 5, 4, 6, 4, seed)
+    changed = [w * scale if k == layer else w for k, w in enumerate(weights)]
+    with torch.no_grad():
+        torch.testing.assert_close(_plain(x, m, changed, None), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9)
+        without = x  # and leaving the inner norms' scale out altogether changes nothing either
+        for k, weight in enumerate(weights):
+            without = F.linear(F.relu(without) if k else without, weight) * m[:, k][:, None]
+            without = without - without.mean(-1, keepdim=True)
+        without = without / without.square().mean(-1, keepdim=True).sqrt()
+        torch.testing.assert_close(without.sum(1), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9)
+
+
+def test_modfc_output_side_by_hand():
+    layer = ModFC(3, 4).double()
+    x, m = torch.randn(2, 5, 3, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
+    y = torch.stack([(x[b] @ layer.weight.t()) * m[b] for b in range(2)])
+    wanted = (y - y.mean(-1, keepdim=True)) / (y.var(-1, unbiased=False, keepdim=True) + EPSILON).sqrt()
+    torch.testing.assert_close(layer(x, m), wanted)
+    torch.testing.assert_close(layer(x[:, 0], m), wanted[:, 0])
+    torch.testing.assert_close(layer(x), layer(x, torch.ones_like(m)))
+
+
+def test_input_side_demodulation_is_one_weight_matrix_an_image():
+    """CIPS: w'_oi = m_i w_oi, each row divided by its length."""
+    layer = ModFC(5, 4, side="input", norm="demodulation").double()
+    x, m = torch.randn(3, 6, 5, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
+    for b in range(3):
+        weight = layer.weight * m[b]
+        weight = weight / (weight.square().sum(1, keepdim=True) + EPSILON).sqrt()
+        torch.testing.assert_close(layer(x, m)[b], x[b] @ weight.t())
+    torch.testing.assert_close(layer(x), layer(x, torch.ones(3, 5, dtype=torch.float64)))
+
+
+def test_output_side_demodulation_keeps_only_the_sign():
+    layer = ModFC(5, 4, norm="demodulation").double()
+    x, m = torch.randn(2, 6, 5, dtype=torch.float64), torch.tensor([[100.0, -100, 200, -50]] * 2, dtype=torch.float64)
+    torch.testing.assert_close(layer(x, m), layer(x) * m.sign()[:, None], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options, named", [({"side": "left"}, "side='left'"), ({"norm": "batch"}, "norm='batch'"),
+                                            ({"affine": True, "norm": "demodulation"}, "affine=True")])
+def test_wrong_options_are_named(options, named):
+    with pytest.raises(ValueError, match=named):
+        ModFC(3, 4, **options)
+
+
+def test_bf16_is_close_to_fp32():
+    x, m, weights, _ = case(3, 20, 6, 16, 4)
+    x, m, weights = x.detach().float(), m.detach().float(), [w.detach().float().requires_grad_() for w in weights]
+    plain = folded_path(x, m, weights)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = folded_path(x, m, weights)
+    assert quick.dtype == torch.float32
+    assert float((quick - plain).detach().norm() / plain.detach().norm()) < 0.03
+    for a, b in zip(torch.autograd.grad(quick.square().sum(), weights), torch.autograd.grad(plain.square().sum(), weights)):
+        assert float(F.cosine_similarity(a.flatten(), b.flatten(), dim=0)) > 0.98

@@ -1,0 +1,134 @@
+"""The benchmark: its baseline learns what the engine learns, its timing is sound, and its parts run."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+from spatialbias import bench, models, paths
+from spatialbias.bench import measuring, plain, processes, report, steps, trial
+from spatialbias.datasets.batch import Batch
+from spatialbias.training import Execution, detect, fit, mean_loss
+
+FP32 = Execution("cpu", "fp32", 1)
+
+
+def row(value: float = 2.0, **changes) -> measuring.Row:
+    return measuring.Row(**{"part": "floor", "name": "a step", "ours": "2 images/s", "other": "1 image/s", "value": value,
+                            "low": value, "high": value, "n": 1, **changes})
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "results")
+    return tmp_path / "results" / "bench.json"
+
+
+@pytest.mark.parametrize("name", ["coordinet", "simple_cnn"])
+def test_the_baseline_learns_the_same_function(name):
+    images, target = torch.randn(6, 3, 32, 32), torch.tensor([0, 1, 2, 3, 4, 5])
+    torch.manual_seed(0)
+    theirs = plain.build(name)
+    ours = models.build(name)
+    ours.load_state_dict(theirs.state_dict())
+    loss = plain.train(theirs, images, target, epochs=2, learning_rate=1e-4)  # one batch an epoch: its order is no matter
+    fitted = fit(ours, Batch((images,), target), loss="cross_entropy", learning_rate=1e-4, batch_size=64, max_epochs=2,
+                 stop_loss=None, mark_epoch=None, order=torch.Generator().manual_seed(0), execution=FP32)
+    assert loss == pytest.approx(fitted.loss, abs=1e-4)
+    torch.testing.assert_close(theirs(images), ours(images), atol=2e-3, rtol=2e-3)
+
+
+def test_the_baseline_evaluates_what_the_engine_does():
+    images, target = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 2, 3, 4, 5])
+    model = plain.build("simple_cnn")
+    loss, accuracy = plain.evaluate(model, images, target, lambda x: x.float() / 255, batch_size=4)
+    assert loss == pytest.approx(mean_loss(model, Batch((images.float() / 255,), target), "cross_entropy", FP32), rel=1e-5)
+    assert accuracy == pytest.approx((model(images.float() / 255).argmax(1) == target).double().mean().item())
+
+
+def test_a_trial_is_added_up_from_its_pieces():
+    nothing = trial.Pieces(0, 0, 0)
+    assert nothing.whole("coordinet") == 0
+    assert trial.Pieces(1, 0, 0).whole("coordinet") == trial.EPOCHS["coordinet"]
+    assert trial.Pieces(0, 0, 1).whole("coordinet") == 19 * 2000
+    assert trial.Pieces(0, 1, 0).whole("coordinet") == 10_000 + 19 * 2000 + 20 * 500
+
+
+def test_both_sides_time_every_piece(monkeypatch):
+    from spatialbias import datasets
+
+    monkeypatch.setattr(trial, "images", lambda: datasets.load("digits"))
+    for side in (trial.ours, trial.plainly):
+        pieces = side("simple_cnn", 4, 1, 4)
+        assert min(pieces.epoch, pieces.classify, pieces.shift) > 0
+        assert pieces.whole("simple_cnn") > trial.EPOCHS["simple_cnn"] * pieces.epoch
+
+
+def test_the_floor_counts_the_products_of_a_training_step():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        steps.path_products(16, FP32)()
+    widths = [(35, 200), (200, 200), (200, 200), (200, 200)]
+    once = sum(2 * 16 * 1024 * a * b for a, b in widths)
+    assert counter.get_total_flops() == 3 * once - 2 * 16 * 1024 * 35 * 200  # nothing flows back into the pixels
+    steps.coordinet_step(1, detect(device="cpu"))()
+
+
+def test_rounds_alternate_and_the_first_does_not_count():
+    calls = []
+    taken = measuring.alternate({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
+    assert "".join(calls) == "abbaab" and [len(v) for v in taken.values()] == [2, 2]
+    assert measuring.ratios([2.0, 9.0], [1.0, 3.0]) == [2.0, 3.0]
+    assert measuring.spread([3.0, 1.0, 2.0]) == {"value": 2.0, "low": 1.0, "high": 3.0, "n": 3}
+    before = torch.get_num_threads()
+    with measuring.threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_row_is_judged_by_its_target():
+    assert row().reached is None
+    assert row(target=2.0).reached and not row(1.9, target=2.0).reached
+    assert row(1.0, target=1.1, at_most=True).reached and not row(1.2, target=1.1, at_most=True).reached
+
+
+def test_the_peak_of_memory_is_that_of_this_process():
+    before = processes.peak_gigabytes()
+    ballast = bytearray(300_000_000)
+    assert before + 0.2 < processes.peak_gigabytes() < before + 0.4 or before > processes.peak_gigabytes() - 0.2
+    assert len(ballast) and 0.01 < before < 64
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the figures are for Linux")
+def test_cheap_parts_run_and_a_partial_run_is_not_kept(results, capsys):
+    assert bench.main(["floor", "start", "layers"], quick=True) == 0
+    said = capsys.readouterr().out
+    assert "0 modules of torch" in said and "coordinet, training step" in said and "CoordBiasConv2d, bf16" in said
+    assert said.index("0 modules") < said.index("CoordBiasConv2d") < said.index("training step")
+    assert not results.exists()
+
+
+def test_an_unknown_part_is_refused_with_the_names_that_exist():
+    with pytest.raises(ValueError, match="unknown part 'memroy'; there are: start, layers"):
+        bench.main(["memroy"])
+
+
+def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "PARTS", {"one": ("steps", "one")})
+    monkeypatch.setattr(steps, "one", lambda quick: [row(target=1.0), row(0.5, target=1.0)], raising=False)
+    assert bench.main([], quick=True) == 0 and not results.exists()
+    results.parent.mkdir()
+    results.write_text(json.dumps({"abacus": {"machine": {}, "rows": []}}))
+    assert bench.main() == 0
+    assert "kept in" in capsys.readouterr().out and [p.name for p in results.parent.iterdir()] == ["bench.json"]
+    kept = report.load()
+    (mine,) = set(kept) - {"abacus"}
+    assert kept[mine]["machine"]["torch"] == torch.__version__
+    assert list(report.table(kept[mine])[""]) == ["reached", "missed"]
+    assert len(report.figure(kept[mine]).axes[0].patches) == 2
+
+
+def test_nothing_on_record_is_an_empty_answer(results):
+    assert report.load() == {}

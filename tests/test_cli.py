@@ -1,0 +1,109 @@
+"""The command line: help at once, one message for bad input, and a dry run that trains nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+from spatialbias import cli
+
+TIMED = """
+import resource, sys
+from spatialbias.cli import main
+try:
+    main({arguments!r})
+except SystemExit as end:
+    status = end.code
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(status, used.ru_utime + used.ru_stime, *({{"torch", "pandas", "numpy"}} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", [[], ["sweep"], ["results"], ["data"], ["bench"], ["book"]], ids=" ".join)
+def test_help_at_once_and_without_torch(command):
+    done = subprocess.run([sys.executable, "-c", TIMED.format(arguments=[*command, "--help"])], capture_output=True, text=True, timeout=60)
+    status, seconds, *heavy = done.stderr.split()
+    assert done.stdout.startswith("usage: spatialbias") and status == "0"
+    assert not heavy and float(seconds) < 0.5
+
+
+def test_import_of_the_package_leaves_torch_alone():
+    code = "import sys, spatialbias, spatialbias.components, spatialbias.paths; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_nothing_asked_shows_what_there_is(capsys):
+    assert cli.main([]) == 2 and "sweep" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["coordinet.few_samples", "-p", "epochs", "3"], ["coordinet.few_samples", "'epochs'", "max_epochs"]),
+    (["coordinet.few_samples", "-p", "replicates", "many"], ["replicates='many'", "integer"]),
+    (["coordinet.few_samples", "-p", "replicates", "0"], ["replicates=0", "1"]),
+    (["coordinet.few_samples", "-p", "n_train", "3.5"], ["n_train", "3.5", "integer"]),
+    (["coordinet.few_samples", "-p", "n_train", "{}"], ["n_train", "{}"]),
+    (["coordinet.few_samples", "-p", "n_train", "60000"], ["n_train", "60000", "50000"]),
+    (["coordinet.few_samples", "-p", "n_train", "47000"], ["n_train=47000", "45000"]),
+    (["coordinet.few_samples", "-p", "dataset", "imagenet"], ["dataset='imagenet'", "cifar10"]),
+    (["coordinet.few_samples", "-p", "arms", "resnet"], ["arms='resnet'", "simple_cnn"]),
+    (["coordinet.few_samples", "-p", "arms", "[]"], ["arms=()", "simple_cnn"]),
+    (["coordinet.nothing"], ["'coordinet.nothing'", "coordinet.few_samples"]),
+    (["--workers", "0", "--profile", "smoke", "coordinet.other_data"], ["workers=0", "1"])])
+def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
+    assert cli.main(["sweep", *arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and message.startswith("spatialbias: ")
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("arguments", [["sweep", "--profile", "huge"], ["sweep", "--bogus"], ["results", "burn"], ["nonsense"],
+                                       ["sweep", "--workers", "two"]])
+def test_a_wrong_option_exits_2(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_a_dry_run_counts_and_trains_nothing(capsys, monkeypatch, tmp_path):
+    from spatialbias.studies.study import Plan
+
+    monkeypatch.setattr(Plan, "sweep", lambda *a, **k: pytest.fail("it trained"))
+    assert cli.main(["sweep", "coordinet.other_data", "--profile", "smoke", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "coordinet.other_data: 3 trials, 3 to train or measure (cost unknown: nothing like them on record)\n"
+    assert not (tmp_path / "store").exists()
+    assert cli.main(["sweep", "coordinet", "--profile", "paper", "--dry-run"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len([s for s in _names() if s.startswith("coordinet.")])
+
+
+def _names():
+    from spatialbias import studies
+
+    return studies.names()
+
+
+def test_parameters_are_read_as_json_where_they_can_be(monkeypatch):
+    from spatialbias.studies.study import Plan
+
+    plans = []
+    monkeypatch.setattr(Plan, "estimate", lambda self, store=None: plans.append(self) or (0, None))
+    cli.main(["sweep", "coordinet.few_samples", "-p", "n_train", "[97, 195]", "-p", "arms", "coordinet", "-p", "replicates", "2"])
+    assert plans[0].parameters.n_train == (97, 195) and plans[0].parameters.arms == ("coordinet",) and len(plans[0].trials) == 4
+
+
+def test_ctrl_c_says_that_nothing_is_lost(monkeypatch, capsys):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_sweep", interrupted)
+    assert cli.main(["sweep"]) == 130 and "kept" in capsys.readouterr().err
+
+
+def test_missing_data_is_a_message_and_a_status(monkeypatch, capsys, tmp_path):
+    from spatialbias import datasets
+
+    datasets._load.cache_clear()
+    monkeypatch.setenv("SPATIALBIAS_DATA", str(tmp_path))
+    monkeypatch.setenv("SPATIALBIAS_OFFLINE", "1")
+    assert cli.main(["data", "digits", "mnist"]) == 1
+    said = capsys.readouterr()
+    assert "digits: 1,297 + 500 images" in said.out and "mnist is not in" in said.err
