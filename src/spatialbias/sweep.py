@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from spatialbias import components
@@ -41,7 +41,7 @@ def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), st
     todo = [t for t in trials if lacking(records.get(t.key), measures)]
     if missing == "show" or not todo:
         return records
-    workers = workers or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
+    workers = workers or int(os.environ.get("SPATIALBIAS_WORKERS", "0")) or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
     for key in _execute(todo, measures, store, workers, executor, progress, precision):
         records[key] = store.get(key)
     return records
@@ -61,6 +61,8 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
 
     bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
     own = executor is None
+    if own and int(os.environ.get("SPATIALBIAS_WORKERS", "1")) == 0:  # in this process: a worker's start costs more than a tiny trial
+        own, executor, workers = False, Here(), 1
     executor = executor or _pool(workers)
     failures, waiting, flying = 0, list(reversed(todo)), {}
     try:
@@ -108,6 +110,18 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
             _stop(executor)
 
 
+class Here(Executor):
+    """Runs everything at once, in this process and thread."""
+
+    def submit(self, function, /, *args, **kwargs) -> Future:
+        future = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:  # as any executor: the caller hears of it when it asks for the result
+            future.set_exception(error)
+        return future
+
+
 def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
 
@@ -146,9 +160,12 @@ def keep_memory() -> None:
 
 def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | None, precision: str | None = None) -> str | None:
     """Run one trial, or only the measures that its record lacks, and store it. Returns its key; None if another is at it."""
+    import torch
+
     from spatialbias.training import detect
     from spatialbias.trials import measure, run
 
+    torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
     trial, store, execution = Trial(**trial), Store(folder, shipped), detect(precision)
     with store.claim(trial.key) as mine:
         if not mine:

@@ -16,14 +16,23 @@ def environment() -> dict[str, str]:
     return {"SPATIALBIAS_STORE": str(WORK / "store"), "SPATIALBIAS_PROJECT": str(ROOT)}
 
 
-@cache
 def site() -> Path:
-    """The folder of the built site. Built at the first call; a failure is raised again at each."""
+    """The folder of the built site. Built at the first call; if that failed, every later call raises its error again."""
+    done = _build_once()
+    if isinstance(done, Exception):
+        raise done
+    return done
+
+
+@cache
+def _build_once() -> Path | Exception:
     shutil.rmtree(WORK, ignore_errors=True)
     before = dict(os.environ)
     os.environ.update(environment())
     try:
         return build("smoke", out=WORK / "html", root=ROOT).parent
+    except RuntimeError as error:
+        return error
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -60,8 +60,8 @@ def test_pages_never_executed_are_left_out_and_named(tiny_book, capsys):
 
 
 def test_a_warning_fails_the_build(tiny_book):
-    root = tiny_book(index="# Index\n\n[nowhere](nowhere.md)")
-    with pytest.raises(BuildError, match="(?s)index.md.*nowhere"):
+    root = tiny_book(index="# Index\n\n[nowhere](nowhere.md)", prose="# A page\n\n{doc}`nowhere`")
+    with pytest.raises(BuildError, match="(?s)index.md.*nowhere.*page.ipynb: cell 1, about line \\d: WARNING: .*nowhere"):
         build("smoke", root=root)
     assert not (root / "_build" / "html").exists()
 
@@ -84,6 +84,9 @@ def test_wrong_requests_are_refused_first(tiny_book):
         build("papr", root=root)
     with pytest.raises(PageError, match="no page 'rotation'"):
         build("smoke", pages=["rotation"], root=root)
+    (root / "book" / "index.md").unlink()
+    with pytest.raises(BuildError, match="_toc.yml names book/index, which does not exist"):
+        build("smoke", root=root)
     assert not (root / "_build").exists()
 
 

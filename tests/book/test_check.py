@@ -50,6 +50,7 @@ def test_no_site_at_all_is_a_fault(tmp_path):
         ('<div class="cell_output"><div class="output traceback"><pre>ZeroDivisionError</pre></div></div>', "output"),
         ('<div class="cell_output"><div class="output stderr"><pre>UserWarning</pre></div></div>', "output"),
         ('<div class="cell_output"><pre>Traceback (most recent call last):</pre></div>', "output"),
+        ('<div class="cell_output"><pre>&lt;Figure size 792x462 with 1 Axes&gt;</pre></div>', "figure"),
         ('<script type="application/vnd.jupyter.widget-view+json">{}</script>', "widget"),
         ('<a href="missing.html">x</a>', "link"),
         ('<a href="other.html#missing">x</a>', "anchor"),

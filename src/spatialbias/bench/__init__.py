@@ -5,7 +5,6 @@ judges nothing by its target and is not kept. A whole run is kept, one for each 
 `data/results/bench.json`, from which the book's page on speed is drawn.
 """
 
-import os
 from importlib import import_module
 
 PARTS = {  # name: (module, function)
@@ -24,17 +23,16 @@ def main(parts: list[str] | None = None, quick: bool = False) -> int:
     from spatialbias.components import known
 
     chosen = [part for part in PARTS if part in {known(PARTS, p, "part") for p in parts or PARTS}]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # processors are compared, by workers too
-    from spatialbias.bench import report
+    from spatialbias.bench import measuring, report
 
-    about = report.machine()
+    about, rows = report.machine(), []
     print(report.heading(about), flush=True)
-    rows = []
-    for name in chosen:
-        module, function = PARTS[name]
-        found = getattr(import_module(f"spatialbias.bench.{module}"), function)(quick)
-        print(report.text(found), flush=True)
-        rows += found
+    with measuring.without_gpu():
+        for name in chosen:
+            module, function = PARTS[name]
+            found = getattr(import_module(f"spatialbias.bench.{module}"), function)(quick)
+            print(report.text(found), flush=True)
+            rows += found
     if not quick and len(chosen) == len(PARTS):
         report.save(about, rows)
         print(f"kept in {report.path()}")

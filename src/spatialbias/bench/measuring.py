@@ -82,6 +82,18 @@ def workers(count: int):
 
 
 @contextmanager
+def without_gpu():
+    """Processors are what is compared, by the workers that are started too."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    try:
+        yield
+    finally:
+        os.environ.pop("CUDA_VISIBLE_DEVICES")
+        os.environ.update({} if before is None else {"CUDA_VISIBLE_DEVICES": before})
+
+
+@contextmanager
 def threads(count: int):
     """Compute with so many threads, and afterwards with as many as before."""
     import torch

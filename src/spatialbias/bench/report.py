@@ -1,4 +1,4 @@
-"""The benchmark's table: printed, kept by instruction set, read again and drawn for the book."""
+"""The benchmark's table: printed, kept by instruction set, and read again."""
 
 import json
 import os
@@ -27,9 +27,12 @@ def machine() -> dict:
 def heading(about: dict) -> str:
     line = (f"{about['instruction_set']}, {about['precision']}, torch {about['torch']}, "
             f"{about['used']} of {about['cores']} cores")
-    busy = about["load"] is not None and about["load"] > BUSY
-    return line + (f"\nother work is running (load {about['load']}): rely on ratios, and least on those of "
-                   "`sweep` and `start`, which go by the clock on the wall" if busy else "")
+    return line + (f"\nother work is running (load {about['load']}): rely on ratios, and least on that of `sweep`, "
+                   "which goes by the clock on the wall" if busy(about) else "")
+
+
+def busy(about: dict) -> bool:
+    return about["load"] is not None and about["load"] > BUSY
 
 
 def judged(row: dict, key: str = "value") -> str:
@@ -44,7 +47,7 @@ def cells(row: dict) -> dict[str, str]:
         "Result": judged(row),
         "Rounds": f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})" if row["n"] > 1 else "one",
         "Target": "none" if row["target"] is None else f"{bound} {judged(row, 'target')}",
-        "": SAYS[row["reached"]],
+        "Judged": SAYS[row["reached"]],
     }
 
 
@@ -52,7 +55,7 @@ def text(rows: list[Row]) -> str:
     """Some rows as lines of a terminal."""
     return "\n".join(
         f"{c['Part']:7} {c['What']:48} {c['Ours']:>24} | {c['Compared with']:29} {c['Result']:>10} [{c['Rounds']}]"
-        f"  {c['Target']}: {c['']}" for c in (cells(row.plain()) for row in rows))
+        f"  {c['Target']}: {c['Judged']}" for c in (cells(row.plain()) for row in rows))
 
 
 def path() -> Path:
@@ -71,37 +74,3 @@ def save(about: dict, rows: list[Row]) -> None:
     temporary = path().with_suffix(f".{os.getpid()}.part")
     temporary.write_text(json.dumps(kept, indent=1) + "\n")
     os.replace(temporary, path())
-
-
-def table(run: dict):
-    """A run as a frame."""
-    import pandas as pd
-
-    return pd.DataFrame([cells(row) for row in run["rows"]])
-
-
-def figure(run: dict):
-    """Every ratio that has a target, as a share of its target: bars that cross the line have reached it."""
-    from matplotlib import pyplot as plt
-
-    rows = [row for row in run["rows"] if row["target"] and row["value"]][::-1]
-    fig, axis = plt.subplots(figsize=(7, 0.9 + 0.34 * len(rows)), layout="constrained")
-    for place, row in enumerate(rows):
-        ends = sorted(_share(row, row[key]) for key in ("value", "low", "high"))
-        share = _share(row, row["value"])
-        axis.barh(place, share, 0.6, color="#56b4e9" if row["reached"] else "none", edgecolor="#0072b2",
-                  hatch=None if row["reached"] else "///")
-        axis.plot([ends[0], ends[-1]], [place, place], color="#333333", lw=1.2)
-        axis.annotate(judged(row), (max(ends[-1], 1), place), (6, 0), textcoords="offset points", va="center")
-    axis.axvline(1, color="#333333", lw=1, ls="--")
-    axis.set_yticks(range(len(rows)), [f"{row['part']}: {row['name']}" for row in rows])
-    axis.set_xlabel("share of the target (further right is better; dashed: reached)")
-    axis.set_xlim(0, 1.15 * max([1.2, *(_share(row, row[k]) for row in rows for k in ("low", "high"))]))
-    axis.spines[["top", "right"]].set_visible(False)
-    for patch in (fig.patch, axis.patch):
-        patch.set_alpha(0)
-    return fig
-
-
-def _share(row: dict, value: float) -> float:
-    return row["target"] / value if row["at_most"] else value / row["target"]

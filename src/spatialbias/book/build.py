@@ -48,6 +48,9 @@ def build(
     check_profile(profile)
     out = Path(out or root / "_build" / "html").resolve()
     _refuse_foreign(out, root)
+    absent = [d for d in book_pages.contents(root) if not any((root / f"{d}{s}").is_file() for s in (".md", ".ipynb"))]
+    if absent:
+        raise BuildError(f"_toc.yml names {', '.join(absent)}, which {'do' if absent[1:] else 'does'} not exist")
     chosen = book_pages.choose(root, pages) if execute else []
     work = root / "_build" / profile  # one build a profile: two profiles may be built at once
     executed, stage = work / "executed", work / "stage"
@@ -121,6 +124,8 @@ def _jupyter_book(stage: Path, log: Path, strict: bool) -> Path:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
         said = re.sub(r"\x1b\[[0-9;]*m", "", process.communicate()[0])
+    # myst-nb counts lines as 10000 x cell + line
+    said = re.sub(r"(\.ipynb):(\d+)(\d{4})\b", lambda at: f"{at[1]}: cell {at[2]}, about line {int(at[3])}", said)
     log.write_text(said, encoding="utf-8")
     complaints = [line for line in said.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b", line)]
     if process.returncode:

@@ -21,6 +21,8 @@ LOADED = re.compile(
 )
 IN_STYLE = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])((?:https?:)?//[^"')\s]+)""")
 DRAWS = re.compile(r"<(?:path|use|text|image|circle|rect|line|polyline|polygon|ellipse)\b")
+# What an object says of itself where it should have been drawn.
+UNDRAWN = re.compile(r"<(?:Figure size|Axes|matplotlib\.|IPython\.|ipywidgets\.|function |module )[^>]*>")
 FAILED_OUTPUT = ".output.traceback, .output.error, .output.stderr, .system-message, .problematic"
 
 
@@ -81,6 +83,8 @@ def _check_page(site: Path, path: Path) -> list[Fault]:
     for tag in soup.select(".cell_output"):
         if not tag.select(FAILED_OUTPUT) and "Traceback (most recent call last)" in tag.get_text():
             found.append(("output", "a traceback among the outputs"))
+        if undrawn := UNDRAWN.search(tag.get_text()):
+            found.append(("figure", f"text in place of what should be shown: {undrawn[0]}"))
     for tag in soup.find_all("figure"):
         if not tag.find(["img", "svg", "object", "video", "canvas", "table", "pre", "div", "iframe"]):
             found.append(("figure", f"figure {tag.get('id', '')} shows nothing"))

@@ -16,6 +16,7 @@ from spatialbias import statistics
 from spatialbias.claims import JudgeError, ledger
 from spatialbias.claims import found as found_text
 from spatialbias.claims import judge as judge_claim
+from spatialbias.store import Store
 from spatialbias.studies import Results, study
 
 
@@ -97,6 +98,26 @@ class Page:
                          "epochs, median": int(group["epochs"].median()), "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
                          "seconds, median": f"{group['seconds'].median():.1f}"})
         return table(pd.DataFrame(rows))
+
+    def networks(self) -> dict | None:
+        """What the explorer asks: None for the shipped networks; where none are shipped or the profile trains, this page's own."""
+        from spatialbias import datasets, models
+        from spatialbias.explorer import NoNetworks, load_networks
+
+        if self.profile == "paper":
+            try:
+                load_networks()
+                return None
+            except NoNetworks:
+                pass
+        own, store = {}, Store()
+        for arm, trial, _ in self.main.present:
+            if trial.model in ("fully_connected", "simple_cnn", "coordinet") and arm == trial.model and arm not in own:
+                if (states := store.states(trial.key)) is not None:
+                    model = models.build(trial.model, **trial.model_args)
+                    model.load_state_dict(states["stop"])
+                    own[arm] = (model, datasets.load(trial.dataset, **trial.dataset_args))
+        return own
 
     def provenance(self):
         """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
@@ -197,3 +218,19 @@ def glue(**values) -> None:
     for name, value in values.items():
         put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value), display=False)
 
+
+
+def reproduction(name: str = "coordinet.reproduce"):
+    """Train the small shipped trials of a study again, here and now, and set them beside their records."""
+    from spatialbias.results import recompute
+    from spatialbias.training import detect
+
+    shipped, rows = Store().packed(), []
+    for arm, trial in study(name).plan("paper").labelled:
+        said: list[str] = []
+        if (record := shipped.get(trial.key)) is None:
+            rows.append({"network": arm, "result": "no record is shipped", "": ""})
+            continue
+        good = recompute(record, detect(), said.append)
+        rows.append({"network": arm, "result": said[0].partition(": ")[2].partition("  <--")[0], "": "✓" if good else "✗ differs"})
+    return table(pd.DataFrame(rows))

@@ -158,6 +158,7 @@ def _environment(root: Path, profile: str) -> Iterator[None]:
         {
             "SPATIALBIAS_PROFILE": profile,
             "SPATIALBIAS_PROJECT": str(root),
+            **({"SPATIALBIAS_WORKERS": "0"} if profile == "smoke" else {}),
             **({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
             **{k: os.path.abspath(given[k]) for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE") if given.get(k)},

@@ -9,8 +9,8 @@ import math
 from spatialbias.claims.claim import Claim, Published, Values, over
 
 PUBLISHED_SIZES = (195, 390, 781, 1562)
-SIZES = over("n_train", *PUBLISHED_SIZES, label="N = {}", position=math.log2)
-ONE = ({"label": "N = 390", "n_train": 390},)
+SIZES = tuple(c | {"dataset": "cifar10"} for c in over("n_train", *PUBLISHED_SIZES, label="N = {}", position=math.log2))
+ONE = ({"label": "N = 390", "n_train": 390, "dataset": "cifar10"},)
 TURNS = tuple(float(a) for a in range(10, 90, 10))
 N = 10  # replicates declared for every contrast of the chapter
 
@@ -71,7 +71,7 @@ CLAIMS = (
           word="usually", rule="level", cost=2.0, **FEW),
     Claim(id="coordinet.same_loss", statement="All three networks are trained to loss 0.1 (within the 100 epochs that the plots show).",
           where="Experiments, first paragraph", arm="", conditions=tuple(
-              {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n} for arm in ALL for n in PUBLISHED_SIZES),
+              {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n, "dataset": "cifar10"} for arm in ALL for n in PUBLISHED_SIZES),
           values=Values("converged", at="published", unit=""), word="always", rule="success rate", cost=4.0, **FEW | {"n": 20}),
     Claim(id="coordinet.data_overwhelms", statement="The more images, the less the convolutional network's prior helps: its lead over the fully connected one shrinks.",
           where="Experiments, first paragraph", kind="hypothesis", arm="fully_connected", rivals=("simple_cnn",), conditions=SIZES,
@@ -117,13 +117,13 @@ CLAIMS = (
 
     Claim(id="coordinet.other_resolutions", statement="Other resolutions are processed easily: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
           where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "weighted", "x": 32.0},),
-          conditions=tuple({"label": f"{s:.0f} pixels", "n_train": 390, "x": s} for s in (24.0, 48.0, 64.0)),
+          conditions=tuple({"label": f"{s:.0f} pixels", "n_train": 390, "dataset": "cifar10", "x": s} for s in (24.0, 48.0, 64.0)),
           values=Values("sizes"), rule="level", **GRID),
     Claim(id="coordinet.mixed_resolution", statement="Different resolutions within one image are processed easily (within a point of the full image).",
           where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "full"},),
           conditions=ONE, values=Values("foveated"), rule="level", **GRID),
     Claim(id="coordinet.lens", statement="Knowing a fish-eye lens is an advantage: told the true places, Coordinet beats the convolutional network on the straightened image.",
           where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "told"}, rivals=({"arm": "simple_cnn", "part": "straightened"},),
-          conditions=tuple({"label": f"strength {s}", "n_train": 390, "x": s} for s in (0.25, 0.5, 1.0)),
+          conditions=tuple({"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s} for s in (0.25, 0.5, 1.0)),
           values=Values("warps"), **GRID),
 )

@@ -30,17 +30,17 @@ class DataMissing(RuntimeError):
 
 def cifar10(permutation: str = "none", coordinates: str = "grid") -> Data:
     """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes."""
-    return _arrange(_torchvision("cifar10", "CIFAR10"), permutation, coordinates)
+    return arrange(_torchvision("cifar10", "CIFAR10"), permutation, coordinates)
 
 
 def mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits."""
-    return _arrange(_torchvision("mnist", "MNIST"), permutation, coordinates)
+    return arrange(_torchvision("mnist", "MNIST"), permutation, coordinates)
 
 
 def fashion_mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images of 28x28, ten kinds of clothing."""
-    return _arrange(_torchvision("fashion_mnist", "FashionMNIST"), permutation, coordinates)
+    return arrange(_torchvision("fashion_mnist", "FashionMNIST"), permutation, coordinates)
 
 
 def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
@@ -57,7 +57,7 @@ def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
     target = torch.from_numpy(source.target).long()
     data = _data("digits", images[:1297], target[:1297], images[1297:], target[1297:], tuple(map(str, range(10))),
                  "embedded in scikit-learn")
-    return _arrange(data, permutation, coordinates)
+    return arrange(data, permutation, coordinates)
 
 
 def _torchvision(name: str, class_name: str) -> Data:
@@ -140,7 +140,8 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
                 tuple(mean.tolist()), tuple(std.tolist()))
 
 
-def _arrange(data: Data, permutation: str, coordinates: str) -> Data:
+def arrange(data: Data, permutation: str, coordinates: str) -> Data:
+    """Permute the pixels and add coordinates to the batches' shared inputs, as this module's docstring says."""
     if permutation not in ("none", "fixed"):
         raise ValueError(f"permutation={permutation!r}: it must be 'none' or 'fixed'")
     if coordinates not in ARRANGEMENTS:

@@ -67,7 +67,10 @@ class Study:
         for arm in parameters.arms:
             if arm not in self.arms:
                 raise ValueError(f"{self.name}: arms={arm!r}; there are: {', '.join(self.arms)}")
-        return Plan(self, profile, parameters)
+        try:
+            return Plan(self, profile, parameters)
+        except ValidationError as error:  # of one of its trials
+            raise ValueError(f"{self.name}: {explain(error)}") from None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""What the book's page on speed shows of the benchmarks on record."""
+
+import pandas as pd
+
+from spatialbias.bench.report import busy, cells, judged, load
+
+NAMES = {"amx": "AMX (bfloat16 matrix products in tiles)", "avx512_bf16": "AVX-512 with bfloat16", "avx512": "AVX-512",
+         "avx2": "AVX2"}
+NONE = "No benchmark is on record. `spatialbias bench` on an idle machine makes one, and this page then shows it."
+
+
+def answer(runs: dict[str, dict]) -> str:
+    """The opening paragraph."""
+    return " ".join(_answer(name, run) for name, run in runs.items()) or NONE.replace("`", "")
+
+
+def _answer(name: str, run: dict) -> str:
+    faster = [f"{judged(row)} as many trials of {row['name'].partition(',')[0]} an hour "
+              f"({judged(row, 'low')} to {judged(row, 'high')} in n = {row['n']} rounds)"
+              for row in run["rows"] if row["part"] == "trial"]
+    judgements = [row["reached"] for row in run["rows"] if row["reached"] is not None]
+    return (f"On {run['machine']['used']} cores with {NAMES.get(name, name)}, the engine makes {' and '.join(faster)} "
+            "compared with the plainest PyTorch program that does the same work; "
+            f"{sum(judgements)} of {len(judgements)} targets are reached.")
+
+
+def about(runs: dict[str, dict]) -> str:
+    """Where the numbers come from, and whether the machine was at rest."""
+    lines = []
+    for name, run in runs.items():
+        m = run["machine"]
+        rest = (f"Other programs were running (load {m['load']:g}), so trust the ratios more than the times."
+                if busy(m) else "Nothing else of weight was running.")
+        lines.append(f"{NAMES.get(name, name)}: torch {m['torch']}, activations in {m['precision']}, {m['used']} of "
+                     f"{m['cores']} cores, {m['made'][:10]}. {rest}")
+    return " ".join(lines) or "None."
+
+
+def table(runs: dict[str, dict]) -> pd.DataFrame:
+    """All rows on record."""
+    return pd.DataFrame([{"CPU": name, **cells(row)} for name, run in runs.items() for row in run["rows"]])
+
+
+def figure(runs: dict[str, dict]):
+    """Every result that has a target, as a share of it: bars that cross the line have reached theirs. None for no runs."""
+    from spatialbias.figures.style import INK, canvas
+
+    rows = [(name, row) for name, run in runs.items() for row in run["rows"] if row["target"] and row["value"]][::-1]
+    if not rows:
+        return None
+    drawing, (axis,) = canvas(1, height=0.9 + 0.27 * len(rows))
+    for place, (_, row) in enumerate(rows):
+        ends = [_share(row, row[key]) for key in ("low", "high")]
+        axis.barh(place, _share(row, row["value"]), 0.62, facecolor="#56b4e9" if row["reached"] else "none",
+                  edgecolor="#0072b2", hatch=None if row["reached"] else "////", linewidth=1)
+        axis.plot(ends, [place, place], color=INK, linewidth=1.5)
+        axis.annotate(judged(row), (max(*ends, 1), place), (6, 0), textcoords="offset points", va="center")
+    axis.axvline(1, color=INK, linewidth=1.2, linestyle="--")
+    axis.set_yticks(range(len(rows)), [f"{row['part']}: {row['name']}" + (f" ({name})" if len(runs) > 1 else "")
+                                       for name, row in rows])
+    axis.set_xlabel("share of the target")
+    axis.set_xlim(0, 1.18 * max(1.2, *(_share(row, row[key]) for _, row in rows for key in ("low", "high"))))
+    axis.grid(False, axis="y")
+    return drawing
+
+
+def _share(row: dict, value: float) -> float:
+    return row["target"] / value if row["at_most"] else value / row["target"]
+
+
+def records(runs: dict[str, dict]):
+    """The table in its box, or the sentence that says that there is none."""
+    from spatialbias.book.page import raw
+    from spatialbias.book.page import table as box
+
+    return box(table(runs)) if runs else raw(f"<p>{NONE.replace('`', '')}</p>")
+
+
+__all__ = ["about", "answer", "figure", "load", "records", "table"]

@@ -1,0 +1,252 @@
+"""Figures and numbers of single pages of the Coordinet chapter, from tidy frames."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
+from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.statistics import mean_interval, paired_differences
+
+NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
+CONTRASTS = (  # group, label, arm, rival
+    ("fully connected: straight − permuted", "fully_connected", "fully_connected, permuted"),
+    ("simple CNN: straight − permuted", "simple_cnn", "simple_cnn, permuted"),
+    ("Coordinet: straight − permuted, true places", "coordinet", "coordinet, true places"),
+    ("Coordinet: true − new places", "coordinet, true places", "coordinet, new places"),
+    ("Coordinet: true − random places", "coordinet, true places", "coordinet, random places"),
+    ("locality: one kernel a position − fully connected", "unshared, flattened", "fully_connected"),
+    ("sharing: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
+    ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
+)
+
+
+def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[int], at: Iterable[float]) -> dict:
+    """The source's curves as `plots.lines` takes them: {(N, arm): [(x, accuracy), …]}."""
+    at = tuple(at)
+    return {(n, arm): list(zip(at, curve, strict=True)) for arm, curves in numbers.items() for n, curve in zip(sizes, curves, strict=True)}
+
+
+def text(values: pd.Series, unit: str = "points") -> str:
+    """"-3.1 points [-3.9, -2.4], n = 10" of fractions, one a replicate."""
+    mean, low, high, n = mean_interval(values.dropna())
+    return "not on record" if not n else f"{100 * mean:+.1f} {unit} [{100 * low:+.1f}, {100 * high:+.1f}], n = {n}"
+
+
+def curve(frame: pd.DataFrame, measure: str, arm: str) -> pd.DataFrame:
+    """Replicates x points of one arm's measure at the stop."""
+    rows = frame[(frame["measure"] == measure) & (frame["arm"] == arm) & (frame["at"] == "stop")]
+    return rows.pivot_table(index="replicate", columns="x", values="value")
+
+
+def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
+    """The 95 % band of replicates x points of fractions."""
+    bands = [mean_interval(table[x].dropna()) for x in table]
+    ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
+
+
+def contrasts(frame: pd.DataFrame) -> Figure:
+    """Paired differences of the hypotheses page."""
+    rows = []
+    for name, arm, rival in CONTRASTS:
+        one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
+        difference = paired_differences(one, other)
+        if len(difference):
+            rows.append({"label": name, "arm": arm if arm in NETWORKS else "", **mean_interval(difference)._asdict()})
+    return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
+
+
+def arrangements() -> Figure:
+    """Two sample images, straight and permuted, and the coordinates that Coordinet may be told."""
+    from spatialbias.datasets.batch import Batch, Data
+    from spatialbias.datasets.images import arrange
+    from spatialbias.explorer.samples import samples
+
+    images, target, classes = samples()
+    chosen = images[[3, 24]]
+    batch = Batch((chosen,), target[[3, 24]])
+    plain = Data(batch, batch, "samples", classes)
+    figure, axes = canvas(7, width=7.4, height=1.5, share_x=False, share_y=False)
+    moved = arrange(plain, "fixed", "grid").train.inputs[0]
+    panels = [(chosen[0], "straight"), (moved[0], "permuted"), (chosen[1], "straight"), (moved[1], "permuted")]
+    for ax, (image, title) in zip(axes, panels, strict=False):
+        ax.imshow(image.permute(1, 2, 0).numpy())
+        ax.set_title(title, fontsize=8)
+    for ax, kind in zip(axes[4:], ("true", "grid", "random"), strict=True):
+        places = arrange(plain, "fixed", kind).train.shared[0].numpy()
+        colours = np.stack([(places[:, 0] + 1) / 2, 0.35 + 0 * places[:, 0], (places[:, 1] + 1) / 2], 1).reshape(32, 32, 3)
+        ax.imshow(colours)
+        ax.set_title({"true": "told: true", "grid": "told: new", "random": "told: random"}[kind], fontsize=8)
+    for ax in axes:
+        ax.set_axis_off()
+    return figure
+
+
+def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: str | None = None) -> Figure:
+    """One panel a network; one line a measure, told apart by its dash."""
+    arms = arms_in(frame, NETWORKS)
+    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
+    dashes = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (4, 1, 1, 1)))
+    for ax, arm in zip(axes, arms, strict=False):
+        for dash, (measure, name) in zip(dashes, kinds.items(), strict=False):
+            mean = 100 * curve(frame, measure, arm).mean()
+            if len(mean):
+                ax.plot(mean.index, mean, color=colour(arm), linestyle=dash, label=name, marker=None, linewidth=1.7)
+                shade(ax, curve(frame, measure, arm), colour(arm))
+        exact = 100 * curve(frame, marks, arm).mean() if marks else pd.Series(dtype=float)
+        for turn, value in exact.items():
+            if turn:
+                ax.plot(95 + turn / 90 * 4, value, marker=marker(arm), color=colour(arm), markersize=4, linestyle="")
+                ax.annotate(f"{turn:g}°", (95 + turn / 90 * 4, value), xytext=(0, 5), textcoords="offset points", fontsize=6, ha="center", color=INK)
+        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
+        ax.set_title(label(arm), color=colour(arm))
+        ax.set_xlabel(xlabel)
+    axes[0].set_ylabel("test accuracy (%)")
+    handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
+    figure.legend(handles, kinds.values(), loc="outside lower center", ncols=len(kinds), fontsize=8)
+    return figure
+
+
+def rotation_controls(frame: pd.DataFrame) -> Figure:
+    """Turned, masked, forth and back, abstaining, by network; exact quarter turns as marks."""
+    return _panels(frame, {"rotation": "turned", "rotation_masked": "turned, in a disc", "rotation_back": "forth and back",
+                           "rotation_abstain": "corners abstain"}, "turned by (degrees)", "quarter_turns")
+
+
+def crop_controls(frame: pd.DataFrame) -> Figure:
+    """Cropped, centred exactly, blurred alone, by network."""
+    return _panels(frame, {"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"}, "pixels of 32")
+
+
+def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
+    """What turning, blur and corners cost, averaged over 10 to 80 degrees, relative to 0; for the prose."""
+    angles, numbers = [float(a) for a in range(10, 90, 10)], {"N": _size(frame)}
+    for arm in NETWORKS:
+        for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
+            c = curve(frame, measure, arm)
+            numbers[f"{name}_{arm}"] = text(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
+    turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
+    numbers["abstain"] = text(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+    return numbers
+
+
+def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
+    """What the smallest crop costs, and the size of the zig-zag between odd and even crops; for the prose."""
+    numbers = {"N": _size(frame)}
+    for arm in NETWORKS:
+        c = curve(frame, "resized_crop", arm)
+        numbers[f"crop_{arm}"] = text(c[23.0] - c[32.0]) if len(c) else "not on record"
+    odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
+    for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
+        found = [c[odd].mean(axis=1) - (c[even].sum(axis=1) + c[[26.0, 28.0]].sum(axis=1)) / 6 for arm in NETWORKS
+                 if len(c := curve(frame, measure, arm))]
+        numbers[f"zigzag_{name}"] = text(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
+    return numbers
+
+
+def moves(frame: pd.DataFrame) -> Figure:
+    """Accuracy under translation and under scaling down."""
+    figure, axes = canvas(2, height=3.0, share_x=False)
+    for ax, measure, xlabel in zip(axes, ("translation", "scaling"), ("moved by (pixels)", "shrunk to (pixels of 32)"), strict=True):
+        rows = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
+        arms = arms_in(rows, NETWORKS)
+        ends = {arm: end for k, arm in enumerate(arms) if (end := line(ax, rows[rows["arm"] == arm], "x", arm, k))}
+        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
+        ax.set_xlabel(xlabel)
+    axes[0].set_ylabel("test accuracy (%)")
+    write_labels(axes[1], ends, {arm: k for k, arm in enumerate(arms)})
+    return figure
+
+
+def _size(frame: pd.DataFrame) -> str:
+    return "/".join(str(n) for n in sorted(frame["n_train"].unique())) or "390"
+
+
+PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
+    "resized": ("resized back to the training size", (0, (5, 2))), "direct": ("pixels as they are, plain sum", (0, (1, 1.5))),
+    "weighted": ("pixels as they are, weighted by area", "-"), "weighted, unmodulated": ("weighted, no modulation", (0, (4, 1, 1, 1))),
+    "filled": ("missing pixels filled with the mean", (0, (5, 2))), "warped": ("as seen through the lens", (0, (1, 1.5))),
+    "straightened": ("straightened first", (0, (5, 2))), "told": ("as seen, told the true places", "-"),
+}
+
+
+def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> Figure:
+    """A measure with parts over x: one panel a network, one dash a part."""
+    frame = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
+    arms = arms_in(frame, NETWORKS)
+    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
+    for ax, arm in zip(axes, arms, strict=False):
+        for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
+            table = rows.pivot_table(index="replicate", columns="x", values="value")
+            shade(ax, table, colour(arm))
+            ax.plot(table.columns, 100 * table.mean(), color=colour(arm), linestyle=PARTS[part][1], marker=marker(arm), markersize=3.5, linewidth=1.6)
+        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
+        if log:
+            ax.set_xscale("log", base=2)
+            points = sorted(frame["x"].dropna().unique())
+            ax.set_xticks(points, [f"{x:g}" for x in points])
+            ax.minorticks_off()
+        ax.set_title(label(arm), color=colour(arm))
+        ax.set_xlabel(xlabel)
+    axes[0].set_ylabel("test accuracy (%)")
+    names = [p for p in PARTS if p in set(frame["part"])]
+    handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
+    figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+def fovea() -> Figure:
+    """One sample image in full, as its foveated pixels, and how the areas lie."""
+    from spatialbias import shifts
+    from spatialbias.explorer.samples import samples
+
+    images, _, _ = samples()
+    chosen = images[[24]]
+    values, places, areas = shifts.foveate(chosen)
+    figure, axes = canvas(2, width=5.6, height=2.8, share_x=False, share_y=False)
+    axes[0].imshow(chosen[0].permute(1, 2, 0).numpy())
+    axes[0].set_title(f"{chosen.shape[2] * chosen.shape[3]} pixels")
+    colours = (values[0].t() / 255).numpy()
+    axes[1].scatter(places[:, 0], -places[:, 1], s=areas.numpy() * 9, c=colours, marker="s", linewidths=0)
+    axes[1].set_title(f"{len(places)} pixels of three sizes")
+    axes[1].set_aspect("equal")
+    for ax in axes:
+        ax.set_axis_off()
+    return figure
+
+
+def variants(frame: pd.DataFrame) -> Figure:
+    """Each variant of Coordinet minus the default."""
+    rows, default = [], frame[frame["arm"] == "coordinet"].set_index(["n_train", "replicate"])["value"]
+    for arm in arms_in(frame):
+        if arm != "coordinet":
+            difference = frame[frame["arm"] == arm].set_index(["n_train", "replicate"])["value"] - default
+            rows.append({"label": label(arm), "arm": "", **mean_interval(difference.dropna())._asdict()})
+    return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1),
+                  xlabel="variant − default (points of accuracy)")
+
+
+def level(values: pd.Series) -> str:
+    """"28.7 % [27.9, 29.4], n = 10" of fractions, one a replicate."""
+    mean, low, high, n = mean_interval(values.dropna())
+    return "not on record" if not n else f"{100 * mean:.1f} % [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
+
+
+def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:
+    """Accuracy of the default network with its own, another image's and no modulation; for the prose."""
+    own = frame[frame["arm"] == "coordinet"].set_index("part")["value"]
+    names = {"own": "own", "another": "another image's", "ones": "none"}
+    return {key: level(own[[part]]) if part in own.index else "not on record" for key, part in names.items()}
+
+
+def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
+    """Accuracies on the foveated picture; for the prose."""
+    rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
+    numbers = {"N": _size(frame)}
+    for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
+        for part in ("full", "filled", "direct", "weighted"):
+            numbers[f"{key}_{part}"] = level(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
+    return numbers

@@ -1,0 +1,113 @@
+"""What is on record: `status` counts it, `verify` checks it (and recomputes a sample), `pack` makes it ready to ship."""
+
+import json
+import random
+import sys
+import time
+
+from spatialbias import paths
+from spatialbias.store import Store, read_parquet, write_parquet
+from spatialbias.sweep import lacking
+from spatialbias.trials import Trial, canonical
+
+SHIPPED_N = 390  # images that the shipped networks were trained on
+TOLERANCE = 0.03  # in accuracy, between numerics classes: 3 standard errors of a difference on 2,000 shared images, rounded up
+
+
+def status(studies, options) -> int:
+    """Print, for each study, how many trials of each profile are on record."""
+    store = Store()
+    print(f"{'study':34}{'quick':>16}{'paper':>16}   missing, core-hours")
+    for study in studies:
+        cells, note = [], ""
+        for profile in ("quick", "paper"):
+            plan = study.plan(profile)
+            there = sum(not lacking(store.get(t.key), study.measures) for t in plan.trials)
+            cells.append(f"{there} of {len(plan.trials)}")
+            if profile == "paper" and there < len(plan.trials):
+                hours = plan.estimate(store)[1]
+                note = "unknown" if hours is None else f"{hours:.1f}"
+        print(f"{study.name:34}{cells[0]:>16}{cells[1]:>16}   {note}")
+    return 0
+
+
+def verify(studies, options) -> int:
+    """Check every shipped record's checksum and key; with --sample, recompute some and compare. 1 if anything differs."""
+    from spatialbias.training import detect
+
+    store, faults, records = Store(), 0, {}
+    for path in sorted(store.shipped.glob("*.parquet")):
+        import pyarrow.parquet as pq
+
+        found = read_parquet(path)
+        try:
+            rows = pq.ParquetFile(path).metadata.num_rows
+        except Exception as error:  # whatever is wrong with the file, it is named and the others are still checked
+            print(f"{path.name}: cannot be read ({error})")
+            faults += 1
+            continue
+        keys = {r["key"] for r in found.values() if Trial(**r["trial"]).key != r["key"]}
+        faults += rows - len(found)
+        print(f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(keys)} of older revisions")
+        records |= {k: r for k, r in found.items() if k not in keys}
+    if options.sample:
+        pool = [r for r in records.values() if r["provenance"].get("total_seconds", 0) <= options.max_seconds]
+        for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
+            faults += not recompute(record, detect())
+    return 1 if faults else 0
+
+
+def recompute(record: dict, execution, say=print) -> bool:
+    """Train a record's trial again and compare: bit for bit in the same numerics class, else within TOLERANCE of its accuracy."""
+    from spatialbias.trials import run
+
+    trial = Trial(**record["trial"])
+    precision = "bf16" if " bf16 " in record["provenance"]["numerics"] else "fp32"
+    fresh, _ = run(trial, type(execution)(execution.device, precision, 1))
+    same_class = fresh["provenance"]["numerics"] == record["provenance"]["numerics"]
+    old, new = (next(row["value"] for row in r["rows"] if row["measure"] == "accuracy" and row["at"] == "stop") for r in (record, fresh))
+    equal = canonical(fresh["curve"]) == canonical(record["curve"]) and old == new
+    good = equal if same_class else abs(old - new) <= TOLERANCE
+    say(f"{trial.model} on {trial.n_train} of {trial.dataset}, replicate {trial.replicate}: {100 * old:.2f} % on record, {100 * new:.2f} % recomputed; "
+        + ("bit for bit equal" if equal else f"{'the same' if same_class else 'another'} numerics class ({fresh['provenance']['numerics']})")
+        + ("" if good else "  <-- DIFFERS"))
+    return good
+
+
+def pack(studies, options) -> int:
+    """Merge the records of each study's paper profile into data/results/<study>.parquet, and ship one network of each kind.
+
+    A record that several studies use goes with the first of them.
+    """
+    store, packed = Store(), set()
+    for study in studies:
+        found = {t.key: r for t in study.plan("paper").trials if (r := store.get(t.key)) is not None}
+        own = [r for k, r in found.items() if k not in packed]
+        packed |= found.keys()
+        if own:
+            path = paths.shipped_results() / f"{study.name}.parquet"
+            write_parquet(path, own)
+            print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB")
+    _ship_networks(store)
+    return 0
+
+
+def _ship_networks(store: Store) -> None:
+    from safetensors.torch import save_file
+
+    from spatialbias import datasets
+    from spatialbias.studies import study
+
+    plan = study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=("fully_connected", "simple_cnn", "coordinet"))
+    folder = paths.shipped_results() / "weights"
+    for arm, trial in plan.labelled:
+        states = store.states(trial.key)
+        if states is None:
+            print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
+            continue
+        data = datasets.load(trial.dataset)
+        folder.mkdir(parents=True, exist_ok=True)
+        meta = {"trial": json.dumps(trial.model_dump()), "mean": json.dumps(data.mean), "std": json.dumps(data.std), "classes": json.dumps(data.classes)}
+        half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
+        save_file(half, folder / f"coordinet.{arm}.safetensors", metadata=meta)
+        print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")

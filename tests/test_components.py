@@ -1,0 +1,204 @@
+"""Golden values: a component whose behaviour changes without a raised revision fails here.
+
+If a change is meant, raise the component's revision in `components.py` and write the new values down:
+`python -m tests.test_components` prints them. Old records are then no longer found, which `ORPHANS` must admit.
+"""
+
+import importlib.util
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from spatialbias import components, datasets, measures, models, paths, shifts, training
+from spatialbias.datasets.batch import Batch, Data
+from spatialbias.store import Store
+from spatialbias.trials import Trial
+
+ORPHANS: dict[str, int] = {}  # shipped file: how many of its records are of older revisions, knowingly
+REAL = ("cifar10", "mnist", "fashion_mnist")
+
+# fmt: off
+MODELS = {}
+DATASETS = {}
+SHIFTS = {}
+MEASURES = {}
+LOSSES = {}
+# fmt: on
+
+
+def fingerprint(*tensors) -> list[float]:
+    """Mean, size and a projection of some numbers: three values that a change of any of them moves."""
+    x = torch.cat([t.detach().double().flatten() for t in tensors])
+    return [float(x.mean()), float(x.square().mean().sqrt()), float(x @ torch.arange(1.0, len(x) + 1, dtype=torch.float64).sin())]
+
+
+def wave(*shape) -> torch.Tensor:
+    return (torch.arange(math.prod(shape)) * 0.7).sin().view(shape)
+
+
+def pictures(count: int, side: int = 32) -> torch.Tensor:
+    return (127.5 + 127 * (torch.arange(count * 3 * side * side).double() * 0.031).sin()).round().to(torch.uint8).view(count, 3, side, side)
+
+
+SIZES = {"fully_connected": {"size": 8, "width": 12}, "simple_cnn": {}, "pooled_cnn": {"width": 4}, "strided_cnn": {"width": 4},
+         "coordinet": {"size": 8, "width": 12}, "coordinet_v1": {"channels": 3, "size": 8, "embedding": 12, "latent": 9}}
+
+
+def model_values(name: str) -> list[float]:
+    """Outputs and gradients of a network, from its own initialisation."""
+    torch.manual_seed(0)
+    if name == "kernel_ridge":
+        model = models.build(name, classes=3)
+        model.solve(wave(6, 3, 4, 4), torch.arange(6) % 3)
+        return fingerprint(model(wave(5, 3, 4, 4).flip(0)))
+    model = models.build(name, **SIZES.get(name, {}))
+    side = SIZES.get(name, {}).get("size", 32)
+    out = model(wave(4, 3, side, side))
+    (out * wave(*out.shape)).sum().backward()
+    model.eval()
+    return fingerprint(out, model(wave(4, 3, side, side)), *(p.grad for p in model.parameters()))
+
+
+def dataset_values(name: str) -> list[float]:
+    if name == "not_so_clevr":
+        parts = [datasets.load(name, task=task, split=split, size=16, square=3) for task in ("classification", "regression", "rendering")
+                 for split in ("uniform", "quadrant")]
+    elif name == "circles":
+        parts = [datasets.load(name, n_train=6, n_test=4, size=32)]
+    else:
+        parts = [datasets.load(name), datasets.load(name, permutation="fixed", coordinates="random")]
+    tensors = [t for d in parts for b in (d.train[:50], d.test[:50]) for t in (*b.inputs, b.target, *b.shared)]
+    return fingerprint(*tensors, torch.tensor([*parts[0].mean, *parts[0].std]))
+
+
+SHIFT_CALLS = {
+    "rotate": lambda x: shifts.rotate(x, 30), "rotate_back": lambda x: shifts.rotate_back(x, 30), "mask_disc": shifts.mask_disc,
+    "covered": lambda x: shifts.covered(x, 30), "resized_crop": lambda x: shifts.resized_crop(x, 25),
+    "resized_crop_exact": lambda x: shifts.resized_crop_exact(x, 25), "scale_down": lambda x: shifts.scale_down(x, 25),
+    "blur": lambda x: shifts.blur(x, 25), "translate": lambda x: shifts.translate(x, 3), "resize": lambda x: shifts.resize(x, 48),
+    "fisheye": lambda x: shifts.fisheye(x, 0.5), "fisheye_undo": lambda x: shifts.fisheye_undo(x, 0.5),
+    "foveate": lambda x: torch.cat([t.flatten() for t in shifts.foveate(x)])}
+
+
+def measure_values(name: str) -> list[float]:
+    """Of a fresh Coordinet, with its own unshifted answers as the truth: each value then tells how far a shift goes."""
+    torch.manual_seed(0)
+    model = models.build("coordinet", width=12, layers=2)
+    images = pictures(100)
+    data = Data(Batch((images[:10],), torch.zeros(10, dtype=torch.long)), Batch((images,), torch.zeros(100, dtype=torch.long)), "golden", (), "",
+                (0.5,) * 3, (0.5,) * 3)
+    with torch.no_grad():
+        logits = model(data.normalise(images))
+        answers = (logits - logits.mean(0)).argmax(1)  # spread over the classes
+        model.decoder[-1].bias.sub_(logits.mean(0))
+    trial = SimpleNamespace(model="coordinet", dataset="golden", dataset_args={}, role="report", fold=1)
+    measures.SHIFTED.clear()
+    subject = measures.Subject(model, trial, data, replace(data.test, target=answers), training.Execution())
+    rows = list(measures.TABLE[name][0](subject))
+    measures.SHIFTED.clear()
+    return fingerprint(torch.tensor([[row["value"], row["x"] or 0.0, row["n"], len(row.get("part", ""))] for row in rows]))
+
+
+def loss_values(name: str) -> list[float]:
+    output = wave(6, 4).requires_grad_()
+    target = torch.arange(6) % 4 if name == "cross_entropy" else wave(6, 4).abs().flip(0)
+    loss = training.LOSSES[name](output, target)
+    return fingerprint(loss, *torch.autograd.grad(loss, output))
+
+
+KINDS = {"model": (components.MODELS, MODELS, model_values), "data set": (components.DATASETS, DATASETS, dataset_values),
+         "measure": (components.MEASURES, MEASURES, measure_values), "loss": (components.LOSSES, LOSSES, loss_values)}
+
+
+@pytest.mark.parametrize("kind, name", [(kind, name) for kind, (table, _, _) in KINDS.items() for name in table])
+def test_behaviour_changes_only_with_the_revision(request, kind, name):
+    table, golden, values = KINDS[kind]
+    assert name in golden, f"{kind} {name!r} has no golden values yet: see the top of this file"
+    if name in REAL:
+        request.getfixturevalue("real_data")
+    revision, wanted = golden[name]
+    assert components.revision(table, name) == revision, f"{kind} {name!r} has a new revision: write its new golden values down"
+    # Within a few bits of single precision, which differ between processors; an accuracy may lose one image in twenty.
+    tolerance = 2e-2 if kind == "measure" else 2e-3
+    assert values(name) == pytest.approx(wanted, rel=tolerance, abs=tolerance), f"{kind} {name!r} behaves otherwise: raise its revision"
+
+
+@pytest.mark.parametrize("name", SHIFT_CALLS)
+def test_shifts_behave_as_they_did(name):
+    """Shifts have no revision of their own: raise that of the measures that use them."""
+    assert fingerprint(SHIFT_CALLS[name](pictures(5))) == pytest.approx(SHIFTS[name], rel=2e-3, abs=1.0)
+
+
+def test_no_golden_value_is_left_over():
+    for table, golden, _ in KINDS.values():
+        assert set(golden) == set(table)
+    assert set(SHIFTS) == set(SHIFT_CALLS)
+
+
+def test_every_name_leads_somewhere():
+    for name in components.MODELS:
+        assert callable(models.constructor(name))
+    for name, (_, module) in components.DATASETS.items():
+        assert importlib.util.find_spec(f"spatialbias.datasets.{module}") is not None, name
+    assert set(components.LOSSES) == set(training.LOSSES) and set(components.MEASURES) == set(measures.TABLE)
+    assert set(components.SHAPES) <= set(components.DATASETS) and set(components.TRAINING_IMAGES) == set(components.SHAPES)
+
+
+def test_unknown_names_come_with_those_that_exist():
+    with pytest.raises(ValueError, match="unknown model 'resnet'; there are: fully_connected, "):
+        components.known(components.MODELS, "resnet", "model")
+    assert components.known(components.MODELS, "coordinet", "model") == "coordinet"
+    assert components.revision({"a": (3, "b")}, "a") == components.revision({"a": 3}, "a") == 3
+
+
+def outdated(record: dict) -> bool:
+    """Whether a record would not be found, or one of its measures would be taken again."""
+    try:
+        current = Trial(**record["trial"]).key == record["key"]
+    except ValueError:
+        return True
+    return not current or any(components.MEASURES.get(name) != revision for name, revision in record["measured"].items())
+
+
+def test_shipped_records_are_of_current_revisions_or_listed():
+    from spatialbias.store import read_parquet
+
+    found = {}
+    for path in sorted(paths.shipped_results().glob("*.parquet")):
+        records = read_parquet(path)  # a damaged file or row is a warning, and a warning is an error
+        assert records, path
+        if old := sum(map(outdated, records.values())):
+            found[path.name] = old
+    assert found == ORPHANS
+
+
+def test_an_outdated_record_is_recognised(tmp_path, monkeypatch):
+    trial = Trial(model="fully_connected", dataset="digits", n_train=10)
+    record = {"key": trial.key, "trial": trial.model_dump(), "measured": {"accuracy": components.MEASURES["accuracy"]}}
+    store = Store(tmp_path, None)
+    store.put(record)
+    assert not outdated(store.get(trial.key))
+    assert outdated(record | {"measured": {"accuracy": 0}}) and outdated(record | {"measured": {"taste": 1}})
+    assert outdated(record | {"trial": record["trial"] | {"model": "resnet"}})
+    monkeypatch.setitem(components.MODELS, "fully_connected", (2, "baselines"))
+    assert outdated(record)
+
+
+def _print_values() -> None:
+    for label, (table, _, values) in zip(("MODELS", "DATASETS", "MEASURES", "LOSSES"), KINDS.values(), strict=True):
+        print(f"{label} = {{")
+        for name in table:
+            print(f'    "{name}": ({components.revision(table, name)}, [{", ".join(f"{v:.6g}" for v in values(name))}]),')
+        print("}")
+    print("SHIFTS = {")
+    for name, call in SHIFT_CALLS.items():
+        print(f'    "{name}": [{", ".join(f"{v:.6g}" for v in fingerprint(call(pictures(5))))}],')
+    print("}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    _print_values()

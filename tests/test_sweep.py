@@ -1,0 +1,301 @@
+"""Sweeps: nothing twice, nothing lost, whoever is killed; any executor."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+import torch
+
+from spatialbias import components, trials
+from spatialbias.store import Store
+from spatialbias.sweep import estimate, sweep
+from spatialbias.trials import Trial
+
+module = sys.modules["spatialbias.sweep"]
+ENDLESS = 100_000
+
+
+def trial(replicate=0, epochs=2, **changes):
+    """A network of a few hundred weights that learns to find a pixel; needs no images."""
+    return Trial(**{"model": "fully_connected", "model_args": {"channels": 2, "size": 1, "classes": 256, "width": 4, "hidden": 1},
+                    "dataset": "not_so_clevr", "dataset_args": {"size": 16, "square": 3}, "max_epochs": epochs, "replicate": replicate,
+                    "curve_images": 0, **changes})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "work", None)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The keys that were trained, in this process."""
+    keys, run = [], trials.run
+
+    def counting(trial, *rest):
+        keys.append(trial.key)
+        return run(trial, *rest)
+
+    monkeypatch.setattr(trials, "run", counting)
+    return keys
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+OPTIONS = {"progress": False, "precision": "fp32"}
+
+
+def test_records_come_by_key_and_what_exists_is_not_trained_again(store, threads, trained):
+    wanted = [trial(r) for r in range(4)]
+    records = sweep(wanted[:2], store=store, executor=threads, **OPTIONS)
+    assert set(records) == {t.key for t in wanted[:2]} and sorted(trained) == sorted(records)
+    records = sweep(wanted, store=store, executor=threads, **OPTIONS)
+    assert sorted(trained) == sorted(records) == sorted(t.key for t in wanted)
+    assert all(store.get(key) == record for key, record in records.items())
+    sweep([*wanted, *wanted], store=store, executor=threads, **OPTIONS)
+    assert len(trained) == 4
+
+
+def test_a_damaged_record_is_trained_again_and_comes_out_the_same(store, threads):
+    key, before = next(iter(sweep([trial()], store=store, executor=threads, **OPTIONS).items()))
+    path = store.folder / "records" / key[:2] / f"{key}.json"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="damaged"):
+        after = sweep([trial()], store=store, executor=threads, **OPTIONS)[key]
+    assert after["curve"] == before["curve"] and after["rows"] == before["rows"] and path.exists()
+
+
+def test_a_new_measure_does_not_train_again(store, threads, trained, monkeypatch):
+    sweep([trial()], (), store, executor=threads, **OPTIONS)
+    record = sweep([trial()], ("accuracy",), store, executor=threads, **OPTIONS)[trial().key]
+    assert record["measured"] == {"accuracy": 1} and len(trained) == 1
+    monkeypatch.setitem(components.MEASURES, "accuracy", 2)  # nor does a measure's new revision
+    record = sweep([trial()], ("accuracy",), store, executor=threads, **OPTIONS)[trial().key]
+    assert record["measured"] == {"accuracy": 2} and len(record["rows"]) == 1 and len(trained) == 1
+    for path in (store.folder / "weights").iterdir():
+        path.unlink()
+    monkeypatch.setitem(components.MEASURES, "accuracy", 3)  # without the weights it must
+    assert sweep([trial()], ("accuracy",), store, executor=threads, **OPTIONS)[trial().key]["measured"] == {"accuracy": 3}
+    assert len(trained) == 2
+
+
+def test_weights_of_another_numerics_class_are_not_measured(store, threads, trained):
+    sweep([trial()], (), store, executor=threads, **OPTIONS)
+    record = sweep([trial()], ("accuracy",), store, executor=threads, progress=False, precision="bf16")[trial().key]
+    assert len(trained) == 2 and "bf16" in record["provenance"]["numerics"]
+
+
+def test_show_trains_nothing(store, trained):
+    assert sweep([trial()], store=store, missing="show") == {} and not trained and not store.folder.exists()
+    store.put({"key": trial().key, "measured": {}})
+    assert set(sweep([trial(), trial(1)], store=store, missing="show")) == {trial().key} and not trained
+
+
+@pytest.mark.parametrize("options, words", [({"missing": "maybe"}, "missing='maybe'.*train.*show"), ({"workers": 0}, "workers=0"),
+                                            ({"workers": -2}, "workers=-2"), ({"measures": ("accuracy", "taste")}, "'taste'.*rotation")])
+def test_wrong_options_are_named_before_anything_is_trained(store, trained, options, words):
+    with pytest.raises(ValueError, match=words):
+        sweep([trial()], store=store, progress=False, **options)
+    assert not trained and not store.folder.exists()
+
+
+def test_threads_of_one_process_give_the_same_bits(store, threads):
+    """torch's generator is one for all threads: initialisations must not mix."""
+    wanted = [trial(r, 1, model_args={"channels": 2, "size": 1, "classes": 256, "width": 300, "hidden": 3}) for r in range(6)]
+    sweep(wanted, store=store, executor=threads, **OPTIONS)
+    from spatialbias.training import Execution
+
+    for t in wanted:
+        _, states = trials.run(t, Execution("cpu", "fp32", 1), ())
+        kept = store.states(t.key)["stop"]
+        assert all(torch.equal(kept[name], states["stop"][name]) for name in kept), t.replicate
+
+
+def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    wanted, found = [trial(r, 30) for r in range(6)], {}
+
+    def one(name, order):
+        with ThreadPoolExecutor(1) as executor:
+            found[name] = sweep(order, store=Store(store.folder, None), executor=executor, workers=1, **OPTIONS)
+
+    both = [threading.Thread(target=one, args=("a", wanted)), threading.Thread(target=one, args=("b", wanted))]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(300)
+    assert set(found["a"]) == set(found["b"]) == {t.key for t in wanted} and found["a"] == found["b"]
+    assert sorted(trained) == sorted(t.key for t in wanted)  # each once
+
+
+def test_an_error_in_a_trial_is_told_and_the_rest_kept(store, monkeypatch):
+    run = trials.run
+
+    def failing(trial, *rest):
+        if trial.replicate == 1:
+            raise RuntimeError("mnist is not here")
+        return run(trial, *rest)
+
+    monkeypatch.setattr(trials, "run", failing)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match="mnist is not here"):
+        sweep([trial(0), trial(1), trial(2)], store=store, executor=executor, workers=1, **OPTIONS)
+    assert store.get(trial(0).key) is not None
+
+
+def test_what_is_queued_with_a_caller_s_executor_is_called_off(store, monkeypatch):
+    started = []
+
+    def failing(trial, *rest):
+        started.append(trial.replicate)
+        time.sleep(0.2)
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(trials, "run", failing)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError):
+        sweep([trial(r) for r in range(9)], store=store, executor=executor, **OPTIONS)
+    assert len(started) <= 2
+
+
+def test_estimates_are_medians_of_like_trials(store):
+    assert estimate([trial(0), trial(1)], store, ("accuracy",)) == (2, None)
+    for replicate, seconds in enumerate((10.0, 3600.0, 7200.0)):
+        store.put({"key": trial(replicate).key, "trial": trial(replicate).model_dump(), "measured": {"accuracy": 1},
+                   "provenance": {"seconds": 1.0, "total_seconds": seconds}})
+    assert estimate([trial(r) for r in range(5)], store, ("accuracy",)) == (2, 2.0)
+    assert estimate([trial(0)], store, ("accuracy",)) == (0, 0.0)
+    assert estimate([trial(0)], store, ("rotation",)) == (1, pytest.approx(10 / 3600))
+
+
+def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
+    """It then refuses what is submitted: with nothing in flight there is no future to learn it from."""
+    pools = []
+
+    class Pool(ThreadPoolExecutor):
+        _processes = None
+
+        def submit(self, *arguments):
+            if len(pools) == 1:
+                raise BrokenProcessPool("dead")
+            return super().submit(*arguments)
+
+    monkeypatch.setattr(module, "_pool", lambda workers: pools.append(Pool(workers)) or pools[-1])
+    done = {}
+    thread = threading.Thread(target=lambda: done.update(sweep([trial()], store=store, workers=1, **OPTIONS)), daemon=True)
+    thread.start()
+    thread.join(300)
+    assert set(done) == {trial().key} and len(pools) == 2
+
+
+def test_a_pool_that_keeps_breaking_is_given_up(store, monkeypatch):
+    class Pool(ThreadPoolExecutor):
+        _processes = None
+
+        def submit(self, *arguments):
+            raise BrokenProcessPool("dead")
+
+    monkeypatch.setattr(module, "_pool", Pool)
+    with pytest.raises(RuntimeError, match="kept"):
+        sweep([trial()], store=store, workers=1, **OPTIONS)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition, seconds=300):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it never happened")
+
+
+def finished(store):
+    return list((store.folder / "records").glob("*/*.json"))
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+
+
+@pytest.mark.slow
+@needs_proc
+def test_killing_a_worker_loses_only_what_was_in_flight(store):
+    wanted = [trial(0), *(trial(r, 40) for r in range(1, 5))]
+    before = {}
+
+    def kill():
+        wait_for(lambda: finished(store))
+        worker = multiprocessing.active_children()[0]
+        before.update({path: path.stat().st_mtime_ns for path in finished(store)})
+        os.kill(worker.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    records = sweep(wanted, store=store, workers=2, **OPTIONS)
+    killer.join()
+    assert set(records) == {t.key for t in wanted} and 0 < len(before) < len(wanted)
+    assert all(path.stat().st_mtime_ns == time_of_writing for path, time_of_writing in before.items())
+    wait_for(lambda: not multiprocessing.active_children())
+
+
+PARENT = """
+import json, sys
+from spatialbias.store import Store
+from spatialbias.sweep import sweep
+from spatialbias.trials import Trial
+if __name__ == "__main__":
+    sweep([Trial(**t) for t in json.loads(sys.argv[2])], store=Store(sys.argv[1], None), workers=1, progress=False, precision="fp32")
+"""
+
+
+def descendants(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found] + [grand for child in found for grand in descendants(child)]
+
+
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_when_the_parent_ends_no_worker_stays_and_what_is_finished_is_kept(store, tmp_path, how):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    wanted = [trial(0), trial(1, ENDLESS)]
+    parent = subprocess.Popen([sys.executable, str(script), str(store.folder), json.dumps([t.model_dump() for t in wanted])],
+                              stderr=subprocess.PIPE, text=True)
+    children = []
+    try:
+        wait_for(lambda: finished(store))
+        wait_for(lambda: (store.folder / "locks" / wanted[1].key).exists())  # the endless one is in flight
+        children = descendants(parent.pid)
+        assert any(alive(child) for child in children)
+        os.kill(parent.pid, how)
+        parent.wait(120)
+        wait_for(lambda: not any(map(alive, children)))
+        if how == signal.SIGINT:
+            assert "KeyboardInterrupt" in parent.stderr.read()
+        assert store.get(wanted[0].key) is not None and store.get(wanted[1].key) is None
+        with store.claim(wanted[1].key) as mine:
+            assert mine  # the next sweep can take it up
+    finally:
+        for pid in (parent.pid, *children):
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        parent.wait()
+        parent.stderr.close()
