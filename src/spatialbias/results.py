@@ -68,9 +68,9 @@ def recompute(record: dict, execution, say=print) -> bool:
     old, new = (next(row["value"] for row in r["rows"] if row["measure"] == "accuracy" and row["at"] == "stop") for r in (record, fresh))
     equal = canonical(fresh["curve"]) == canonical(record["curve"]) and old == new
     good = equal if same_class else abs(old - new) <= TOLERANCE
-    say(f"{trial.model} on {trial.n_train} of {trial.dataset}, replicate {trial.replicate}: {100 * old:.2f} % on record, {100 * new:.2f} % recomputed; "
-        + ("bit for bit equal" if equal else f"{'the same' if same_class else 'another'} numerics class ({fresh['provenance']['numerics']})")
-        + ("" if good else "  <-- DIFFERS"))
+    what = f"{trial.model} on {trial.n_train} of {trial.dataset}, replicate {trial.replicate}"
+    how = "bit for bit equal" if equal else f"{'the same' if same_class else 'another'} numerics class ({fresh['provenance']['numerics']})"
+    say(f"{what}: {100 * old:.2f} % on record, {100 * new:.2f} % recomputed; {how}" + ("" if good else "  <-- DIFFERS"))
     return good
 
 
@@ -98,7 +98,9 @@ def _ship_networks(store: Store) -> None:
     from spatialbias import datasets
     from spatialbias.studies import study
 
-    plan = study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=("fully_connected", "simple_cnn", "coordinet"))
+    plan = study("coordinet.few_samples").plan(
+        "paper", n_train=SHIPPED_N, replicates=1, arms=("fully_connected", "simple_cnn", "coordinet")
+    )
     folder = paths.shipped_results() / "weights"
     for arm, trial in plan.labelled:
         states = store.states(trial.key)
@@ -107,7 +109,12 @@ def _ship_networks(store: Store) -> None:
             continue
         data = datasets.load(trial.dataset)
         folder.mkdir(parents=True, exist_ok=True)
-        meta = {"trial": json.dumps(trial.model_dump()), "mean": json.dumps(data.mean), "std": json.dumps(data.std), "classes": json.dumps(data.classes)}
+        meta = {
+            "trial": json.dumps(trial.model_dump()),
+            "mean": json.dumps(data.mean),
+            "std": json.dumps(data.std),
+            "classes": json.dumps(data.classes),
+        }
         half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
         save_file(half, folder / f"coordinet.{arm}.safetensors", metadata=meta)
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")

@@ -23,9 +23,17 @@ RESTARTS = 3  # of the pool, without a finished trial in between, before we give
 PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
 
 
-def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), store: Store | None = None, *,
-          missing: str = "train", workers: int | None = None, executor: Executor | None = None, progress: bool = True,
-          precision: str | None = None) -> dict[str, dict]:
+def sweep(
+    trials: Iterable[Trial],
+    measures: tuple[str, ...] = ("accuracy",),
+    store: Store | None = None,
+    *,
+    missing: str = "train",
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+    precision: str | None = None,
+) -> dict[str, dict]:
     """Return the records of the trials by key, after training and measuring what is missing, in the order given.
 
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.
@@ -41,7 +49,11 @@ def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), st
     todo = [t for t in trials if lacking(records.get(t.key), measures)]
     if missing == "show" or not todo:
         return records
-    workers = workers or int(os.environ.get("SPATIALBIAS_WORKERS", "0")) or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
+    workers = (
+        workers
+        or int(os.environ.get("SPATIALBIAS_WORKERS", "0"))
+        or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
+    )
     for key in _execute(todo, measures, store, workers, executor, progress, precision):
         records[key] = store.get(key)
     return records
@@ -71,8 +83,11 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
             while waiting and len(flying) < 2 * workers:
                 trial = waiting.pop()
                 try:
-                    flying[executor.submit(work, trial.model_dump(), measures, str(store.folder), store.shipped and str(store.shipped),
-                                           precision)] = trial
+                    flying[
+                        executor.submit(
+                            work, trial.model_dump(), measures, str(store.folder), store.shipped and str(store.shipped), precision
+                        )
+                    ] = trial
                 except BrokenProcessPool:
                     broken = True
                     waiting.append(trial)
@@ -189,7 +204,9 @@ def estimate(trials: list[Trial], store: Store, measures: tuple[str, ...]) -> tu
     known: dict[tuple, list[float]] = {}
     for record in [*store.packed().values(), *(r for t in trials if (r := store.get(t.key)))]:
         trial = record["trial"]
-        known.setdefault((trial["model"], trial["n_train"]), []).append(record["provenance"].get("total_seconds", record["provenance"]["seconds"]))
+        known.setdefault((trial["model"], trial["n_train"]), []).append(
+            record["provenance"].get("total_seconds", record["provenance"]["seconds"])
+        )
     todo = [t for t in trials if lacking(store.get(t.key), measures)]
     seconds = [statistics.median(known[t.model, t.n_train]) for t in todo if (t.model, t.n_train) in known]
     if todo and not seconds:

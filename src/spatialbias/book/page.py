@@ -1,9 +1,9 @@
 """What a page needs besides its study: one call that checks, trains or reads, and small displays made from the records.
 
-    page = Page("coordinet.few_samples", profile=profile, n_train=n_train, replicates=replicates)
-    page.frame()                                   # tidy results of the page's study
-    page.claims("coordinet.cnn_beats_both", …)     # the table of claims with verdicts
-    page.provenance()                              # where the numbers come from
+page = Page("coordinet.few_samples", profile=profile, n_train=n_train, replicates=replicates)
+page.frame()                                   # tidy results of the page's study
+page.claims("coordinet.cnn_beats_both", …)     # the table of claims with verdicts
+page.provenance()                              # where the numbers come from
 """
 
 import html
@@ -13,6 +13,7 @@ from collections import Counter
 import pandas as pd
 
 from spatialbias import statistics
+from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import JudgeError, ledger
 from spatialbias.claims import found as found_text
 from spatialbias.claims import judge as judge_claim
@@ -28,6 +29,7 @@ class Page:
     """
 
     def __init__(self, name: str, profile: str = "quick", **parameters) -> None:
+        check_parameters()
         self.profile, self.results, self.substitute = os.environ.get("SPATIALBIAS_PROFILE") or profile, {}, None
         plan = study(name).plan(self.profile, **parameters)
         self.main = self._sweep(plan, parameters)
@@ -58,18 +60,24 @@ class Page:
         """What the reader must know first: which data, which profile, what is missing."""
         p, parts = self.main.plan.parameters, []
         if self.substitute:
-            parts.append(f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
-                         "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers.")
+            parts.append(
+                f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
+                "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers."
+            )
         elif p.dataset != "cifar10":
             parts.append(f"This page was computed on <b>{html.escape(p.dataset)}</b>.")
         if self.profile != "paper":
-            parts.append(f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
-                         "too few for the claims, which were declared for more.")
+            parts.append(
+                f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
+                "too few for the claims, which were declared for more."
+            )
         lacking = sum(r.missing for r in self.results.values())
         if lacking:
             total = sum(len(r.plan.labelled) for r in self.results.values())
-            parts.append(f"<b>{lacking} of {total} trials are not on record yet</b>; every number below is of those that are, with its own n. "
-                         f"<code>spatialbias sweep {self.main.plan.study.name} --profile paper</code> completes them.")
+            parts.append(
+                f"<b>{lacking} of {total} trials are not on record yet</b>; every number below is of those that are, with its own n. "
+                f"<code>spatialbias sweep {self.main.plan.study.name} --profile paper</code> completes them."
+            )
         return box(parts) if parts else None
 
     def verdict(self, claim_id: str):
@@ -79,13 +87,16 @@ class Page:
 
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
-        return " ".join(SENTENCES[_kind(self.verdict(i).word)].format(_lower(next(c for c in ledger() if c.id == i).statement.rstrip(".")))
-                        for i in ids)
+        return " ".join(
+            SENTENCES[_kind(self.verdict(i).word)].format(_lower(next(c for c in ledger() if c.id == i).statement.rstrip("."))) for i in ids
+        )
 
     def claims(self, *ids: str):
         """The table of claims: what the source says and found, what we find, the verdict."""
-        return claims_table([c for c in ledger() if c.id in ids] if ids else
-                            [c for c in ledger() if c.study in self.results], {n: r.frame() for n, r in self.results.items()})
+        return claims_table(
+            [c for c in ledger() if c.id in ids] if ids else [c for c in ledger() if c.study in self.results],
+            {n: r.frame() for n, r in self.results.items()},
+        )
 
     def stops(self):
         """Every trial's stop reason and epochs, by arm and N."""
@@ -93,10 +104,21 @@ class Page:
         rows = []
         for (arm, n_train), group in trials.groupby(["arm", "n_train"], sort=False):
             counts = Counter(group["stop_reason"])
-            rows.append({"network": arm, "N": n_train, "trials": len(group), "parameters": f"{group['parameters'].iloc[0]:,}", "learning rate": f"{group['learning_rate'].iloc[0]:g}",
-                         "loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"], "diverged": counts["diverged"],
-                         "epochs, median": int(group["epochs"].median()), "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
-                         "seconds, median": f"{group['seconds'].median():.1f}"})
+            rows.append(
+                {
+                    "network": arm,
+                    "N": n_train,
+                    "trials": len(group),
+                    "parameters": f"{group['parameters'].iloc[0]:,}",
+                    "learning rate": f"{group['learning_rate'].iloc[0]:g}",
+                    "loss reached": counts["loss"] + counts["solved"],
+                    "cap": counts["cap"],
+                    "diverged": counts["diverged"],
+                    "epochs, median": int(group["epochs"].median()),
+                    "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
+                    "seconds, median": f"{group['seconds'].median():.1f}",
+                }
+            )
         return table(pd.DataFrame(rows))
 
     def networks(self) -> dict | None:
@@ -123,16 +145,22 @@ class Page:
         """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
         classes = sum((r.numerics() for r in self.results.values()), Counter())
         sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
-        rows = [("studies", ", ".join(f"<code>{n}</code>" for n in self.results)), ("profile", self.profile),
-                ("trials on record", f"{sum(len(r.present) for r in self.results.values())} of {sum(len(r.plan.labelled) for r in self.results.values())}"),
-                ("numerics classes", "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none"),
-                ("data", "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none"),
-                ("to recompute a sample", "<code>spatialbias results verify --sample 5</code>")]
+        rows = [
+            ("studies", ", ".join(f"<code>{n}</code>" for n in self.results)),
+            ("profile", self.profile),
+            (
+                "trials on record",
+                f"{sum(len(r.present) for r in self.results.values())} of {sum(len(r.plan.labelled) for r in self.results.values())}",
+            ),
+            ("numerics classes", "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none"),
+            ("data", "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none"),
+            ("to recompute a sample", "<code>spatialbias results verify --sample 5</code>"),
+        ]
         return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
 
 
 def mean_text(frame: pd.DataFrame, unit: str = "%") -> str:
-    """"28.7 % [27.9, 29.4], n = 10" from a column of fractions."""
+    """ "28.7 % [27.9, 29.4], n = 10" from a column of fractions."""
     mean, low, high, n = statistics.mean_interval(frame["value"].dropna())
     return "not on record" if not n else f"{100 * mean:.1f} {unit} [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
 
@@ -177,14 +205,20 @@ def claims_table(claims, frames):
         try:
             verdict = judge_claim(claim, frames.get(claim.study))
             word, text, why = verdict.word, found_text(verdict) or verdict.reason, verdict.reason + "".join(f"; {n}" for n in verdict.notes)
-            beside = "; ".join(f"{c.published.value * 100:.1f}" + ("" if c.inside is None else " ✓" if c.inside else " ✗")
-                               + f" ({html.escape(str(c.published.condition))})" for c in verdict.published[:4])
+            beside = "; ".join(
+                f"{c.published.value * 100:.1f}"
+                + ("" if c.inside is None else " ✓" if c.inside else " ✗")
+                + f" ({html.escape(str(c.published.condition))})"
+                for c in verdict.published[:4]
+            )
         except JudgeError as error:
             word, text, why, beside = "refused", str(error), str(error), ""
         kind = _kind(word)
-        rows.append(f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
-                    f"<code>{claim.id}</code></small></td><td>{_cut(text)}</td><td>{beside or '–'}</td>"
-                    f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td></tr>")
+        rows.append(
+            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
+            f"<code>{claim.id}</code></small></td><td>{_cut(text)}</td><td>{beside or '–'}</td>"
+            f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td></tr>"
+        )
     head = "<tr><th>the source says</th><th>we find (mean [95 %])</th><th>published, %</th><th>verdict</th></tr>"
     return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
 
@@ -193,7 +227,9 @@ def _cut(text: str, most: int = 6) -> str:
     """One contrast a line; a long list folds away."""
     items = [html.escape(t.strip()) for t in text.split(";")]
     shown = "<br>".join(items[:most])
-    return shown if len(items) <= most else f"{shown}<details><summary>{len(items) - most} more</summary>{'<br>'.join(items[most:])}</details>"
+    return (
+        shown if len(items) <= most else f"{shown}<details><summary>{len(items) - most} more</summary>{'<br>'.join(items[most:])}</details>"
+    )
 
 
 def table(frame: pd.DataFrame):
@@ -202,7 +238,9 @@ def table(frame: pd.DataFrame):
 
 
 def box(parts: list[str]):
-    return raw(f"<div class='admonition note notice'><p class='admonition-title'>What this page shows</p>{''.join(f'<p>{p}</p>' for p in parts)}</div>")
+    return raw(
+        f"<div class='admonition note notice'><p class='admonition-title'>What this page shows</p>{''.join(f'<p>{p}</p>' for p in parts)}</div>"
+    )
 
 
 def raw(text: str):
@@ -217,7 +255,6 @@ def glue(**values) -> None:
 
     for name, value in values.items():
         put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value), display=False)
-
 
 
 def reproduction(name: str = "coordinet.reproduce"):

@@ -55,8 +55,9 @@ def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
     images = torch.nn.functional.interpolate(small, size=32, mode="bilinear", align_corners=False)
     images = images.round().to(torch.uint8).expand(-1, 3, -1, -1).contiguous()
     target = torch.from_numpy(source.target).long()
-    data = _data("digits", images[:1297], target[:1297], images[1297:], target[1297:], tuple(map(str, range(10))),
-                 "embedded in scikit-learn")
+    data = _data(
+        "digits", images[:1297], target[:1297], images[1297:], target[1297:], tuple(map(str, range(10))), "embedded in scikit-learn"
+    )
     return arrange(data, permutation, coordinates)
 
 
@@ -76,17 +77,27 @@ def _torchvision(name: str, class_name: str) -> Data:
             with _timeout(DOWNLOAD_TIMEOUT):
                 train, test = kind(root, train=True, download=True), kind(root, train=False, download=True)
         except Exception as error:  # whatever the network or the disk said, the reader needs one sentence
-            raise DataMissing(f"{name} is not in {root} and could not be downloaded ({error}); "
-                              "set SPATIALBIAS_DATA to a folder in torchvision's layout") from error
+            raise DataMissing(
+                f"{name} is not in {root} and could not be downloaded ({error}); set SPATIALBIAS_DATA to a folder in torchvision's layout"
+            ) from error
         verify(name, root)
         source = "downloaded"
-    return _data(name, _images(train.data), torch.as_tensor(train.targets), _images(test.data),
-                 torch.as_tensor(test.targets), tuple(train.classes), source)
+    return _data(
+        name,
+        _images(train.data),
+        torch.as_tensor(train.targets),
+        _images(test.data),
+        torch.as_tensor(test.targets),
+        tuple(train.classes),
+        source,
+    )
 
 
 def available(name: str) -> None:
     """Return if a data set can be had; raise DataMissing if not. A failed download is not tried again for an hour."""
-    if name == "digits" or all((data_folder() / f).exists() for f in json.loads((Path(__file__).parent / "manifest.json").read_text())[name]):
+    if name == "digits" or all(
+        (data_folder() / f).exists() for f in json.loads((Path(__file__).parent / "manifest.json").read_text())[name]
+    ):
         return
     mark = data_folder() / f".{name}-unreachable"
     if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
@@ -131,13 +142,21 @@ def _images(raw) -> Tensor:
 
 def _data(name, train, train_target, test, test_target, classes, source) -> Data:
     values = torch.arange(256, dtype=torch.double) / 255
-    counts = torch.stack([sum(torch.bincount(part.flatten(), minlength=256) for part in train[:, c].split(5000))
-                          for c in range(train.shape[1])]).double()  # (C, 256): exact, whatever the order of the sum
+    counts = torch.stack(
+        [sum(torch.bincount(part.flatten(), minlength=256) for part in train[:, c].split(5000)) for c in range(train.shape[1])]
+    ).double()  # (C, 256): exact, whatever the order of the sum
     counts /= counts.sum(1, keepdim=True)
     mean = counts @ values
     std = (counts @ values.square() - mean.square()).sqrt()
-    return Data(Batch((train,), train_target.long()), Batch((test,), test_target.long()), name, classes, source,
-                tuple(mean.tolist()), tuple(std.tolist()))
+    return Data(
+        Batch((train,), train_target.long()),
+        Batch((test,), test_target.long()),
+        name,
+        classes,
+        source,
+        tuple(mean.tolist()),
+        tuple(std.tolist()),
+    )
 
 
 def arrange(data: Data, permutation: str, coordinates: str) -> Data:

@@ -31,7 +31,7 @@ def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[
 
 
 def text(values: pd.Series, unit: str = "points") -> str:
-    """"-3.1 points [-3.9, -2.4], n = 10" of fractions, one a replicate."""
+    """ "-3.1 points [-3.9, -2.4], n = 10" of fractions, one a replicate."""
     mean, low, high, n = mean_interval(values.dropna())
     return "not on record" if not n else f"{100 * mean:+.1f} {unit} [{100 * low:+.1f}, {100 * high:+.1f}], n = {n}"
 
@@ -100,7 +100,9 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
         for turn, value in exact.items():
             if turn:
                 ax.plot(95 + turn / 90 * 4, value, marker=marker(arm), color=colour(arm), markersize=4, linestyle="")
-                ax.annotate(f"{turn:g}°", (95 + turn / 90 * 4, value), xytext=(0, 5), textcoords="offset points", fontsize=6, ha="center", color=INK)
+                ax.annotate(
+                    f"{turn:g}°", (95 + turn / 90 * 4, value), xytext=(0, 5), textcoords="offset points", fontsize=6, ha="center", color=INK
+                )
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_title(label(arm), color=colour(arm))
         ax.set_xlabel(xlabel)
@@ -112,8 +114,17 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
 
 def rotation_controls(frame: pd.DataFrame) -> Figure:
     """Turned, masked, forth and back, abstaining, by network; exact quarter turns as marks."""
-    return _panels(frame, {"rotation": "turned", "rotation_masked": "turned, in a disc", "rotation_back": "forth and back",
-                           "rotation_abstain": "corners abstain"}, "turned by (degrees)", "quarter_turns")
+    return _panels(
+        frame,
+        {
+            "rotation": "turned",
+            "rotation_masked": "turned, in a disc",
+            "rotation_back": "forth and back",
+            "rotation_abstain": "corners abstain",
+        },
+        "turned by (degrees)",
+        "quarter_turns",
+    )
 
 
 def crop_controls(frame: pd.DataFrame) -> Figure:
@@ -129,7 +140,9 @@ def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
             c = curve(frame, measure, arm)
             numbers[f"{name}_{arm}"] = text(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
     turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
-    numbers["abstain"] = text(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+    numbers["abstain"] = (
+        text(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+    )
     return numbers
 
 
@@ -141,8 +154,11 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
         numbers[f"crop_{arm}"] = text(c[23.0] - c[32.0]) if len(c) else "not on record"
     odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
     for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
-        found = [c[odd].mean(axis=1) - (c[even].sum(axis=1) + c[[26.0, 28.0]].sum(axis=1)) / 6 for arm in NETWORKS
-                 if len(c := curve(frame, measure, arm))]
+        found = [
+            c[odd].mean(axis=1) - (c[even].sum(axis=1) + c[[26.0, 28.0]].sum(axis=1)) / 6
+            for arm in NETWORKS
+            if len(c := curve(frame, measure, arm))
+        ]
         numbers[f"zigzag_{name}"] = text(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
     return numbers
 
@@ -166,10 +182,14 @@ def _size(frame: pd.DataFrame) -> str:
 
 
 PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
-    "resized": ("resized back to the training size", (0, (5, 2))), "direct": ("pixels as they are, plain sum", (0, (1, 1.5))),
-    "weighted": ("pixels as they are, weighted by area", "-"), "weighted, unmodulated": ("weighted, no modulation", (0, (4, 1, 1, 1))),
-    "filled": ("missing pixels filled with the mean", (0, (5, 2))), "warped": ("as seen through the lens", (0, (1, 1.5))),
-    "straightened": ("straightened first", (0, (5, 2))), "told": ("as seen, told the true places", "-"),
+    "resized": ("resized back to the training size", (0, (5, 2))),
+    "direct": ("pixels as they are, plain sum", (0, (1, 1.5))),
+    "weighted": ("pixels as they are, weighted by area", "-"),
+    "weighted, unmodulated": ("weighted, no modulation", (0, (4, 1, 1, 1))),
+    "filled": ("missing pixels filled with the mean", (0, (5, 2))),
+    "warped": ("as seen through the lens", (0, (1, 1.5))),
+    "straightened": ("straightened first", (0, (5, 2))),
+    "told": ("as seen, told the true places", "-"),
 }
 
 
@@ -182,7 +202,15 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
         for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
             table = rows.pivot_table(index="replicate", columns="x", values="value")
             shade(ax, table, colour(arm))
-            ax.plot(table.columns, 100 * table.mean(), color=colour(arm), linestyle=PARTS[part][1], marker=marker(arm), markersize=3.5, linewidth=1.6)
+            ax.plot(
+                table.columns,
+                100 * table.mean(),
+                color=colour(arm),
+                linestyle=PARTS[part][1],
+                marker=marker(arm),
+                markersize=3.5,
+                linewidth=1.6,
+            )
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         if log:
             ax.set_xscale("log", base=2)
@@ -225,12 +253,15 @@ def variants(frame: pd.DataFrame) -> Figure:
         if arm != "coordinet":
             difference = frame[frame["arm"] == arm].set_index(["n_train", "replicate"])["value"] - default
             rows.append({"label": label(arm), "arm": "", **mean_interval(difference.dropna())._asdict()})
-    return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1),
-                  xlabel="variant − default (points of accuracy)")
+    return forest(
+        pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]),
+        band=(-1, 1),
+        xlabel="variant − default (points of accuracy)",
+    )
 
 
 def level(values: pd.Series) -> str:
-    """"28.7 % [27.9, 29.4], n = 10" of fractions, one a replicate."""
+    """ "28.7 % [27.9, 29.4], n = 10" of fractions, one a replicate."""
     mean, low, high, n = mean_interval(values.dropna())
     return "not on record" if not n else f"{100 * mean:.1f} % [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
 

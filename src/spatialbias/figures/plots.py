@@ -15,8 +15,10 @@ CHANCE = 10.0  # per cent, of the ten-class sets
 
 def summary(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
     """Mean, 95 % interval (low, high) and n over replicates, for every combination of `by`."""
-    rows = [dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True)) | mean_interval(group[value])._asdict()
-            for key, group in frame.groupby(list(by), sort=True)]
+    rows = [
+        dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True)) | mean_interval(group[value])._asdict()
+        for key, group in frame.groupby(list(by), sort=True)
+    ]
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
 
@@ -40,8 +42,17 @@ def carried(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts) if parts else curves
 
 
-def line(axes: Axes, frame: pd.DataFrame, x: str, arm: str, position: int = 0, scale: float = 100.0, faint: bool = True,
-         reference: bool = False, value: str = "value") -> tuple[float, float] | None:
+def line(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    arm: str,
+    position: int = 0,
+    scale: float = 100.0,
+    faint: bool = True,
+    reference: bool = False,
+    value: str = "value",
+) -> tuple[float, float] | None:
     """One arm's mean, band and replicates over column `x`; returns where the line ends. `reference` draws it thin, without a band."""
     frame = frame.dropna(subset=[value])
     if frame.empty:
@@ -54,8 +65,15 @@ def line(axes: Axes, frame: pd.DataFrame, x: str, arm: str, position: int = 0, s
     mean = summary(frame, [x], value).sort_values(x)
     if not reference:
         axes.fill_between(mean[x], scale * mean["low"], scale * mean["high"], color=ink, alpha=0.18, linewidth=0)
-    axes.plot(mean[x], scale * mean["mean"], color=ink, linewidth=1.1 if reference else 1.8,
-              linestyle=(0, (4, 2)) if reference else "-", marker=None if len(mean) > 12 else marker(arm, position), markersize=3 if reference else 5)
+    axes.plot(
+        mean[x],
+        scale * mean["mean"],
+        color=ink,
+        linewidth=1.1 if reference else 1.8,
+        linestyle=(0, (4, 2)) if reference else "-",
+        marker=None if len(mean) > 12 else marker(arm, position),
+        markersize=3 if reference else 5,
+    )
     return float(mean[x].iloc[-1]), float(scale * mean["mean"].iloc[-1])
 
 
@@ -70,14 +88,38 @@ def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], positions:
     for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
         y = max(y, places[-1] + step) if places else y
         places.append(y)
-        axes.annotate(label(arm), (right, y), xytext=(7, 0), textcoords="offset points", color=colour(arm, positions[arm]),
-                      va="center", fontsize=8.5, annotation_clip=False)
+        axes.annotate(
+            label(arm),
+            (right, y),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=colour(arm, positions[arm]),
+            va="center",
+            fontsize=8.5,
+            annotation_clip=False,
+        )
 
 
-def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, arms: Sequence[str] | None = None, references: Sequence[str] = (),
-          published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None, xlabel: str, ylabel: str = "test accuracy (%)",
-          title: str = "{}", log: bool = False, ticks: Sequence[float] | None = None, chance: float | None = CHANCE,
-          columns: int | None = None, value: str = "value", height: float = 3.0, scale: float = 100.0, faint: bool = True) -> Figure:
+def lines(
+    frame: pd.DataFrame,
+    x: str,
+    panels: str | None = None,
+    *,
+    arms: Sequence[str] | None = None,
+    references: Sequence[str] = (),
+    published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None,
+    xlabel: str,
+    ylabel: str = "test accuracy (%)",
+    title: str = "{}",
+    log: bool = False,
+    ticks: Sequence[float] | None = None,
+    chance: float | None = CHANCE,
+    columns: int | None = None,
+    value: str = "value",
+    height: float = 3.0,
+    scale: float = 100.0,
+    faint: bool = True,
+) -> Figure:
     """Small multiples of lines over `x`, one panel for each value of column `panels`.
 
     published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are drawn thin and dashed.
@@ -92,8 +134,16 @@ def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, arms: Seque
             rows = frame[(frame["arm"] == arm) & ((frame[panels] == cell) if panels else True)]
             end = line(ax, rows, x, arm, positions[arm], scale, faint, arm in references, value)
             for px, py in (published or {}).get((cell, arm), ()):
-                ax.plot(px, scale * py, marker=marker(arm, positions[arm]), markerfacecolor="none", markeredgecolor=PUBLISHED,
-                        linestyle="", markersize=5.5, markeredgewidth=1.0)
+                ax.plot(
+                    px,
+                    scale * py,
+                    marker=marker(arm, positions[arm]),
+                    markerfacecolor="none",
+                    markeredgecolor=PUBLISHED,
+                    linestyle="",
+                    markersize=5.5,
+                    markeredgewidth=1.0,
+                )
             if end:
                 ends[arm] = end
         if log:
@@ -108,6 +158,10 @@ def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, arms: Seque
         if chance is not None:
             ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
         ax._spatialbias_ends = ends
+    drawn = np.concatenate([one.get_ydata() for ax in axes for one in ax.lines if len(one.get_ydata()) > 1] or [[0.0, 1.0]]).astype(float)
+    low, high = np.nanmin(drawn), np.nanmax(drawn)
+    for ax in axes:  # bands of two replicates can be wider than the axis: the lines decide
+        ax.set_ylim(max(low - 0.08 * (high - low), 0 if low >= 0 else -np.inf), high + 0.08 * (high - low))
     for k, ax in enumerate(axes):
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(ylabel)
@@ -115,13 +169,15 @@ def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, arms: Seque
         if last and hasattr(ax, "_spatialbias_ends"):
             write_labels(ax, ax._spatialbias_ends, positions)
     if chance is not None and axes:
-        axes[0].annotate("chance", (0.01, chance), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                         fontsize=7.5, color=INK)
+        axes[0].annotate(
+            "chance", (0.01, chance), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points", fontsize=7.5, color=INK
+        )
     return figure
 
 
-def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None,
-           unit: float = 100.0) -> Figure:
+def forest(
+    rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None, unit: float = 100.0
+) -> Figure:
     """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional published, arm."""
     figure, (ax,) = canvas(1, height=0.6 + 0.3 * max(len(rows), 1), width=7.0)
     if band:
@@ -141,8 +197,14 @@ def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)
     return figure
 
 
-def bars(frame: pd.DataFrame, arms: Sequence[str], *, ylabel: str = "test accuracy (%)", chance: float | None = CHANCE,
-         baseline: str | None = None) -> Figure:
+def bars(
+    frame: pd.DataFrame,
+    arms: Sequence[str],
+    *,
+    ylabel: str = "test accuracy (%)",
+    chance: float | None = CHANCE,
+    baseline: str | None = None,
+) -> Figure:
     """One horizontal mark and interval an arm, single replicates as dots; the baseline's mean as a line through all."""
     arms = [arm for arm in arms if arm in set(frame["arm"])]
     figure, (ax,) = canvas(1, height=0.7 + 0.27 * max(len(arms), 1), width=7.0)

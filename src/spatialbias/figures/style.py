@@ -16,8 +16,7 @@ COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of differ
     "fully_connected_norm": "#e69f00",
     "kernel_ridge": "#cc79a7",
 }
-MARKERS = {"fully_connected": "s", "simple_cnn": "o", "coordinet": "^", "pooled_cnn": "D", "fully_connected_norm": "v",
-           "kernel_ridge": "P"}
+MARKERS = {"fully_connected": "s", "simple_cnn": "o", "coordinet": "^", "pooled_cnn": "D", "fully_connected_norm": "v", "kernel_ridge": "P"}
 LABELS = {
     "fully_connected": "fully connected",
     "simple_cnn": "simple CNN",
@@ -31,15 +30,38 @@ SIZES = {"text": 9, "title": 10}
 
 def use() -> None:
     """Set matplotlib's defaults for the book: transparent SVG, text as text, quiet axes."""
-    mpl.rcParams.update({
-        "svg.fonttype": "none", "svg.hashsalt": "spatialbias", "font.family": "sans-serif", "font.size": SIZES["text"],
-        "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
-        "axes.titlesize": SIZES["title"], "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "grid.color": INK, "grid.alpha": 0.18, "grid.linewidth": 0.6, "axes.axisbelow": True,
-        "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "savefig.bbox": "tight",
-        "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
-        "axes.titlecolor": INK, "lines.linewidth": 1.8, "lines.markersize": 5, "legend.frameon": False, "figure.dpi": 110,
-    })
+    mpl.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "spatialbias",
+            "font.family": "sans-serif",
+            "font.size": SIZES["text"],
+            "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
+            "axes.titlesize": SIZES["title"],
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": INK,
+            "grid.alpha": 0.18,
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "savefig.bbox": "tight",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.titlecolor": INK,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "legend.frameon": False,
+            "figure.dpi": 110,
+        }
+    )
 
 
 def colour(arm: str, position: int = 0) -> str:
@@ -57,8 +79,9 @@ def label(arm: str) -> str:
     return LABELS.get(arm) or (LABELS.get(head, head) + comma + rest)
 
 
-def canvas(panels: int = 1, width: float = 7.2, height: float = 3.0, columns: int | None = None, share_y: bool = True,
-           share_x: bool = True) -> tuple[Figure, list[Axes]]:
+def canvas(
+    panels: int = 1, width: float = 7.2, height: float = 3.0, columns: int | None = None, share_y: bool = True, share_x: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure with `panels` axes in rows of `columns`; ranges are shared, so that panels can be compared."""
     from matplotlib.figure import Figure as Canvas
 

@@ -13,10 +13,19 @@ def _settings(results: Results) -> pd.DataFrame:
     rows = []
     for arm, trial, record in results.present:
         ridge = arm == "kernel_ridge"
-        rows += [{"arm": arm, "setting": f"γ {trial.model_args['gamma']:g}, ridge {trial.model_args['ridge']:g}" if ridge else f"{trial.learning_rate:g}",
-                  "rate": None if ridge else trial.learning_rate, "replicate": trial.replicate, "value": row["value"],
-                  "epochs": record["stop"]["epoch"], "reason": record["stop"]["reason"]}
-                 for row in record["rows"] if row["measure"] == "accuracy" and row["at"] == "stop"]
+        rows += [
+            {
+                "arm": arm,
+                "setting": f"γ {trial.model_args['gamma']:g}, ridge {trial.model_args['ridge']:g}" if ridge else f"{trial.learning_rate:g}",
+                "rate": None if ridge else trial.learning_rate,
+                "replicate": trial.replicate,
+                "value": row["value"],
+                "epochs": record["stop"]["epoch"],
+                "reason": record["stop"]["reason"],
+            }
+            for row in record["rows"]
+            if row["measure"] == "accuracy" and row["at"] == "stop"
+        ]
     return pd.DataFrame(rows, columns=["arm", "setting", "rate", "replicate", "value", "epochs", "reason"])
 
 
@@ -34,9 +43,17 @@ def rates_table(results: Results):
     chosen, rows = _chosen(results), []
     for (arm, setting), group in _settings(results).groupby(["arm", "setting"], sort=False):
         mean, _, _, n = mean_interval(group["value"])
-        rows.append({"network": label(arm), "setting": setting, "accuracy (%)": f"{100 * mean:.1f}", "n": n,
-                     "epochs, mean": f"{group['epochs'].mean():.0f}", "stopped by": ", ".join(f"{k} {v}" for k, v in group["reason"].value_counts().items()),
-                     "chosen": "✓" if chosen[arm] == setting else ""})
+        rows.append(
+            {
+                "network": label(arm),
+                "setting": setting,
+                "accuracy (%)": f"{100 * mean:.1f}",
+                "n": n,
+                "epochs, mean": f"{group['epochs'].mean():.0f}",
+                "stopped by": ", ".join(f"{k} {v}" for k, v in group["reason"].value_counts().items()),
+                "chosen": "✓" if chosen[arm] == setting else "",
+            }
+        )
     return table(pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable") if rows else pd.DataFrame())
 
 
@@ -50,8 +67,14 @@ def headline_by_rate(results: Results):
             for setting in settings.loc[settings["arm"] == varied, "setting"].drop_duplicates():
                 one, other = (pick[arm, setting if arm == varied else chosen[arm]] for arm in ("simple_cnn", rival))
                 mean, low, high, n = mean_interval(paired_differences(one, other))
-                rows.append({"contrast": f"simple CNN − {label(rival)}", "varied": label(varied), "rate": setting,
-                             "difference (points)": f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]", "n": n, "sign": "+" if mean > 0 else "−"})
+                rows.append(
+                    {
+                        "contrast": f"simple CNN − {label(rival)}",
+                        "varied": label(varied),
+                        "rate": setting,
+                        "difference (points)": f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
+                        "n": n,
+                        "sign": "+" if mean > 0 else "−",
+                    }
+                )
     return table(pd.DataFrame(rows))
-
-

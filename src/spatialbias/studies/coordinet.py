@@ -15,8 +15,12 @@ NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 COMPANY = ("pooled_cnn", "fully_connected_norm", "kernel_ridge")
 RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm
 EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyond the edge
-    "fully_connected": 1e-4, "fully_connected_norm": 1e-4, "simple_cnn": 1e-4,
-    "coordinet": 1e-2, "pooled_cnn": 1e-2, "shared, flattened": 1e-2,
+    "fully_connected": 1e-4,
+    "fully_connected_norm": 1e-4,
+    "simple_cnn": 1e-4,
+    "coordinet": 1e-2,
+    "pooled_cnn": 1e-2,
+    "shared, flattened": 1e-2,
 }
 
 ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
@@ -53,11 +57,18 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "attention pooling": {"model": "coordinet", "model_args": {"pooling": "attention"}},
 }
 HYPOTHESES = (*NETWORKS, *(a for a in ARMS if "permuted" in a or "places" in a), *(a for a in ARMS if "shared," in a))
-ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation"):])
+ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
-    "fully_connected": 3e-4, "simple_cnn": 3e-4, "coordinet": 1e-3, "pooled_cnn": 3e-4, "fully_connected_norm": 3e-4,
-    "shared, flattened": 3e-3, "shared, pooled": 3e-3, "unshared, flattened": 1e-3, "kernel_ridge": 1.0,
+    "fully_connected": 3e-4,
+    "simple_cnn": 3e-4,
+    "coordinet": 1e-3,
+    "pooled_cnn": 3e-4,
+    "fully_connected_norm": 3e-4,
+    "shared, flattened": 3e-3,
+    "shared, pooled": 3e-3,
+    "unshared, flattened": 1e-3,
+    "kernel_ridge": 1.0,
 }
 RIDGE = {"gamma": 1.0, "ridge": 1.0}  # chosen likewise; its rate has no meaning
 
@@ -79,7 +90,9 @@ def choose(results: Results) -> dict[str, float | tuple[float, float]]:
         error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
         close = [s for s in scores if scores[s][0] >= scores[best][0] - error]
         failed = {s: any(f for _, _, f in scores[s][1]) for s in close}
-        chosen[arm] = best if arm == "kernel_ridge" else min(close, key=lambda s: (failed[s], statistics.fmean(e for _, e, _ in scores[s][1])))
+        chosen[arm] = (
+            best if arm == "kernel_ridge" else min(close, key=lambda s: (failed[s], statistics.fmean(e for _, e, _ in scores[s][1])))
+        )
     return chosen
 
 
@@ -91,8 +104,18 @@ def learning_rate(arm: str) -> float:
 def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> Trial:
     """One network trained to loss 0.1 on `n_train` images, and measured at epoch 100 too if that takes longer."""
     channels, size, classes = components.SHAPES[p.dataset]
-    values = {"dataset": p.dataset, "n_train": n_train, "replicate": replicate, "max_epochs": p.max_epochs, "stop_loss": 0.1,
-              "mark_epoch": 100, "curve_images": 250, "learning_rate": learning_rate(arm), **ARMS[arm], **changes}
+    values = {
+        "dataset": p.dataset,
+        "n_train": n_train,
+        "replicate": replicate,
+        "max_epochs": p.max_epochs,
+        "stop_loss": 0.1,
+        "mark_epoch": 100,
+        "curve_images": 250,
+        "learning_rate": learning_rate(arm),
+        **ARMS[arm],
+        **changes,
+    }
     shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
     if values["model"] == "pooled_cnn":
         shape.pop("size", None)
@@ -130,38 +153,101 @@ QUICK = {"n_train": (97,), "replicates": 3, "max_epochs": 60}
 PAPER = {"n_train": (390,), "replicates": 10, "max_epochs": 300}
 
 STUDIES = (
-    Study("coordinet.tuning", "Which learning rate suits each network?",
-          (*NETWORKS, "pooled_cnn", "fully_connected_norm", "kernel_ridge", "shared, flattened", "shared, pooled", "unshared, flattened"),
-          tuning,
-          {"smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3), "arms": NETWORKS},
-           "quick": QUICK | {"replicates": 2, "max_epochs": 30, "learning_rates": (3e-4, 1e-3, 3e-3), "arms": NETWORKS},
-           "paper": PAPER | {"replicates": 3, "max_epochs": 150}},
-          parameters=TuningParameters),
-    Study("coordinet.few_samples", "Which network learns most from few images?", (*NETWORKS, *COMPANY), by_size,
-          {"smoke": SMOKE, "quick": QUICK | {"n_train": (97, 195)}, "paper": PAPER | {"n_train": (97, *PUBLISHED_N)}}),
-    Study("coordinet.hypotheses", "What does a convolution know that helps it: where pixels are, or what is near what?",
-          HYPOTHESES, by_size, {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 2}, "paper": PAPER}),
-    Study("coordinet.rotation", "What happens when the picture is turned?", (*NETWORKS, *COMPANY), by_size,
-          {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
-          ("accuracy", "rotation")),
-    Study("coordinet.rotation_controls", "Is it the turn, the blur or the black corners?", NETWORKS, by_size,
-          {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-          ("accuracy", "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns")),
-    Study("coordinet.resized_crop", "What happens when the picture is cropped and enlarged?", (*NETWORKS, *COMPANY), by_size,
-          {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
-          ("accuracy", "resized_crop")),
-    Study("coordinet.crop_controls", "Is it the crop, the blur or the position?", NETWORKS, by_size,
-          {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-          ("accuracy", "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling")),
-    Study("coordinet.ablations", "Which part of Coordinet does the work?", ABLATIONS, by_size,
-          {"smoke": SMOKE | {"replicates": 1, "arms": ABLATIONS[:3]}, "quick": QUICK | {"replicates": 1, "max_epochs": 30, "arms": ABLATIONS[:5]}, "paper": PAPER},
-          ("accuracy", "foreign_modulation")),
-    Study("coordinet.beyond_the_grid", "What can a network do with pixels that lie on no grid?", NETWORKS, by_size,
-          {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-          ("accuracy", "sizes", "subsets", "foveated", "warps")),
-    Study("coordinet.other_data", "Does it hold for other images?", NETWORKS, by_size,
-          {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1, "dataset": "fashion_mnist"},
-           "paper": PAPER | {"n_train": (97, 390), "dataset": "fashion_mnist"}}, ("accuracy", "rotation")),
-    Study("coordinet.reproduce", "Does a shipped record come out the same on this machine?", NETWORKS, by_size,
-          {profile: {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 5} for profile in ("smoke", "quick", "paper")}),
+    Study(
+        "coordinet.tuning",
+        "Which learning rate suits each network?",
+        (*NETWORKS, "pooled_cnn", "fully_connected_norm", "kernel_ridge", "shared, flattened", "shared, pooled", "unshared, flattened"),
+        tuning,
+        {
+            "smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3), "arms": NETWORKS},
+            "quick": QUICK | {"replicates": 2, "max_epochs": 30, "learning_rates": (3e-4, 1e-3, 3e-3), "arms": NETWORKS},
+            "paper": PAPER | {"replicates": 3, "max_epochs": 150},
+        },
+        parameters=TuningParameters,
+    ),
+    Study(
+        "coordinet.few_samples",
+        "Which network learns most from few images?",
+        (*NETWORKS, *COMPANY),
+        by_size,
+        {"smoke": SMOKE, "quick": QUICK | {"n_train": (97, 195)}, "paper": PAPER | {"n_train": (97, *PUBLISHED_N)}},
+    ),
+    Study(
+        "coordinet.hypotheses",
+        "What does a convolution know that helps it: where pixels are, or what is near what?",
+        HYPOTHESES,
+        by_size,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 2}, "paper": PAPER},
+    ),
+    Study(
+        "coordinet.rotation",
+        "What happens when the picture is turned?",
+        (*NETWORKS, *COMPANY),
+        by_size,
+        {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
+        ("accuracy", "rotation"),
+    ),
+    Study(
+        "coordinet.rotation_controls",
+        "Is it the turn, the blur or the black corners?",
+        NETWORKS,
+        by_size,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
+        ("accuracy", "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns"),
+    ),
+    Study(
+        "coordinet.resized_crop",
+        "What happens when the picture is cropped and enlarged?",
+        (*NETWORKS, *COMPANY),
+        by_size,
+        {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
+        ("accuracy", "resized_crop"),
+    ),
+    Study(
+        "coordinet.crop_controls",
+        "Is it the crop, the blur or the position?",
+        NETWORKS,
+        by_size,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
+        ("accuracy", "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling"),
+    ),
+    Study(
+        "coordinet.ablations",
+        "Which part of Coordinet does the work?",
+        ABLATIONS,
+        by_size,
+        {
+            "smoke": SMOKE | {"replicates": 1, "arms": ABLATIONS[:3]},
+            "quick": QUICK | {"replicates": 1, "max_epochs": 30, "arms": ABLATIONS[:5]},
+            "paper": PAPER,
+        },
+        ("accuracy", "foreign_modulation"),
+    ),
+    Study(
+        "coordinet.beyond_the_grid",
+        "What can a network do with pixels that lie on no grid?",
+        NETWORKS,
+        by_size,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
+        ("accuracy", "sizes", "subsets", "foveated", "warps"),
+    ),
+    Study(
+        "coordinet.other_data",
+        "Does it hold for other images?",
+        NETWORKS,
+        by_size,
+        {
+            "smoke": SMOKE | {"replicates": 1},
+            "quick": QUICK | {"replicates": 1, "dataset": "fashion_mnist"},
+            "paper": PAPER | {"n_train": (97, 390), "dataset": "fashion_mnist"},
+        },
+        ("accuracy", "rotation"),
+    ),
+    Study(
+        "coordinet.reproduce",
+        "Does a shipped record come out the same on this machine?",
+        NETWORKS,
+        by_size,
+        {profile: {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 5} for profile in ("smoke", "quick", "paper")},
+    ),
 )

@@ -118,10 +118,12 @@ class Results:
         return len(self.plan.labelled) - len(self.present)
 
     def frame(self) -> pd.DataFrame:
-        """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged" (1 if the
-        loss to reach was reached by the mark). Columns: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n,
-        stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the published cap of epochs if training
-        went on past it, else at the stop."""
+        """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged".
+
+        Columns: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n, stop_reason, epochs,
+        numerics, current. `at` is "stop", or "published": at the published cap of epochs if training went on past it, else at
+        the stop. "converged" is 1 if the loss to reach was reached by then.
+        """
         rows = []
         for arm, trial, record in self.present:
             base = self._base(arm, trial, record)
@@ -141,14 +143,22 @@ class Results:
 
     def curves(self) -> pd.DataFrame:
         """One row an epoch: the columns of `frame` that describe the trial, and epoch, loss, score."""
-        rows = [{**self._base(arm, trial, record), "score": None, **entry}
-                for arm, trial, record in self.present for entry in record["curve"]]
+        rows = [
+            {**self._base(arm, trial, record), "score": None, **entry} for arm, trial, record in self.present for entry in record["curve"]
+        ]
         return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype({"loss": float, "score": float})
 
     def trials(self) -> pd.DataFrame:
         """One row a trial: its stop reason, epochs, seconds, final loss, parameters and numerics."""
-        rows = [{**self._base(arm, trial, record), "loss": record["stop"]["loss"], "parameters": record["parameters"],
-                 "seconds": record["provenance"]["seconds"]} for arm, trial, record in self.present]
+        rows = [
+            {
+                **self._base(arm, trial, record),
+                "loss": record["stop"]["loss"],
+                "parameters": record["parameters"],
+                "seconds": record["provenance"]["seconds"],
+            }
+            for arm, trial, record in self.present
+        ]
         return pd.DataFrame(rows, columns=[*self._base_columns, "loss", "parameters", "seconds"])
 
     def numerics(self) -> Counter:
@@ -158,6 +168,20 @@ class Results:
     _base_columns = ("study", "arm", "dataset", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
 
     def _base(self, arm: str, trial: Trial, record: dict) -> dict:
-        return dict(zip(self._base_columns, (
-            self.plan.study.name, arm, trial.dataset, trial.n_train, trial.replicate, trial.learning_rate,
-            record["stop"]["reason"], record["stop"]["epoch"], record["provenance"]["numerics"]), strict=True))
+        return dict(
+            zip(
+                self._base_columns,
+                (
+                    self.plan.study.name,
+                    arm,
+                    trial.dataset,
+                    trial.n_train,
+                    trial.replicate,
+                    trial.learning_rate,
+                    record["stop"]["reason"],
+                    record["stop"]["epoch"],
+                    record["provenance"]["numerics"],
+                ),
+                strict=True,
+            )
+        )

@@ -1,0 +1,120 @@
+"""The figures of the page on Coordinet's architecture: their numbers are the network's, and the theorem holds where it should."""
+
+import math
+
+import pytest
+import torch
+
+from spatialbias.datasets import Batch, Data
+from spatialbias.explorer.networks import NONE, Network
+from spatialbias.figures import architecture
+from spatialbias.models import build
+
+SIZE, WIDTH = 8, 20
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    model = build("coordinet", size=SIZE, width=WIDTH, layers=3, frequencies=4)
+    return Network(model.requires_grad_(False), Data(NONE, NONE, "made up", ("a", "b"), "", (0.5,) * 3, (0.25,) * 3), "nothing")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randint(0, 256, (6, 3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def written(figure):
+    figure.draw_without_rendering()
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def test_costs_are_those_of_the_layers_by_hand(network, images):
+    cost, P, E = architecture.costs(network.model, images.float()), SIZE**2, 3 + 8
+    assert cost["path.0"] == (E * WIDTH, P * E * WIDTH)
+    assert cost["path.1"] == (WIDTH**2, P * WIDTH**2)
+    inside = 3 * P * WIDTH + WIDTH**2 + WIDTH * 3 * WIDTH
+    assert cost["modulator"] == (inside + WIDTH + WIDTH + 3 * WIDTH, inside)
+    assert cost[""][0] == sum(p.numel() for p in network.model.parameters()) == sum(cost[part][0] for part in ("modulator", "path", "decoder"))
+    assert cost[""][1] == sum(cost[part][1] for part in ("modulator", "path.0", "path.1", "path.2", "decoder"))
+
+
+@pytest.mark.parametrize("layers, width", [(4, 200), (2, 24)])
+def test_the_diagram_says_the_numbers_of_the_network(images, layers, width):
+    model = build("coordinet", size=SIZE, layers=layers, width=width)
+    text = written(architecture.diagram(model, images[0]))
+    for part in (model.modulator, model.decoder, *model.path):
+        assert f"{sum(p.numel() for p in part.parameters()):,}" in text
+    assert f"ModFC {layers}" in text and f"ModFC {layers + 1}" not in text
+    assert f"{model.path[0].in_features} → {width}" in text and f"√{width}" in text and f"sine code: {model.encoding.features}" in text
+
+
+def test_votes_add_up_to_the_answer_and_have_one_length(network, images):
+    found, (model, x) = architecture.votes(network, images), architecture.exact(network, images)
+    logits = model(x)
+    torch.testing.assert_close(found["lead"], logits.max(1).values - logits.mean(1))
+    assert found["answer"].equal(logits.argmax(1))
+    torch.testing.assert_close(found["length"], torch.full_like(found["length"], math.sqrt(WIDTH)), rtol=1e-3, atol=0)
+    # Leaving a pixel out takes away its part, to first order in that pixel
+    weights = torch.ones(SIZE**2, dtype=torch.float64)
+    weights[5] = 1 - 1e-6
+    less = model(x, weights=weights).gather(1, found["answer"][:, None])[:, 0] - model(x, weights=weights).mean(1)
+    torch.testing.assert_close((found["lead"] - less) / 1e-6, found["part"][:, 5], rtol=1e-4, atol=1e-7)
+
+
+def test_only_shuffling_with_the_coordinates_leaves_the_answer_alone(network, images):
+    changes = architecture.disturbances(network, images)["change"]
+    assert changes[0] < 1e-12 and (changes[1:] > 1e-6).all()
+
+
+def test_path_is_the_models_own(images):
+    for change in ({}, {"bias": True, "affine": True}):
+        model = build("coordinet", size=SIZE, width=WIDTH, **change).double()
+        x, m = torch.randn(2, 9, model.path[0].in_features, dtype=torch.float64), torch.randn(2, 4 * WIDTH, dtype=torch.float64)
+        torch.testing.assert_close(architecture.path(model, x, m, epsilon=1e-5), model.pixels(x, m))
+
+
+def test_the_theorem_holds_without_biases_and_affine_only(images):
+    x = images[:2].float() / 127.5 - 1
+    plain = architecture.theorem(x, width=WIDTH)
+    assert all(change < 1e-9 for change in plain.values()), plain
+    biased, affine = architecture.theorem(x, width=WIDTH, bias=True), architecture.theorem(x, width=WIDTH, affine=True)
+    for broken in (biased, affine):
+        assert broken["inner norms left out"] > 1e-6 and broken["gradients, inner norms left out"] > 1e-6
+        assert broken["m of every layer × 10"] < 1e-9  # this freedom is the norm's own
+    assert biased["one weight matrix × 10"] > 1e-6 and biased["a pixel’s whole input × 10"] > 1e-6
+    assert affine["spread of the votes’ lengths"] > 1e-6
+
+
+def test_classes_that_are_apart_and_classes_that_are_not():
+    target = torch.arange(5).repeat_interleave(4)
+    noise = torch.randn(20, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    share, low, high = architecture.between(noise, target, 500)
+    assert low <= share <= high and abs((low + high) / 2 - 4 / 19) < 0.1  # by chance (classes - 1) / (pictures - 1)
+    assert architecture.between(noise + 100 * target[:, None], target, 500)[0] > 0.99
+
+
+def test_the_modulation_is_split_without_rest(network, images):
+    split = architecture.parts_of_modulation(network, images, torch.arange(6) % 2)
+    assert sum(split.values()) == pytest.approx(1) and all(0 <= part <= 1 for part in split.values())
+
+
+def test_the_sine_code_is_zero_in_the_middle_and_neighbours_are_alike():
+    assert not architecture.encodings(SIZE)["sine"](torch.zeros(1, 2)).any()
+    line = architecture.by_distance(architecture.similarities(SIZE)["sine"], SIZE)
+    assert line[0] == pytest.approx(1, abs=1e-5) and line[0] > line[1] > line[-1]
+
+
+def test_a_network_is_trained_where_none_is_shipped(monkeypatch):
+    def none(work):
+        raise architecture.NoNetworks("none")
+
+    monkeypatch.setattr(architecture, "load_networks", none)
+    small = build("coordinet", width=4)
+    state = {"stop": small.state_dict()}
+    monkeypatch.setattr(architecture, "build", lambda name, **arguments: small)
+    monkeypatch.setattr(architecture.Store, "states", lambda self, key: state)
+    monkeypatch.setattr("spatialbias.studies.study.Plan.sweep", lambda self, store: None)
+    found = architecture.trained("smoke")
+    assert found.data.name == "digits" and "digits" in found.trained_on and isinstance(found.data.test, Batch)
