@@ -36,7 +36,7 @@ def test_costs_are_those_of_the_layers_by_hand(network, images):
     assert cost["path.1"] == (WIDTH**2, P * WIDTH**2)
     inside = 3 * P * WIDTH + WIDTH**2 + WIDTH * 3 * WIDTH
     assert cost["modulator"] == (inside + WIDTH + WIDTH + 3 * WIDTH, inside)
-    assert cost[""][0] == sum(p.numel() for p in network.model.parameters()) == sum(cost[part][0] for part in ("modulator", "path", "decoder"))
+    assert cost[""][0] == sum(p.numel() for p in network.model.parameters())
     assert cost[""][1] == sum(cost[part][1] for part in ("modulator", "path.0", "path.1", "path.2", "decoder"))
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from spatialbias import statistics
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import JudgeError, ledger
-from spatialbias.claims import found as found_text
 from spatialbias.claims import judge as judge_claim
+from spatialbias.figures.style import label
 from spatialbias.store import Store
 from spatialbias.studies import Results, study
 
@@ -106,7 +106,7 @@ class Page:
             counts = Counter(group["stop_reason"])
             rows.append(
                 {
-                    "network": arm,
+                    "network": label(arm),
                     "N": n_train,
                     "trials": len(group),
                     "parameters": f"{group['parameters'].iloc[0]:,}",
@@ -204,7 +204,7 @@ def claims_table(claims, frames):
     for claim in claims:
         try:
             verdict = judge_claim(claim, frames.get(claim.study))
-            word, text, why = verdict.word, found_text(verdict) or verdict.reason, verdict.reason + "".join(f"; {n}" for n in verdict.notes)
+            word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
             beside = "; ".join(
                 f"{c.published.value * 100:.1f}"
                 + ("" if c.inside is None else " ✓" if c.inside else " ✗")
@@ -212,24 +212,35 @@ def claims_table(claims, frames):
                 for c in verdict.published[:4]
             )
         except JudgeError as error:
-            word, text, why, beside = "refused", str(error), str(error), ""
+            word, text, why, beside = "refused", html.escape(str(error)), str(error), ""
         kind = _kind(word)
         rows.append(
             f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
-            f"<code>{claim.id}</code></small></td><td>{_cut(text)}</td><td>{beside or '–'}</td>"
+            f"<code>{claim.id}</code></small></td><td>{text}</td><td>{beside or '–'}</td>"
             f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td></tr>"
         )
-    head = "<tr><th>the source says</th><th>we find (mean [95 %])</th><th>published, %</th><th>verdict</th></tr>"
+    head = "<tr><th>the source says</th><th>we find (points, mean [95 %])</th><th>published, %</th><th>verdict</th></tr>"
     return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
 
 
-def _cut(text: str, most: int = 6) -> str:
-    """One contrast a line; a long list folds away."""
-    items = [html.escape(t.strip()) for t in text.split(";")]
-    shown = "<br>".join(items[:most])
-    return (
-        shown if len(items) <= most else f"{shown}<details><summary>{len(items) - most} more</summary>{'<br>'.join(items[most:])}</details>"
-    )
+def _found(verdict, most: int = 6) -> str:
+    """What was found, one contrast a line: mean and 95 % interval; n once if it is the same throughout. Long lists fold away."""
+    findings = verdict.trend or verdict.findings
+    if not any(f.n for f in findings):
+        return html.escape(verdict.reason)
+    points, rate = verdict.claim.values.unit == "points", verdict.claim.rule == "success rate"
+    counts = {f.n for f in findings}
+
+    def one(f) -> str:
+        mean, low, high = (f"{100 * v:{'' if rate else '+'}.1f}" if points else f"{v:.2f}" for v in (f.mean, f.low, f.high))
+        rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
+        each = f", n = {f.n}" if len(counts) > 1 else ""
+        return f"{html.escape(f.condition + rival)}: <b>{mean}</b> [{low}, {high}]{each}"
+
+    lines = [one(f) for f in findings]
+    tail = f"<br>n = {counts.pop()}" if len(counts) == 1 else ""
+    fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else ""
+    return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"
 
 
 def table(frame: pd.DataFrame):

@@ -63,16 +63,17 @@ def company(model: nn.Module, images: Tensor) -> pd.DataFrame:
 
 def diagram(model: nn.Module, image: Tensor) -> Figure:
     """The flow of data through a Coordinet with modulation by the image, its sizes and costs; `image` (C, H, W) uint8 is drawn in."""
-    figure, (ax,) = canvas(1, height=3.75)
-    ax.set(xlim=(0, 100), ylim=(2, 53))
+    figure, (ax,) = canvas(1, height=3.7)
+    ax.set(xlim=(0, 100), ylim=(0, 51))
     ax.set_axis_off()
     cost = costs(model, torch.zeros(1, model.channels, model.size, model.size))
     count, E, L = model.size**2, model.path[0].in_features, len(model.path)
+    small = 8 if L < 5 else 6.8
 
-    def box(x, y, w, h, ink, title, *lines):
+    def box(x, y, w, h, ink, title, *lines, size=8.0):
         ax.add_patch(FancyBboxPatch((x, y), w, h, boxstyle=ROUND, facecolor=ink + "22", edgecolor=ink, linewidth=1.2))
-        ax.text(x + w / 2, y + h - 1.3, title, ha="center", va="top", color=ink, weight="bold", size=8.5)
-        ax.text(x + w / 2, y + h - 4.7, "\n".join(lines), ha="center", va="top", size=7.2, linespacing=1.35)
+        ax.text(x + w / 2, y + h - 1.4, title, ha="center", va="top", color=ink, weight="bold", size=size + 0.7)
+        ax.text(x + w / 2, y + h - 4.9, "\n".join(lines), ha="center", va="top", size=size, linespacing=1.4)
 
     def arrow(*points, ink=INK):
         for a, b in zip(points, points[1:]):
@@ -80,45 +81,42 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
             ax.add_patch(FancyArrowPatch(a, b, arrowstyle="-|>" if last else "-", mutation_scale=8, color=ink, linewidth=1.1,
                                          shrinkA=0, shrinkB=0))
 
-    def price(name):
-        parameters, products = cost[name]
-        return f"{parameters:,} parameters", f"{products / 1e6:.2f} M mult-adds"
+    def sizes(network):
+        maps = [part for part in network if isinstance(part, nn.Linear)]
+        return " → ".join(f"{n}" for n in (maps[0].in_features, *(part.out_features for part in maps)))
 
     # The picture, and one of its pixels
-    ax.imshow(image.expand(3, -1, -1).permute(1, 2, 0).numpy(), extent=(0, 14, 34, 50), interpolation="none", aspect="auto")
-    column, row = round(model.size * 0.4), round(model.size * 0.6)
-    x, y = 14 * (column + .5) / model.size, 50 - 16 * (row + .5) / model.size
-    ax.add_patch(Rectangle((x - .6, y - .6), 1.2, 1.2, facecolor="none", edgecolor=RED, linewidth=1.6))
-    ax.text(7, 50.6, f"{model.channels} × {model.size} × {model.size}", ha="center", va="bottom", size=7.5)
+    ax.imshow(image.expand(3, -1, -1).permute(1, 2, 0).numpy(), extent=(1, 16, 30, 47), interpolation="none", aspect="auto")
+    x, y = 1 + 15 * (round(model.size * 0.4) + .5) / model.size, 47 - 17 * (round(model.size * 0.6) + .5) / model.size
+    ax.add_patch(Rectangle((x - .6, y - .7), 1.2, 1.4, facecolor="none", edgecolor=RED, linewidth=1.6))
+    ax.text(8.5, 47.6, f"{model.channels} × {model.size} × {model.size}", ha="center", va="bottom", size=8)
     # The modulator's way
-    widths = [layer.out_features for layer in model.modulator if isinstance(layer, nn.Linear)]
-    start, stop = 19.5, 78.0
-    box(start, 36, stop - start, 12.5, BLUE, "modulator: sees the whole image, fully connected",
-        " → ".join(map(str, [model.modulator[0].in_features, *widths])), "  ·  ".join(price("modulator")))
-    arrow((14.3, 42), (start, 42), ink=BLUE)
+    start, stop = 20.5, 79.0
+    box(start, 34, stop - start, 13, BLUE, "modulator: sees the whole image, fully connected", sizes(model.modulator),
+        f"{cost['modulator'][0]:,} parameters", f"{cost['modulator'][1] / 1e6:.2f} M multiply-adds")
+    arrow((16.3, 40.5), (start, 40.5), ink=BLUE)
     # One pixel's way
-    ax.add_patch(FancyBboxPatch((0, 4.5), stop + .8, 23.5, boxstyle=ROUND, facecolor="none", edgecolor=GREEN, linestyle=(0, (4, 3))))
-    ax.text(1.2, 3.7, f"for each of {count:,} pixels, alone, with the same weights", color=GREEN, size=8, va="top")
-    box(1, 8, 15, 15.5, RED, "one pixel", f"value: {model.channels}", f"{model.encoding.kind} code: {E - model.channels}", f"together: {E}")
-    arrow((x, y - .6), (x, 23.5), ink=RED)
-    gap, first = 1.9, start
-    w = (stop - 1 - first - gap * (L - 1)) / L
+    ax.add_patch(FancyBboxPatch((0, 3.6), stop + .8, 21.2, boxstyle=ROUND, facecolor="none", edgecolor=GREEN, linestyle=(0, (4, 3))))
+    ax.text(1, 2.8, f"for each of {count:,} pixels, alone, with the same weights", color=GREEN, size=8.5, va="top")
+    box(1, 6, 16, 15.5, RED, "one pixel", f"value: {model.channels}", f"{model.encoding.kind} code: {E - model.channels}", f"together: {E}")
+    arrow((x, y - .7), (x, 21.5), ink=RED)
+    gap = 2.2
+    w = (stop - 1 - start - gap * (L - 1)) / L
     for k, layer in enumerate(model.path):
-        left = first + k * (w + gap)
-        parameters, products = cost[f"path.{k}"]
-        box(left, 8, w, 15.5, GREEN, f"ModFC {k + 1}", f"{layer.in_features} → {layer.out_features}", f"{parameters:,}",
-            f"{products / 1e6:.1f} M")
-        arrow((16 if k == 0 else left - gap, 15.5), (left, 15.5))
-        arrow((left + w / 2, 36), (left + w / 2, 23.5), ink=BLUE)
-        ax.text(left + w / 2 + .8, 31.5, f"$m_{{{k + 1}}}$: {model.sizes[k]}", color=BLUE, size=8, va="center")
+        left, (parameters, products) = start + k * (w + gap), cost[f"path.{k}"]
+        box(left, 6, w, 15.5, GREEN, f"ModFC {k + 1}", f"{layer.in_features} → {layer.out_features}", f"{parameters:,}",
+            f"{products / 1e6:.1f} M", size=small)
+        arrow((17 if k == 0 else left - gap, 13.5), (left, 13.5))
+        arrow((left + w / 2, 34), (left + w / 2, 21.5), ink=BLUE)
+        ax.text(left + w / 2 + .8, 29.4, f"$m_{{{k + 1}}}$: {model.sizes[k]}", size=small, va="center")
     # The sum and the decoder
-    ax.text(84, 15.5, "Σ", ha="center", va="center", size=17, color=GREEN)
-    ax.text(84, 11, f"{count:,} votes\nof length √{model.width}", ha="center", va="top", size=7.2)
-    arrow((stop - 1, 15.5), (81.7, 15.5))
-    readers = [layer for layer in model.decoder if isinstance(layer, nn.Linear)]
-    box(82.5, 32.5, 17, 19, INK, "decoder", " → ".join(map(str, [readers[0].in_features, *(r.out_features for r in readers)])),
-        f"{cost['decoder'][0]:,}", "parameters", f"{cost['decoder'][1] / 1e6:.2f} M")
-    arrow((86.3, 15.5), (91, 15.5), (91, 32.5))
+    ax.text(89.5, 13.5, "Σ", ha="center", va="center", size=18, color=GREEN)
+    ax.text(90, 9.6, f"{count:,} votes\nof length √{model.width}", ha="center", va="top", size=8)
+    arrow((stop - 1, 13.5), (87, 13.5))
+    box(82, 24, 17.5, 15.5, INK, "decoder", sizes(model.decoder), f"{cost['decoder'][0]:,}", f"{cost['decoder'][1] / 1e6:.2f} M")
+    arrow((89.5, 16.8), (89.5, 24))
+    arrow((89.5, 39.5), (89.5, 44))
+    ax.text(89.5, 44.6, "class", ha="center", va="bottom", size=9, weight="bold")
     return figure
 
 

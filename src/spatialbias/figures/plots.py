@@ -71,7 +71,7 @@ def line(
         color=ink,
         linewidth=1.1 if reference else 1.8,
         linestyle=(0, (4, 2)) if reference else "-",
-        marker=None if len(mean) > 12 else marker(arm, position),
+        marker=None if len(mean) > 12 or x == "epoch" else marker(arm, position),
         markersize=3 if reference else 5,
     )
     return float(mean[x].iloc[-1]), float(scale * mean["mean"].iloc[-1])

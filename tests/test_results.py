@@ -1,0 +1,77 @@
+"""Packing, verifying and recomputing what is on record."""
+
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+
+from spatialbias import paths, results
+from spatialbias.store import Store, read_parquet, write_parquet
+from spatialbias.studies import study
+from spatialbias.training import Execution
+from spatialbias.trials import Trial, run
+
+OPTIONS = SimpleNamespace(sample=0, max_seconds=60)
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """One tiny record, shipped in a folder of its own."""
+    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
+    trial = Trial(model="fully_connected", dataset="digits", n_train=30, max_epochs=2, curve_images=10)
+    record, _ = run(trial, Execution())
+    write_parquet(tmp_path / "shipped" / "a.study.parquet", [record])
+    return record, tmp_path / "shipped" / "a.study.parquet"
+
+
+def test_a_sound_record_verifies(made, capsys):
+    assert results.verify([], OPTIONS) == 0
+    assert "1 records, 0 damaged, 0 of older revisions" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_changed_value_is_found(made, capsys):
+    record, path = made
+    table = pq.read_table(path).to_pylist()
+    table[0]["parameters"] += 1
+    schema = pq.read_schema(path)
+    import pyarrow as pa
+
+    pq.write_table(pa.Table.from_pylist(table, schema), path)
+    assert results.verify([], OPTIONS) == 1
+    assert "1 damaged" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_truncated_file_is_named(made, capsys):
+    path = made[1]
+    path.write_bytes(path.read_bytes()[:-40])
+    assert results.verify([], OPTIONS) == 1
+    assert path.name in capsys.readouterr().out
+
+
+def test_recomputing_is_bit_for_bit_in_one_class(made):
+    said = []
+    assert results.recompute(made[0], Execution(), said.append)
+    assert "bit for bit equal" in said[0]
+
+
+def test_recomputing_finds_a_wrong_record(made):
+    record, said = made[0], []
+    record["curve"][0]["loss"] += 0.1
+    assert not results.recompute(record, Execution(), said.append)
+    assert "DIFFERS" in said[0]
+
+
+def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
+    monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "work"))
+    monkeypatch.setattr(results, "_ship_networks", lambda store: None)
+    few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
+    trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
+    assert trial.key in {t.key for t in few.plan("paper").trials}
+    Store(shipped=None).put({"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": "loss", "epoch": 1, "loss": 0.1}, "curve": [],
+                             "parameters": 1, "provenance": {"numerics": "x", "seconds": 1.0}, "measured": {}, "rows": []})
+    assert results.pack([few, rotation], OPTIONS) == 0
+    assert list(read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")) == [trial.key]
+    assert not (tmp_path / "shipped" / "coordinet.rotation.parquet").exists()
