@@ -16,7 +16,7 @@ FP32 = Execution("cpu", "fp32", 1)
 
 def row(value: float = 2.0, **changes) -> measuring.Row:
     plain_row = {"part": "floor", "name": "a step", "ours": "2 images/s", "other": "1 image/s"}
-    return measuring.Row(**plain_row, value=value, low=value, high=value, n=1, **changes)
+    return measuring.Row(value=value, low=value, high=value, n=1, **(plain_row | changes))
 
 
 @pytest.fixture

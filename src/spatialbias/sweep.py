@@ -169,7 +169,7 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+    mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD: larger blocks (data sets, not activations) still go back
     mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 

@@ -90,19 +90,19 @@ def test_loading_twice_is_loading_once():
 
 
 def test_one_permutation_for_all_images(image_data):
-    plain, mixed = image_data, images._arrange(image_data, "fixed", "grid")
+    plain, mixed = image_data, images.arrange(image_data, "fixed", "grid")
     for a, b in ((plain.train, mixed.train), (plain.test, mixed.test)):
         a, b = a.inputs[0].flatten(2), b.inputs[0].flatten(2)
         assert torch.equal(a.sort(2).values, b.sort(2).values) and not torch.equal(a, b)
     ids = Batch((torch.arange(1024).view(1, 1, 32, 32),), torch.zeros(1))
-    orders = [images._arrange(type(image_data)(ids, ids, ""), "fixed", "grid").train.inputs[0] for _ in range(2)]
+    orders = [images.arrange(type(image_data)(ids, ids, ""), "fixed", "grid").train.inputs[0] for _ in range(2)]
     assert torch.equal(*orders) and len(orders[0].unique()) == 1024
     assert float((orders[0].flatten() == torch.arange(1024)).float().mean()) < 0.01
 
 
 def test_true_places_travel_with_the_pixels(image_data):
     """A set of (pixel, place) pairs does not change: Coordinet's pixel path cannot tell, when told the truth."""
-    mixed = {told: images._arrange(image_data, "fixed", told) for told in images.ARRANGEMENTS}
+    mixed = {told: images.arrange(image_data, "fixed", told) for told in images.ARRANGEMENTS}
     torch.manual_seed(0)
     model = build("coordinet", width=12, layers=2, modulation="none").double()
     pictures = image_data.normalise(image_data.test.inputs[0][:4]).double()
@@ -118,7 +118,7 @@ def test_true_places_travel_with_the_pixels(image_data):
 
 
 def test_what_is_told(image_data):
-    told = {name: images._arrange(image_data, "fixed", name) for name in images.ARRANGEMENTS}
+    told = {name: images.arrange(image_data, "fixed", name) for name in images.ARRANGEMENTS}
     grid = build("coordinet", width=4, layers=1).grid
     assert torch.equal(told["grid"].train.shared[0], grid)
     places = told["true"].train.shared[0]
@@ -126,12 +126,12 @@ def test_what_is_told(image_data):
     wild = told["random"].test.shared[0]
     assert wild.shape == (1024, 2) and float(wild.min()) >= -1 and float(wild.max()) <= 1 and len(wild.unique(dim=0)) == 1024
     assert all(torch.equal(d.train.shared[0], d.test.shared[0]) for d in told.values())
-    assert images._arrange(image_data, "none", "grid") is image_data
-    assert torch.equal(images._arrange(image_data, "none", "true").train.inputs[0], image_data.train.inputs[0])
+    assert images.arrange(image_data, "none", "grid") is image_data
+    assert torch.equal(images.arrange(image_data, "none", "true").train.inputs[0], image_data.train.inputs[0])
 
 
 def test_a_part_keeps_what_is_shared(image_data):
-    part = images._arrange(image_data, "fixed", "true").train[3:5]
+    part = images.arrange(image_data, "fixed", "true").train[3:5]
     assert len(part) == 2 and part.shared[0].shape == (1024, 2) and len(part.inputs[0]) == 2
 
 
@@ -152,10 +152,10 @@ def test_an_unknown_set_is_named():
 
 @pytest.mark.parametrize("name", ["cifar10", "mnist", "fashion_mnist"])
 def test_missing_data_is_said_at_once_without_the_network(fresh, name):
-    started = time.monotonic()
+    started = time.process_time()  # not the clock: machines are busy
     with pytest.raises(DataMissing) as caught:
         datasets.load(name)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 3
     assert name in str(caught.value) and str(fresh) in str(caught.value) and "SPATIALBIAS_OFFLINE" in str(caught.value)
 
 

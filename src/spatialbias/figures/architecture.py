@@ -194,8 +194,8 @@ def similarity(size: int = 32, frequencies: int = 16) -> Figure:
     for kind, (name, ink) in names.items():
         line = by_distance(products[kind], size)
         ax.plot(line, color=ink)
-        k = {"sine": 2, "raw": size // 2, "fourier": size - 6, "embedding": 4}[kind]
-        ax.annotate(name, (k, line[k]), xytext=(4, 5), textcoords="offset points", color=ink, size=8.5)
+        k, rise = {"sine": (size - 6, -13), "raw": (size // 3, 4), "fourier": (size - 6, 5), "embedding": (1, 4)}[kind]
+        ax.annotate(name, (k, line[k]), xytext=(2, rise), textcoords="offset points", color=ink, size=8.5)
     ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")
     ax.set(xlabel="distance (pixels)", ylabel="dot product of codes (1: itself)")
     return figure
@@ -301,10 +301,11 @@ def votes(network: Network, images: Tensor) -> dict[str, Tensor]:
     with torch.no_grad():
         code = model.encoding(model.grid).to(x.dtype).expand(len(x), -1, -1)
         each = model.pixels(torch.cat([x.flatten(2).transpose(1, 2), code], 2), model.modulations(x))  # (B, P, width)
-    total = (each.sum(1) / model.size**2).requires_grad_()
-    logits = model.decoder(total)
-    lead = logits.max(1).values - logits.mean(1)
-    slope, = torch.autograd.grad(lead.sum(), total)
+    with torch.enable_grad():
+        total = (each.sum(1) / model.size**2).requires_grad_()
+        logits = model.decoder(total)
+        lead = logits.max(1).values - logits.mean(1)
+        slope, = torch.autograd.grad(lead.sum(), total)
     part = torch.einsum("bph,bh->bp", each, slope) / model.size**2
     return {"answer": logits.argmax(1), "lead": lead.detach(), "part": part, "rest": (lead - part.sum(1)).detach(),
             "length": each.norm(dim=2), "total": total.detach()}

@@ -76,7 +76,9 @@ def folded_path(x: Tensor, modulations: Tensor | None, weights: list[Tensor], pi
     ones = torch.ones(len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype)
     compute = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else weights[0].dtype
     with torch.autocast(x.device.type, enabled=False):
-        return _FoldedPath.apply(x.to(compute), ones if modulations is None else modulations.to(weights[0].dtype), pixel_weights, *weights)
+        m = ones if modulations is None else modulations.to(weights[0].dtype)
+        keep = torch.is_grad_enabled()  # inside the function it never is
+        return _FoldedPath.apply(keep, x.to(compute), m, pixel_weights, *weights)
 
 
 MICRO_BATCH = 16  # images whose activations stay in the caches of one core; 8 to 32 are alike
@@ -108,7 +110,7 @@ class _FoldedPath(torch.autograd.Function):
         return folded
 
     @staticmethod
-    def forward(ctx, x, modulations, pixel_weights, *weights):
+    def forward(ctx, keep, x, modulations, pixel_weights, *weights):
         B = len(x)
         total = x.new_empty(B, weights[-1].shape[0], dtype=weights[0].dtype)
         saved = []
@@ -124,7 +126,7 @@ class _FoldedPath(torch.autograd.Function):
             scale = (size.square_().div_(last.shape[2]) + EPSILON).rsqrt_()  # (b, P)
             vote = scale if pixel_weights is None else scale * (pixel_weights[part] if pixel_weights.dim() == 2 else pixel_weights)
             total[part] = torch.bmm(vote.to(x.dtype)[:, None], last)[:, 0]
-            if any(ctx.needs_input_grad):
+            if keep:
                 saved.append((part, matrices, layers, last, scale, vote))
         ctx.saved, ctx.x, ctx.modulations, ctx.weights = saved, x, modulations, weights
         return total
@@ -135,7 +137,7 @@ class _FoldedPath(torch.autograd.Function):
         saved, ctx.saved = ctx.saved, None
         if saved is None:
             raise RuntimeError("folded_path goes backward only once, its activations are used up: build with folded=False")
-        d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None  # only a trained encoding asks for it
+        d_x = torch.empty_like(x) if ctx.needs_input_grad[1] else None  # only a trained encoding asks for it
         d_weights = [torch.zeros_like(w) for w in weights]
         d_modulations = torch.empty_like(modulations)
         for part, matrices, layers, last, scale, vote in saved:
@@ -153,4 +155,4 @@ class _FoldedPath(torch.autograd.Function):
                     d = _mask_(torch.bmm(d, matrices[k]), inputs[k])
                 elif d_x is not None:
                     d_x[part] = torch.bmm(d, matrices[0])
-        return d_x, d_modulations, None, *d_weights
+        return None, d_x, d_modulations, None, *d_weights
