@@ -67,6 +67,7 @@ def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
     monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "work"))
     monkeypatch.setattr(results, "_ship_networks", lambda store: None)
+    monkeypatch.setattr(results, "_draw_headline", lambda store: None)
     few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
     trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
     assert trial.key in {t.key for t in few.plan("paper").trials}

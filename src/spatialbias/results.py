@@ -89,6 +89,7 @@ def pack(studies, options) -> int:
             write_parquet(path, own)
             print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB")
     _ship_networks(store)
+    _draw_headline(store)
     return 0
 
 
@@ -118,3 +119,16 @@ def _ship_networks(store: Store) -> None:
         half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
         save_file(half, folder / f"coordinet.{arm}.safetensors", metadata=meta)
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
+
+
+def _draw_headline(store: Store) -> None:
+    """The README's picture, from the records: accuracy over N of the three networks."""
+    from spatialbias.figures.plots import lines
+    from spatialbias.studies import study
+
+    plan = study("coordinet.few_samples").plan("paper", arms=("fully_connected", "simple_cnn", "coordinet"))
+    frame = plan.sweep(store, missing="show").frame()
+    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
+    if len(frame):
+        figure = lines(frame, "n_train", xlabel="training images N", log=True, ticks=plan.parameters.n_train, height=3.4)
+        figure.savefig(paths.shipped_results() / "few_samples.svg", metadata={"Date": None})

@@ -63,7 +63,7 @@ def test_every_option_builds_and_trains_all_its_parameters(name, arguments, chan
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
     still = [n for n, p in model.named_parameters() if torch.equal(p, before[n])]
     still = [n for n in still if n != "score.bias"]  # a softmax does not see what is added to every score

@@ -1,5 +1,7 @@
 """Studies: parameters, the order of trials, and the tidy frames."""
 
+import sys
+
 import pytest
 
 from spatialbias import components, studies
@@ -176,7 +178,7 @@ def test_curves_have_a_row_an_epoch():
 
 def test_paper_only_shows_unless_told_otherwise(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("spatialbias.studies.study.sweep", lambda trials, measures, store, *, missing, **rest: seen.append(missing) or {})
+    monkeypatch.setattr(sys.modules[Study.__module__], "sweep", lambda trials, measures, store, *, missing, **rest: seen.append(missing) or {})
     for profile, missing in (("paper", None), ("quick", None), ("paper", "train"), ("smoke", "show")):
         STUDY.plan(profile).sweep(Store(tmp_path, None), missing)
     assert seen == ["show", "train", "train", "show"]

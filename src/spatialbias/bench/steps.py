@@ -3,14 +3,19 @@
 import statistics
 from functools import partial
 
-from spatialbias.bench.measuring import Row, alternate, ratios, spread, threads
+from spatialbias.bench.measuring import Row, alternate, ratios, spread, threads, workers
 
 FLOOR = {"avx512_bf16": 0.6, "amx": 0.4}  # least share of the step that may be matrix products
 LAYERS = 1.10  # most times nn.Conv2d
 
 
 def floor(quick: bool) -> list[Row]:
-    """Coordinet's training step on 64 images against nothing but the matrix products of its pixel path."""
+    """Coordinet's training step on 64 images against nothing but the matrix products of its pixel path, in a worker."""
+    with workers(1) as pool:
+        return pool.submit(_floor, quick).result()
+
+
+def _floor(quick: bool) -> list[Row]:
     from spatialbias.training import detect, instruction_set
 
     execution = detect(device="cpu")

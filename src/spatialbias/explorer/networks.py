@@ -88,7 +88,7 @@ def _read(path: Path) -> Network:
     model = models.build(trial.model, **trial.model_args)
     model.load_state_dict(state)
     data = Data(NONE, NONE, trial.dataset, tuple(classes), "shipped", tuple(mean), tuple(std))
-    return Network(model.requires_grad_(False), data, f"{trial.n_train or 'all'} images of {trial.dataset}")
+    return Network(model.requires_grad_(False), data, f"{trial.n_train or 'all'} images")
 
 
 def of(networks: Mapping | None) -> dict[str, Network]:
