@@ -68,6 +68,12 @@ def test_only_shuffling_with_the_coordinates_leaves_the_answer_alone(network, im
     assert changes[0] < 1e-12 and (changes[1:] > 1e-6).all()
 
 
+def test_exchanged_pictures_are_counted_once(network, images):
+    found = architecture.exchanged(network, images, 2)
+    usual = network.model(network.data.normalise(images)).argmax(1)
+    assert found["pairs"] == sum(int((usual != usual.roll(k)).sum()) for k in (1, 2)) == found["modulation"] + found["pixels"] + found["neither"]
+
+
 def test_path_is_the_models_own(images):
     for change in ({}, {"bias": True, "affine": True}):
         model = build("coordinet", size=SIZE, width=WIDTH, **change).double()
@@ -81,7 +87,7 @@ def test_the_theorem_holds_without_biases_and_affine_only(images):
     assert all(change < 1e-9 for change in plain.values()), plain
     biased, affine = architecture.theorem(x, width=WIDTH, bias=True), architecture.theorem(x, width=WIDTH, affine=True)
     for broken in (biased, affine):
-        assert broken["inner norms left out"] > 1e-6 and broken["gradients, inner norms left out"] > 1e-6
+        assert broken["inner norms left out"] > 1e-6 and broken["inner norms left out: gradients"] > 1e-6
         assert broken["m of every layer × 10"] < 1e-9  # this freedom is the norm's own
     assert biased["one weight matrix × 10"] > 1e-6 and biased["a pixel’s whole input × 10"] > 1e-6
     assert affine["spread of the votes’ lengths"] > 1e-6
@@ -115,6 +121,7 @@ def test_a_network_is_trained_where_none_is_shipped(monkeypatch):
     state = {"stop": small.state_dict()}
     monkeypatch.setattr(architecture, "build", lambda name, **arguments: small)
     monkeypatch.setattr(architecture.Store, "states", lambda self, key: state)
-    monkeypatch.setattr("spatialbias.studies.study.Plan.sweep", lambda self, store: None)
+    plan = type(architecture.study("coordinet.few_samples").plan("smoke"))
+    monkeypatch.setattr(plan, "sweep", lambda self, store: None)
     found = architecture.trained("smoke")
     assert found.data.name == "digits" and "digits" in found.trained_on and isinstance(found.data.test, Batch)

@@ -81,6 +81,9 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
             ax.add_patch(FancyArrowPatch(a, b, arrowstyle="-|>" if last else "-", mutation_scale=8, color=ink, linewidth=1.1,
                                          shrinkA=0, shrinkB=0))
 
+    def million(products):
+        return f"{products / 1e6:,.0f} M" if products >= 1e8 else f"{products / 1e6:.2g} M"
+
     def sizes(network):
         maps = [part for part in network if isinstance(part, nn.Linear)]
         return " → ".join(f"{n}" for n in (maps[0].in_features, *(part.out_features for part in maps)))
@@ -93,7 +96,7 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
     # The modulator's way
     start, stop = 20.5, 79.0
     box(start, 34, stop - start, 13, BLUE, "modulator: sees the whole image, fully connected", sizes(model.modulator),
-        f"{cost['modulator'][0]:,} parameters", f"{cost['modulator'][1] / 1e6:.2f} M multiply-adds")
+        f"{cost['modulator'][0]:,} parameters", f"{million(cost['modulator'][1])} multiply-adds")
     arrow((16.3, 40.5), (start, 40.5), ink=BLUE)
     # One pixel's way
     ax.add_patch(FancyBboxPatch((0, 3.6), stop + .8, 21.2, boxstyle=ROUND, facecolor="none", edgecolor=GREEN, linestyle=(0, (4, 3))))
@@ -105,7 +108,7 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
     for k, layer in enumerate(model.path):
         left, (parameters, products) = start + k * (w + gap), cost[f"path.{k}"]
         box(left, 6, w, 15.5, GREEN, f"ModFC {k + 1}", f"{layer.in_features} → {layer.out_features}", f"{parameters:,}",
-            f"{products / 1e6:.1f} M", size=small)
+            million(products), size=small)
         arrow((17 if k == 0 else left - gap, 13.5), (left, 13.5))
         arrow((left + w / 2, 34), (left + w / 2, 21.5), ink=BLUE)
         ax.text(left + w / 2 + .8, 29.4, f"$m_{{{k + 1}}}$: {model.sizes[k]}", size=small, va="center")
@@ -113,7 +116,7 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
     ax.text(89.5, 13.5, "Σ", ha="center", va="center", size=18, color=GREEN)
     ax.text(90, 9.6, f"{count:,} votes\nof length √{model.width}", ha="center", va="top", size=8)
     arrow((stop - 1, 13.5), (87, 13.5))
-    box(82, 24, 17.5, 15.5, INK, "decoder", sizes(model.decoder), f"{cost['decoder'][0]:,}", f"{cost['decoder'][1] / 1e6:.2f} M")
+    box(82, 24, 17.5, 15.5, INK, "decoder", sizes(model.decoder), f"{cost['decoder'][0]:,}", million(cost["decoder"][1]))
     arrow((89.5, 16.8), (89.5, 24))
     arrow((89.5, 39.5), (89.5, 44))
     ax.text(89.5, 44.6, "class", ha="center", va="bottom", size=9, weight="bold")
@@ -268,12 +271,16 @@ def modulation(network: Network, images: Tensor, target: Tensor, classes: tuple[
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     left.margins(0.13)
     left.plot(*place.T, linestyle="")
-    for k in target.unique():
+    taken, span = [], np.ptp(place, axis=0)
+    for k in sorted(target.unique().tolist(), key=lambda k: place[target == k].mean(0)[1]):
         middle = place[target == k].mean(0)
         for (px, py), picture in zip(place[target == k], images[target == k]):
             left.plot([px, middle[0]], [py, middle[1]], color=INK, linewidth=0.6, alpha=0.6)
             left.add_artist(AnnotationBbox(OffsetImage(picture.expand(3, -1, -1).permute(1, 2, 0).numpy(), zoom=0.45, interpolation="none"),
                                            (px, py), frameon=False, pad=0))
+        while any(abs(middle[0] - a) < 0.2 * span[0] and abs(middle[1] - b) < 0.055 * span[1] for a, b in taken):
+            middle = middle + (0, 0.01 * span[1])
+        taken.append(middle)
         left.annotate(classes[k], middle, color=GREEN, size=7.5, weight="bold", ha="center", va="center", zorder=5)
     left.set(xticks=[], yticks=[], xlabel=f"first main direction of m ({explained[0]:.0%})", ylabel=f"second ({explained[1]:.0%})")
     for k, features in enumerate(found.values()):
@@ -282,9 +289,23 @@ def modulation(network: Network, images: Tensor, target: Tensor, classes: tuple[
         right.plot(100 * share, k, marker="^", color=GREEN, markersize=7)
     right.annotate("classes dealt\nat random", (100 * high, k), xytext=(4, 0), textcoords="offset points", size=7.5, va="center")
     right.set_yticks(range(len(found)), list(found))
-    right.set(ylim=(len(found) - 0.5, -0.5), xlim=(0, 100), xlabel="variance between classes (%)")
+    right.set(ylim=(len(found) - 0.5, -0.5), xlabel="variance between classes (%)")
+    right.set_xlim(0, 1.3 * right.get_xlim()[1])
     right.grid(axis="y", visible=False)
     return figure
+
+
+@torch.no_grad()
+def exchanged(network: Network, images: Tensor, times: int = 3) -> dict[str, int]:
+    """The pixels of one picture with the modulation of another, in pairs whose answers differ: whose answer comes out, how often."""
+    x = network.data.normalise(images)
+    usual, found = network.model(x).argmax(1), {"modulation": 0, "pixels": 0, "neither": 0, "pairs": 0}
+    for k in range(1, times + 1):
+        other, out = usual.roll(k), network.model(x, context=x.roll(k, 0)).argmax(1)
+        differ = usual != other
+        hits = {"modulation": out == other, "pixels": out == usual, "neither": (out != other) & (out != usual), "pairs": differ}
+        found = {name: found[name] + int((hit & differ).sum()) for name, hit in hits.items()}
+    return found
 
 
 # --------------------------------------------------------------------------------------------------- votes of the pixels
@@ -312,17 +333,20 @@ def votes(network: Network, images: Tensor) -> dict[str, Tensor]:
 
 
 def vote_maps(network: Network, images: Tensor, classes: tuple[str, ...], titles: list[str]) -> Figure:
-    """The pictures, and below each every pixel's part in the answer."""
+    """The pictures, and below each how much more or less every pixel has part in the answer than the mean pixel, in 1/1000."""
     found = votes(network, images)
-    figure, axes = canvas(2 * len(images), columns=len(images), height=1.95)
-    limit = float(found["part"].abs().quantile(0.995))
+    part = 1000 * found["part"]
+    mean = part.mean(1, keepdim=True)
+    figure, axes = canvas(2 * len(images), columns=len(images), height=2.05)
+    limit = float((part - mean).abs().quantile(0.995))
     for k, (top, below) in enumerate(zip(axes[:len(images)], axes[len(images):])):
         top.imshow(images[k].expand(3, -1, -1).permute(1, 2, 0).numpy(), interpolation="none")
         top.set_axis_off()
         top.set_title(titles[k], size=8.5, loc="center")
-        title = f"“{classes[found['answer'][k]]}”, lead {found['lead'][k]:.1f}"
-        drawn = _plane(below, found["part"][k].view(images.shape[2:]).numpy(), title, limit)
-    bar = figure.colorbar(drawn, ax=axes[len(images):], label="part in the lead", extend="both", aspect=14, pad=0.01)
+        said = f"“{classes[found['answer'][k]]}”, lead {found['lead'][k]:.2g}\na pixel: {mean[k, 0]:.2g} ± {part[k].std():.2g}"
+        drawn = _plane(below, (part - mean)[k].view(images.shape[2:]).numpy(), said, limit)
+    bar = figure.colorbar(drawn, ax=axes[len(images):], label="more or less than the mean\n(logit / 1000)", extend="both", aspect=14,
+                          pad=0.01)
     bar.outline.set_linewidth(0.4)
     return figure
 
@@ -343,8 +367,10 @@ def disturbances(network: Network, images: Tensor) -> pd.DataFrame:
              "pixels shuffled, the coordinates stay": model(shuffled, grid, context=x),
              "the modulator sees shuffled pixels, the path the true ones": model(x, context=shuffled.view_as(x))}
     for name, region in (("one pixel", one), (f"the corners ({corner.double().mean():.0%} of the pixels)", corner)):
-        cases[f"{name} black"] = model(torch.where(region, black, flat).view_as(x), context=x)
-        cases[f"{name} absent"] = model(x, weights=(~region).to(x.dtype), context=x)
+        blackened = torch.where(region, black, flat).view_as(x)
+        cases[f"{name} absent from the path"] = model(x, weights=(~region).to(x.dtype), context=x)
+        cases[f"{name} black in the path"] = model(blackened, context=x)
+        cases[f"{name} black to the modulator"] = model(x, context=blackened)
     return pd.DataFrame([{"what": name, "change": float((out - usual).abs().max()), "of": B,
                           "changed": int((out.argmax(1) != usual.argmax(1)).sum())} for name, out in cases.items()])
 
@@ -397,8 +423,8 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
         model.path[len(model.path) // 2].weight.mul_(10)
         changed = {"inner norms left out": bare, **changed, "one weight matrix × 10": logits()}
         change = {name: float((out - usual).abs().max() / usual.abs().max()) for name, out in changed.items()}
-    return {**change, "gradients, inner norms left out": worst, "gradient along its weights": along,
-            "spread of the votes’ lengths": float(length.std() / length.mean())}
+    return {"inner norms left out": change.pop("inner norms left out"), "inner norms left out: gradients": worst, **change,
+            "gradient along the weights": along, "spread of the votes’ lengths": float(length.std() / length.mean())}
 
 
 def theorem_figure(found: dict[str, dict[str, float]]) -> Figure:
