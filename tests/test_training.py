@@ -86,8 +86,20 @@ def test_divergence_ends_training(fp32, value):
         def forward(self, x):
             return super().forward(x) * value
 
-    result = train(Bad(4, 3), batch(), fp32, stop_loss=0.1)
-    assert result.reason == "diverged" and result.epoch == 1 and not math.isfinite(result.loss)
+    data = Batch(batch().inputs, torch.zeros(12, 3))
+    result = train(Bad(4, 3), data, fp32, loss="mean_squared_error", learning_rate=1e-30, max_epochs=1, stop_loss=0.1)
+    assert result.reason == "diverged"
+    patient = train(Bad(4, 3), data, fp32, loss="mean_squared_error", learning_rate=1e-30, stop_loss=0.1)
+    assert patient.reason == "diverged" and patient.epoch == 1 and not math.isfinite(patient.loss)
+
+
+def test_an_infinite_loss_is_divergence_too(fp32):
+    class Far(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 1e-9 + 1e30  # squared, beyond single precision
+
+    result = train(Far(4, 3), Batch(batch().inputs, torch.zeros(12, 3)), fp32, loss="mean_squared_error", learning_rate=1e-30, optimizer="sgd")
+    assert result.loss == math.inf and result.reason == "diverged" and result.epoch == 1
 
 
 def test_what_is_solved_is_not_descended(fp32):
@@ -175,7 +187,7 @@ def test_schedules(fp32, schedule, last):
 
         def forward(self, x):
             if self.training:
-                rates.append(float(self.a))
+                rates.append(float(self.a.detach()))
             return self.a * torch.ones(len(x))
 
     model = Slope()

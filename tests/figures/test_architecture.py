@@ -30,6 +30,11 @@ def written(figure):
     return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
+@pytest.mark.parametrize("value, text", [(3.2e-16, "3·10⁻¹⁶"), (1e-5, "1·10⁻⁵"), (0.0024, "0.0024"), (0.0, "0"), (-2e-10, "-2·10⁻¹⁰")])
+def test_small_numbers_are_written_as_powers(value, text):
+    assert architecture.power(value) == text
+
+
 def test_costs_are_those_of_the_layers_by_hand(network, images):
     cost, P, E = architecture.costs(network.model, images.float()), SIZE**2, 3 + 8
     assert cost["path.0"] == (E * WIDTH, P * E * WIDTH)

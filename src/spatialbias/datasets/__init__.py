@@ -31,7 +31,7 @@ def load(name: str, **kwargs) -> Data:
     return _load(name, tuple(sorted(kwargs.items())))
 
 
-@lru_cache(maxsize=4)  # a worker meets few data sets, one after another
+@lru_cache(maxsize=1)  # trials on one data set follow one another; a second copy would cost a worker 190 MB
 def _load(name: str, arguments: tuple) -> Data:
     return _loader(name)(**dict(arguments))
 

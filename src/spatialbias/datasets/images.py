@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -61,6 +62,7 @@ def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
     return arrange(data, permutation, coordinates)
 
 
+@lru_cache(maxsize=1)  # arranged copies are made of it
 def _torchvision(name: str, class_name: str) -> Data:
     from torchvision import datasets
 

@@ -33,6 +33,15 @@ GREEN, BLUE, RED = COLOURS["coordinet"], COLOURS["simple_cnn"], COLOURS["fully_c
 DIVERGING = LinearSegmentedColormap.from_list("votes", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
                                                         (.84, .37, 0, 1)])
 
+
+def power(value: float) -> str:
+    """A small number as a reader likes it: 3·10⁻¹⁶; 0.0024 as it is."""
+    if not value or abs(value) >= 1e-4:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.0e}".split("e")
+    return f"{digits}·10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 # ------------------------------------------------------------------------------------------------------ sizes and costs
 
 
