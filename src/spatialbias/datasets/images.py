@@ -31,17 +31,17 @@ class DataMissing(RuntimeError):
 
 def cifar10(permutation: str = "none", coordinates: str = "grid") -> Data:
     """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes."""
-    return arrange(_torchvision("cifar10", "CIFAR10"), permutation, coordinates)
+    return arrange(_torchvision("cifar10", "CIFAR10", data_folder()), permutation, coordinates)
 
 
 def mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits."""
-    return arrange(_torchvision("mnist", "MNIST"), permutation, coordinates)
+    return arrange(_torchvision("mnist", "MNIST", data_folder()), permutation, coordinates)
 
 
 def fashion_mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images of 28x28, ten kinds of clothing."""
-    return arrange(_torchvision("fashion_mnist", "FashionMNIST"), permutation, coordinates)
+    return arrange(_torchvision("fashion_mnist", "FashionMNIST", data_folder()), permutation, coordinates)
 
 
 def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
@@ -63,10 +63,9 @@ def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
 
 
 @lru_cache(maxsize=1)  # arranged copies are made of it
-def _torchvision(name: str, class_name: str) -> Data:
+def _torchvision(name: str, class_name: str, root: Path) -> Data:
     from torchvision import datasets
 
-    root = data_folder()
     kind = getattr(datasets, class_name)
     verify(name, root)
     try:
@@ -105,7 +104,7 @@ def available(name: str) -> None:
     if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
         raise DataMissing(mark.read_text())
     try:
-        _torchvision(name, {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name])
+        _torchvision(name, {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name], data_folder())
     except DataMissing as error:
         with suppress(OSError):  # a folder that cannot be written costs only the time of another try
             mark.parent.mkdir(parents=True, exist_ok=True)
