@@ -256,6 +256,8 @@ def test_killing_a_worker_loses_only_what_was_in_flight(store):
 
 
 PARENT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import json, sys
 from spatialbias.store import Store
 from spatialbias.sweep import sweep

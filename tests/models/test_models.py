@@ -129,7 +129,7 @@ def test_pixel_weights_are_multiplicities():
 
 def test_modulation_starts_near_one_and_can_be_given():
     model, images = build("coordinet", **COORDINET), torch.randn(5, 3, 8, 8)
-    m = model.modulations(images)
+    m = model.modulations(images).detach()
     assert m.shape == (5, 4 * 16) and float((m - 1).abs().mean()) < 0.3
     torch.testing.assert_close(model(images, modulations=m), model(images))
     assert not torch.allclose(model(images, modulations=m.roll(1, 0)), model(images))

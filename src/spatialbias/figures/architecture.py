@@ -287,10 +287,11 @@ def modulation(network: Network, images: Tensor, target: Tensor, classes: tuple[
             left.plot([px, middle[0]], [py, middle[1]], color=INK, linewidth=0.6, alpha=0.6)
             left.add_artist(AnnotationBbox(OffsetImage(picture.expand(3, -1, -1).permute(1, 2, 0).numpy(), zoom=0.45, interpolation="none"),
                                            (px, py), frameon=False, pad=0))
-        while any(abs(middle[0] - a) < 0.2 * span[0] and abs(middle[1] - b) < 0.055 * span[1] for a, b in taken):
+        while any(abs(middle[0] - a) < 0.2 * span[0] and abs(middle[1] - b) < 0.06 * span[1] for a, b in taken):
             middle = middle + (0, 0.01 * span[1])
         taken.append(middle)
-        left.annotate(classes[k], middle, color=GREEN, size=7.5, weight="bold", ha="center", va="center", zorder=5)
+        left.annotate(classes[k], middle, color="white", size=7, ha="center", va="center", zorder=5,
+                      bbox={"boxstyle": "round,pad=0.2", "facecolor": "#00664b", "edgecolor": "none"})
     left.set(xticks=[], yticks=[], xlabel=f"first main direction of m ({explained[0]:.0%})", ylabel=f"second ({explained[1]:.0%})")
     for k, features in enumerate(found.values()):
         share, low, high = between(features, target)
