@@ -6,7 +6,7 @@ import sys
 import time
 
 from spatialbias import paths
-from spatialbias.store import Store, read_parquet, write_parquet
+from spatialbias.store import Store, read_parquet, write, write_parquet
 from spatialbias.sweep import lacking
 from spatialbias.trials import Trial, canonical
 
@@ -94,7 +94,7 @@ def pack(studies, options) -> int:
 
 
 def _ship_networks(store: Store) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from spatialbias import datasets
     from spatialbias.studies import study
@@ -109,7 +109,6 @@ def _ship_networks(store: Store) -> None:
             print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
             continue
         data = datasets.load(trial.dataset)
-        folder.mkdir(parents=True, exist_ok=True)
         meta = {
             "trial": json.dumps(trial.model_dump()),
             "mean": json.dumps(data.mean),
@@ -117,7 +116,7 @@ def _ship_networks(store: Store) -> None:
             "classes": json.dumps(data.classes),
         }
         half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
-        save_file(half, folder / f"coordinet.{arm}.safetensors", metadata=meta)
+        write(folder / f"coordinet.{arm}.safetensors", save(half, metadata=meta))
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
 
 

@@ -35,9 +35,9 @@ class Store:
             from safetensors.torch import save
 
             for at, state in states.items():
-                _write(self.weights_path(record["key"], at), save(state))
+                write(self.weights_path(record["key"], at), save(state))
         body = canonical(record)
-        _write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
+        write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
 
     def states(self, key: str) -> dict | None:
         """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or one is damaged."""
@@ -109,12 +109,13 @@ class Store:
         warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            os.fchmod(file.fileno(), 0o644)  # a temporary file is its owner's alone; results are to be shared
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -143,7 +144,7 @@ def write_parquet(path: Path, records: list[dict]) -> None:
         for r in sorted(records, key=lambda r: r["key"])], schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", compression_level=12)
-    _write(path, sink.getvalue().to_pybytes())
+    write(path, sink.getvalue().to_pybytes())
 
 
 def read_parquet(path: Path) -> dict[str, dict]:
