@@ -110,7 +110,8 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
     # One pixel's way
     ax.add_patch(FancyBboxPatch((0, 3.6), stop + .8, 21.2, boxstyle=ROUND, facecolor="none", edgecolor=GREEN, linestyle=(0, (4, 3))))
     ax.text(1, 2.8, f"for each of {count:,} pixels, alone, with the same weights", color=GREEN, size=8.5, va="top")
-    box(1, 6, 16, 15.5, RED, "one pixel", f"value: {model.channels}", f"{model.encoding.kind} code: {E - model.channels}", f"together: {E}")
+    kind = {"embedding": "table"}.get(model.encoding.kind, model.encoding.kind)
+    box(1, 6, 16, 15.5, RED, "one pixel", f"value: {model.channels}", f"{kind} code: {E - model.channels}", f"together: {E}")
     arrow((x, y - .7), (x, 21.5), ink=RED)
     gap = 2.2
     w = (stop - 1 - start - gap * (L - 1)) / L
@@ -300,7 +301,7 @@ def modulation(network: Network, images: Tensor, target: Tensor, classes: tuple[
     right.annotate("classes dealt\nat random", (100 * high, k), xytext=(4, 0), textcoords="offset points", size=7.5, va="center")
     right.set_yticks(range(len(found)), list(found))
     right.set(ylim=(len(found) - 0.5, -0.5), xlabel="variance between classes (%)")
-    right.set_xlim(0, 1.3 * right.get_xlim()[1])
+    right.set(xticks=range(0, 101, 20), xlim=(0, 1.3 * right.get_xlim()[1]))
     right.grid(axis="y", visible=False)
     return figure
 
