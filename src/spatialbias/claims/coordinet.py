@@ -99,6 +99,8 @@ CLAIMS = (
           where="Hypothesis 2", kind="hypothesis", arm="simple_cnn", rivals=("simple_cnn, permuted",), values=ACCURACY, **WHY),
     Claim(id="coordinet.h2_places_help", statement="Relative location is what Coordinet uses: true places beat random ones.",
           where="Hypothesis 2", kind="hypothesis", arm="coordinet, true places", rivals=("coordinet, random places",), values=ACCURACY, **WHY),
+    Claim(id="coordinet.h2_places_help_unmodulated", statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
+          where="Hypothesis 2", kind="hypothesis", arm="no modulation", rivals=("no modulation, random places",), values=ACCURACY, **WHY),
     Claim(id="coordinet.h1_sharing", statement="Position-invariant concepts are what helps: sharing kernels beats one kernel a position.",
           where="Hypothesis 1", kind="hypothesis", arm="shared, flattened", rivals=("unshared, flattened",), values=ACCURACY, **WHY),
     Claim(id="coordinet.h1_invariance", statement="Position invariance itself helps: averaging over positions beats keeping them apart.",

@@ -18,6 +18,7 @@ CONTRASTS = (  # group, label, arm, rival
     ("Coordinet: straight − permuted, true places", "coordinet", "coordinet, true places"),
     ("Coordinet: true − new places", "coordinet, true places", "coordinet, new places"),
     ("Coordinet: true − random places", "coordinet, true places", "coordinet, random places"),
+    ("Coordinet without modulation: true − random places", "no modulation", "no modulation, random places"),
     ("locality: one kernel a position − fully connected", "unshared, flattened", "fully_connected"),
     ("sharing: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
     ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),

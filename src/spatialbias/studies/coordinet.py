@@ -42,6 +42,8 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "coordinet, true places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "true"}},
     "coordinet, new places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "grid"}},
     "coordinet, random places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "random"}},
+    "no modulation, random places": {"model": "coordinet", "model_args": {"modulation": "none"},
+                                     "dataset_args": {"permutation": "fixed", "coordinates": "random"}},
     # Coordinet with one thing changed
     "no modulation": {"model": "coordinet", "model_args": {"modulation": "none"}},
     "learned modulation": {"model": "coordinet", "model_args": {"modulation": "learned"}},
@@ -58,7 +60,12 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "six layers": {"model": "coordinet", "model_args": {"layers": 6}},
     "attention pooling": {"model": "coordinet", "model_args": {"pooling": "attention"}},
 }
-HYPOTHESES = (*NETWORKS, *(a for a in ARMS if "permuted" in a or "places" in a), *(a for a in ARMS if "shared," in a))
+HYPOTHESES = (
+    *NETWORKS,
+    *(a for a in ARMS if "permuted" in a or "places" in a),
+    *(a for a in ARMS if "shared," in a),
+    "no modulation",
+)
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
