@@ -42,6 +42,7 @@ def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport,
 def test_figures_are_transparent_and_unfiltered_in_the_dark(site, browser):
     for path in documents(site):
         page, _ = visit(browser, path, scheme="dark")
+        page.wait_for_function("document.documentElement.dataset.theme !== 'auto'", timeout=20_000)  # the theme's script sets it
         assert page.evaluate("document.documentElement.dataset.theme") in ("dark", None)  # None: a redirect
         styles = page.evaluate(
             """[...document.querySelectorAll('.bd-article img[src$=".svg"]')].map(e => getComputedStyle(e))

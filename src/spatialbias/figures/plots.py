@@ -158,7 +158,7 @@ def lines(
         if chance is not None:
             ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
         ax._spatialbias_ends = ends
-    drawn = np.concatenate([one.get_ydata() for ax in axes for one in ax.lines if len(one.get_ydata()) > 1] or [[0.0, 1.0]]).astype(float)
+    drawn = np.concatenate([np.asarray(one.get_ydata(), float) for ax in axes for one in ax.lines] or [np.array([0.0, 100.0])])
     low, high = np.nanmin(drawn), np.nanmax(drawn)
     for ax in axes:  # bands of two replicates can be wider than the axis: the lines decide
         ax.set_ylim(max(low - 0.08 * (high - low), 0 if low >= 0 else -np.inf), high + 0.08 * (high - low))
