@@ -23,6 +23,12 @@ READINGS = {  # what follows from the verdict on the source's main claim and on 
         "fails",
     ): "Coordinet hardly uses where its pixels are: random places do as well as true ones, so it cannot speak for or against an explanation by relative location.",
     ("coordinet.h2_places_help", "undecided"): "Whether Coordinet uses where its pixels are is not settled by our records.",
+    (
+        "coordinet.h1_invariance",
+        "holds",
+    ): "What does help at this size is averaging over positions, which the source's convolutional network leaves out.",
+    ("coordinet.h1_invariance", "fails"): "Averaging over positions does not help at this size.",
+    ("coordinet.h1_invariance", "undecided"): "Whether averaging over positions helps is not settled by our records.",
     ("coordinet.cnn_rotation", "holds"): "Under rotation the convolutional network keeps its lead.",
     ("coordinet.cnn_rotation", "fails"): "Under rotation, too, the convolutional network has no large lead.",
     ("coordinet.cnn_rotation", "undecided"): "How far the convolutional network leads under rotation is not settled.",

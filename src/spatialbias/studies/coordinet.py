@@ -159,7 +159,7 @@ def tuning(p: TuningParameters, arm: str, replicate: int) -> Iterator[Trial]:
 
 
 SMOKE = {"dataset": "digits", "n_train": (24,), "replicates": 2, "max_epochs": 2}
-QUICK = {"n_train": (97,), "replicates": 3, "max_epochs": 60}
+QUICK = {"n_train": (97,), "replicates": 2, "max_epochs": 40}
 PAPER = {"n_train": (390,), "replicates": 10, "max_epochs": 300}
 
 STUDIES = (
