@@ -216,10 +216,11 @@ def claims_table(claims, frames):
         kind = _kind(word)
         rows.append(
             f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
-            f"<code>{claim.id}</code></small></td><td>{text}</td><td>{beside or '–'}</td>"
-            f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td></tr>"
+            f"<code>{claim.id}</code></small></td>"
+            f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
+            f"<td>{text}</td><td>{beside or '–'}</td></tr>"
         )
-    head = "<tr><th>the source says</th><th>we find (points, mean [95 %])</th><th>published, %</th><th>verdict</th></tr>"
+    head = "<tr><th>the source says</th><th>verdict</th><th>we find (points, mean [95 %])</th><th>published, %</th></tr>"
     return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
 
 

@@ -49,6 +49,13 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
 
 
+def nothing(figure: Figure) -> Figure:
+    """A figure that says that its records are still to be made."""
+    figure.axes[0].set_axis_off()
+    figure.text(0.5, 0.5, "not on record yet", ha="center", va="center", fontsize=12, color=INK)
+    return figure
+
+
 def contrasts(frame: pd.DataFrame) -> Figure:
     """Paired differences of the hypotheses page."""
     rows = []
@@ -108,6 +115,8 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
         ax.set_title(label(arm), color=colour(arm))
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
+    if not arms:
+        return nothing(figure)
     handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
     figure.legend(handles, kinds.values(), loc="outside lower center", ncols=len(kinds), fontsize=8)
     return figure
@@ -221,6 +230,8 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
         ax.set_title(label(arm), color=colour(arm))
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
+    if not arms:
+        return nothing(figure)
     names = [p for p in PARTS if p in set(frame["part"])]
     handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
     figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)

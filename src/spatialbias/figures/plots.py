@@ -191,9 +191,11 @@ def forest(
         if there is not None and not pd.isna(there):
             ax.plot(unit * there, k, marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, markersize=7, linestyle="")
     ax.set_yticks(range(len(rows)), [f"{r.label}  (n = {r.n})" for r in rows.itertuples()])
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(xlabel)
+    if not len(rows):
+        ax.text(0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=12)
     return figure
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from spatialbias import components
 from spatialbias.store import Store
-from spatialbias.sweep import estimate, sweep
+from spatialbias.sweep import estimate, lacking, sweep
 from spatialbias.trials import Trial, explain
 
 PROFILES = ("smoke", "quick", "paper")
@@ -114,8 +114,8 @@ class Results:
 
     @property
     def missing(self) -> int:
-        """How many trials of the plan have no record."""
-        return len(self.plan.labelled) - len(self.present)
+        """How many trials of the plan have no record, or one that lacks a measure of the study."""
+        return sum(lacking(self.records.get(trial.key), self.plan.study.measures) for trial in self.plan.trials)
 
     def frame(self) -> pd.DataFrame:
         """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged".
