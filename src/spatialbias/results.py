@@ -84,8 +84,10 @@ def pack(studies, options) -> int:
         found = {t.key: r for t in study.plan("paper").trials if (r := store.get(t.key)) is not None}
         own = [r for k, r in found.items() if k not in packed]
         packed |= found.keys()
-        if own:
-            path = paths.shipped_results() / f"{study.name}.parquet"
+        path = paths.shipped_results() / f"{study.name}.parquet"
+        if not own:
+            path.unlink(missing_ok=True)  # its records went with an earlier study
+        else:
             write_parquet(path, own)
             print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB")
     _ship_networks(store)
