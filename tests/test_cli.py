@@ -68,8 +68,9 @@ def test_a_dry_run_counts_and_trains_nothing(capsys, monkeypatch, tmp_path):
     from spatialbias.studies.study import Plan
 
     monkeypatch.setattr(Plan, "sweep", lambda *a, **k: pytest.fail("it trained"))
+    monkeypatch.setattr("spatialbias.paths.shipped_results", lambda: tmp_path / "nothing shipped")
     assert cli.main(["sweep", "coordinet.other_data", "--profile", "smoke", "--dry-run"]) == 0
-    assert capsys.readouterr().out == "coordinet.other_data: 3 trials, 3 to train or measure (cost unknown: nothing like them on record)\n"
+    assert capsys.readouterr().out == "coordinet.other_data: 4 trials, 4 to train or measure (cost unknown: nothing like them on record)\n"
     assert not (tmp_path / "store").exists()
     assert cli.main(["sweep", "coordinet", "--profile", "paper", "--dry-run"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len([s for s in _names() if s.startswith("coordinet.")])
