@@ -12,11 +12,12 @@ from collections import Counter
 
 import pandas as pd
 
-from spatialbias import statistics
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import JudgeError, ledger
 from spatialbias.claims import judge as judge_claim
+from spatialbias.figures.numbers import level, points
 from spatialbias.figures.style import label
+from spatialbias.statistics import paired_differences
 from spatialbias.store import Store
 from spatialbias.studies import Results, study
 
@@ -159,23 +160,17 @@ class Page:
         return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
 
 
-def mean_text(frame: pd.DataFrame, unit: str = "%") -> str:
-    """ "28.7 % [27.9, 29.4], n = 10" from a column of fractions."""
-    mean, low, high, n = statistics.mean_interval(frame["value"].dropna())
-    return "not on record" if not n else f"{100 * mean:.1f} {unit} [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
-
-
-def difference(frame: pd.DataFrame, arm: str, rival: str, **where) -> statistics.Interval:
-    """Mean paired difference of two arms over replicates, with its 95 % interval."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
-    return statistics.mean_interval(statistics.paired_differences(one, other))
+def mean_text(frame: pd.DataFrame) -> str:
+    """The mean accuracy of a frame's rows, as text."""
+    return level(frame["value"])
 
 
 def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
-    mean, low, high, n = difference(frame, arm, rival, **where)
-    return "not on record" if not n else f"{100 * mean:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], n = {n}"
+    """The mean paired difference of two arms over replicates, as text."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
+    return points(paired_differences(one, other))
 
 
 SENTENCES = {

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spatialbias.figures.numbers import level, points
 from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
 from spatialbias.figures.style import INK, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences
@@ -29,12 +30,6 @@ def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[
     """The source's curves as `plots.lines` takes them: {(N, arm): [(x, accuracy), …]}."""
     at = tuple(at)
     return {(n, arm): list(zip(at, curve, strict=True)) for arm, curves in numbers.items() for n, curve in zip(sizes, curves, strict=True)}
-
-
-def text(values: pd.Series, unit: str = "points") -> str:
-    """ "-3.1 points [-3.9, -2.4], n = 10" of fractions, one a replicate."""
-    mean, low, high, n = mean_interval(values.dropna())
-    return "not on record" if not n else f"{100 * mean:+.1f} {unit} [{100 * low:+.1f}, {100 * high:+.1f}], n = {n}"
 
 
 def curve(frame: pd.DataFrame, measure: str, arm: str) -> pd.DataFrame:
@@ -148,10 +143,10 @@ def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
     for arm in NETWORKS:
         for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
             c = curve(frame, measure, arm)
-            numbers[f"{name}_{arm}"] = text(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
+            numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
     turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
     numbers["abstain"] = (
-        text(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+        points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
     )
     return numbers
 
@@ -161,7 +156,7 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
     numbers = {"N": _size(frame)}
     for arm in NETWORKS:
         c = curve(frame, "resized_crop", arm)
-        numbers[f"crop_{arm}"] = text(c[23.0] - c[32.0]) if len(c) else "not on record"
+        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else "not on record"
     odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
     for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
         found = [
@@ -169,7 +164,7 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
             for arm in NETWORKS
             if len(c := curve(frame, measure, arm))
         ]
-        numbers[f"zigzag_{name}"] = text(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
+        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
     return numbers
 
 
@@ -270,12 +265,6 @@ def variants(frame: pd.DataFrame) -> Figure:
         band=(-1, 1),
         xlabel="variant − default (points of accuracy)",
     )
-
-
-def level(values: pd.Series) -> str:
-    """ "28.7 % [27.9, 29.4], n = 10" of fractions, one a replicate."""
-    mean, low, high, n = mean_interval(values.dropna())
-    return "not on record" if not n else f"{100 * mean:.1f} % [{100 * low:.1f}, {100 * high:.1f}], n = {n}"
 
 
 def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:
