@@ -28,6 +28,13 @@ MODELS = {
     "kernel_ridge": (1, [-7.94729e-09, 0.442097, -0.65031]),
     "coordinet": (1, [0.00273287, 0.178845, 11.1248]),
     "coordinet_v1": (1, [0.000430632, 0.037533, -16.4906]),
+    "coordconv_classifier": (1, [-0.231765, 0.869878, 8.14828]),
+    "coordconv_renderer": (1, [0.000778792, 0.00329729, -0.03867]),
+    "coordconv_regressor": (1, [0.0570696, 0.963854, -6.00022]),
+    "conv_regressor_uniform": (1, [0.00361172, 0.0923207, 2.7126]),
+    "conv_regressor_quadrant": (1, [0.0012671, 0.0966803, -9.60897]),
+    "deconv": (1, [-0.0581547, 8.7317, -73.9279]),
+    "vgg9_fcn": (1, [0.00762082, 2.27134, -450.488]),
 }
 DATASETS = {
     "cifar10": (1, [116.311, 132.823, 73010.8]),
@@ -69,6 +76,13 @@ MEASURES = {
     "subsets": (1, [0.266667, 0.452155, -1.59833, 9.03611, 12.1881, 12.5399]),
     "foveated": (1, [0.3, 0.506211, 0.940025, 8.66667, 12.083, -4.13706]),
     "warps": (1, [0.479167, 0.598783, 1.20315, 9.25694, 12.4588, 6.25865]),
+    "score": (1, [21.4775, 37.018, -39.8453, 16, 27.8657, 1.98619]),
+    "right": (1, [0, 0, 0, 16, 27.8657, 124.414]),
+    "canvas": (1, [25.0796, 37.5967, 102.98, 64.25, 93.8256, -4.00014]),
+    "picture": (1, [0.440405, 0.466133, -0.243963, 64.25, 104.208, 16.3029]),
+    "coordinates_off": (1, [16.5145, 33.3062, -76.1591, 4.5, 6.36396, -2.39796]),
+    "segmentation": (1, [0.235635, 0.38658, -0.767862, 4.87931, 5.88247, -2.74491]),
+    "segmented": (1, [2.27612, 2.37936, 7.20246, 256.25, 417.741, -1597.21]),
 }
 LOSSES = {
     "cross_entropy": (1, [0.0703592, 0.360431, 1.78741]),
@@ -92,7 +106,11 @@ def pictures(count: int, side: int = 32) -> torch.Tensor:
 
 
 SIZES = {"fully_connected": {"size": 8, "width": 12}, "simple_cnn": {}, "pooled_cnn": {"width": 4}, "strided_cnn": {"width": 4},
-         "coordinet": {"size": 8, "width": 12}, "coordinet_v1": {"channels": 3, "size": 8, "embedding": 12, "latent": 9}}
+         "coordinet": {"size": 8, "width": 12}, "coordinet_v1": {"channels": 3, "size": 8, "embedding": 12, "latent": 9},
+         "coordconv_classifier": {"size": 16}, "coordconv_renderer": {"size": 16}, "deconv": {"size": 16}, "coordconv_regressor": {"size": 16},
+         "conv_regressor_uniform": {"size": 16}, "conv_regressor_quadrant": {}, "vgg9_fcn": {"layer": "coordbias"}}
+INPUTS = {"coordconv_classifier": (4, 2), "coordconv_renderer": (4, 2), "deconv": (4, 2), "coordconv_regressor": (4, 1, 16, 16),
+          "conv_regressor_uniform": (4, 1, 16, 16), "conv_regressor_quadrant": (4, 1, 64, 64), "vgg9_fcn": (2, 3, 16, 16)}
 
 
 def model_values(name: str) -> list[float]:
@@ -104,10 +122,11 @@ def model_values(name: str) -> list[float]:
         return fingerprint(model(wave(5, 3, 4, 4).flip(0)))
     model = models.build(name, **SIZES.get(name, {}))
     side = SIZES.get(name, {}).get("size", 32)
-    out = model(wave(4, 3, side, side))
+    x = wave(*INPUTS.get(name, (4, 3, side, side)))
+    out = model(x)
     (out * wave(*out.shape)).sum().backward()
     model.eval()
-    return fingerprint(out, model(wave(4, 3, side, side)), *(p.grad for p in model.parameters()))
+    return fingerprint(out, model(x), *(p.grad for p in model.parameters()))
 
 
 def dataset_values(name: str) -> list[float]:
@@ -131,8 +150,30 @@ SHIFT_CALLS = {
     "foveate": lambda x: torch.cat([t.flatten() for t in shifts.foveate(x)])}
 
 
+PLACES = {
+    "cross_entropy": ("coordconv_classifier", {"size": 16}, "not_so_clevr", {"size": 16}),
+    "mean_squared_error": ("coordconv_regressor", {}, "not_so_clevr", {"size": 16, "task": "regression"}),
+    "binary_cross_entropy": ("coordconv_renderer", {"size": 16}, "not_so_clevr", {"size": 16, "task": "rendering"}),
+}
+SEGMENTED = {"cross_entropy": ("vgg9_fcn", {"layer": "coordbias"}, "circles", {"size": 32, "n_train": 4, "n_test": 5})}
+
+
+def place_values(name: str) -> list[float]:
+    """Of fresh networks, one a task."""
+    rows = []
+    for loss, (model, model_args, dataset, dataset_args) in (PLACES if name in measures.places.TABLE else SEGMENTED).items():
+        torch.manual_seed(0)
+        trial = Trial(model=model, model_args=model_args, dataset=dataset, dataset_args=dataset_args, loss=loss)
+        data = datasets.load(dataset, **dataset_args)
+        network = models.build(model, **model_args).eval()
+        rows += measures.TABLE[name][0](measures.Subject(network, trial, data, data.test, training.Execution()))
+    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(torch.tensor([[r["x"] or 0.0, r["n"]] for r in rows]))
+
+
 def measure_values(name: str) -> list[float]:
     """Of a fresh Coordinet, with its own unshifted answers as the truth: each value then tells how far a shift goes."""
+    if name not in measures.images.TABLE:
+        return place_values(name)
     torch.manual_seed(0)
     model = models.build("coordinet", width=12, layers=2)
     images = pictures(100)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from spatialbias import components, measures, shifts
-from spatialbias.measures import TABLE, Subject
+from spatialbias.measures import TABLE, Subject, images
 from spatialbias.models import build
+from spatialbias.trials import prepare
 
 
 def subject_of(name, data, execution, replicate=1, **arguments):
@@ -96,7 +97,7 @@ def test_no_shift_is_the_accuracy_of_the_fold(cnn, name, x):
 
 
 def test_which_amounts():
-    assert measures.ANGLES == (0, 10, 20, 30, 40, 50, 60, 70, 80) and measures.CROPS == tuple(range(23, 33))
+    assert images.ANGLES == (0, 10, 20, 30, 40, 50, 60, 70, 80) and images.CROPS == tuple(range(23, 33))
 
 
 def test_abstaining_pixels(coordinet, cnn):
@@ -145,7 +146,7 @@ def test_sizes_weigh_pixels_by_area(coordinet, monkeypatch):
         seen.setdefault(values.shape[2], []).append((None if weights is None else float(weights.sum()), len(places), context is None))
         return 0.5
 
-    monkeypatch.setattr(measures, "_as_pixels", spy)
+    monkeypatch.setattr(images, "_as_pixels", spy)
     rows(coordinet, "sizes")
     assert set(seen) == {256, 576, 1024, 2304, 4096}
     for count, calls in seen.items():
@@ -173,7 +174,7 @@ def test_foveated(coordinet, cnn, monkeypatch):
     assert by(cnn, "foveated", None, "full") == pytest.approx(plain(cnn, *folded(cnn)))
     assert {row["part"] for row in rows(coordinet, "foveated")} == {"full", "filled", "direct", "weighted"}
     drawn = []
-    monkeypatch.setattr(Subject, "prepare", lambda self, batch: drawn.append(batch) or measures.prepare(batch, self.data, self.execution))
+    monkeypatch.setattr(Subject, "prepare", lambda self, batch: drawn.append(batch) or prepare(batch, self.data, self.execution))
     rows(cnn, "foveated")
     images, picture = folded(cnn)[0], drawn[0].inputs[0]
     assert torch.equal(picture[:, :, 8:24, 8:24], images[:, :, 8:24, 8:24])  # the middle as it was

@@ -92,7 +92,13 @@ def test_a_new_measure_does_not_train_again(store, threads, trained, monkeypatch
     assert len(trained) == 2
 
 
-def test_weights_of_another_numerics_class_are_not_measured(store, threads, trained):
+def test_data_that_need_it_are_computed_exactly(store, threads):
+    record = sweep([trial()], (), store, executor=threads, progress=False, precision="bf16")[trial().key]
+    assert trial().dataset in components.EXACT and "fp32" in record["provenance"]["numerics"]
+
+
+def test_weights_of_another_numerics_class_are_not_measured(store, threads, trained, monkeypatch):
+    monkeypatch.setattr(components, "EXACT", ())
     sweep([trial()], (), store, executor=threads, **OPTIONS)
     record = sweep([trial()], ("accuracy",), store, executor=threads, progress=False, precision="bf16")[trial().key]
     assert len(trained) == 2 and "bf16" in record["provenance"]["numerics"]

@@ -13,6 +13,13 @@ MODELS = {  # name: (revision, module that builds it)
     "kernel_ridge": (1, "baselines"),
     "coordinet": (1, "coordinet"),
     "coordinet_v1": (1, "coordinet"),
+    "coordconv_classifier": (1, "coordconv"),
+    "coordconv_renderer": (1, "coordconv"),
+    "coordconv_regressor": (1, "coordconv"),
+    "conv_regressor_uniform": (1, "coordconv"),
+    "conv_regressor_quadrant": (1, "coordconv"),
+    "deconv": (1, "coordconv"),
+    "vgg9_fcn": (1, "coordbias"),
 }
 
 DATASETS = {  # name: (revision, module that loads it)
@@ -23,6 +30,8 @@ DATASETS = {  # name: (revision, module that loads it)
     "not_so_clevr": (1, "not_so_clevr"),
     "circles": (1, "circles"),
 }
+
+EXACT = ("not_so_clevr",)  # always fp32: bf16's eight bits cannot tell a pixel from its neighbour on a canvas of 64
 
 SHAPES = {  # of the image data sets: channels, side in pixels, classes
     "cifar10": (3, 32, 10),
@@ -52,6 +61,13 @@ MEASURES = {  # name: revision; what each one is stands in measures.py
     "subsets": 1,
     "foveated": 1,
     "warps": 1,
+    "score": 1,
+    "right": 1,
+    "canvas": 1,
+    "picture": 1,
+    "coordinates_off": 1,
+    "segmentation": 1,
+    "segmented": 1,
 }
 
 

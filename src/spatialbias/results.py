@@ -63,9 +63,10 @@ def recompute(record: dict, execution, say=print) -> bool:
 
     trial = Trial(**record["trial"])
     precision = "bf16" if " bf16 " in record["provenance"]["numerics"] else "fp32"
-    fresh, _ = run(trial, type(execution)(execution.device, precision, 1))
+    compared = next(name for name in ("accuracy", "score", "segmentation") if name in record["measured"])
+    fresh, _ = run(trial, type(execution)(execution.device, precision, 1), (compared,))
     same_class = fresh["provenance"]["numerics"] == record["provenance"]["numerics"]
-    old, new = (next(row["value"] for row in r["rows"] if row["measure"] == "accuracy" and row["at"] == "stop") for r in (record, fresh))
+    old, new = ([row["value"] for row in r["rows"] if row["measure"] == compared and row["at"] == "stop"][-1] for r in (record, fresh))
     equal = canonical(fresh["curve"]) == canonical(record["curve"]) and old == new
     good = equal if same_class else abs(old - new) <= TOLERANCE
     what = f"{trial.model} on {trial.n_train} of {trial.dataset}, replicate {trial.replicate}"

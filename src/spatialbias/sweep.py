@@ -178,10 +178,11 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
     import torch
 
     from spatialbias.training import detect
-    from spatialbias.trials import measure, run
+    from spatialbias.trials import measure, run, suited
 
     torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
-    trial, store, execution = Trial(**trial), Store(folder, shipped), detect(precision)
+    trial, store = Trial(**trial), Store(folder, shipped)
+    execution = suited(trial, detect(precision))
     with store.claim(trial.key) as mine:
         if not mine:
             return None

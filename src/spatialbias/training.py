@@ -17,7 +17,7 @@ LOSSES = {  # mean over the batch (and over pixels, where there are any)
     "mean_squared_error": F.mse_loss,
     "binary_cross_entropy": F.binary_cross_entropy_with_logits,
 }
-EVALUATION_BATCH = 250
+EVALUATION_BATCH = 250  # a network whose activations then leave the cache says so: `evaluation_batch`
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,10 @@ def mean_loss(model: nn.Module, batch: Batch, loss: str, execution: Execution) -
 
 
 @torch.no_grad()
-def predictions(model: nn.Module, batch: Batch, execution: Execution, size: int = EVALUATION_BATCH):
+def predictions(model: nn.Module, batch: Batch, execution: Execution):
     """Yield (outputs in fp32, the part of the batch that they belong to), in evaluation mode."""
     model.eval()
+    size = getattr(model, "evaluation_batch", EVALUATION_BATCH)
     for first in range(0, len(batch), size):
         part = batch[first:first + size]
         with execution.autocast():
@@ -163,9 +164,14 @@ def _batches(order: Tensor, size: int) -> list[Tensor]:
 
 
 def _optimiser(name: str, model: nn.Module, learning_rate: float, beta2: float, weight_decay: float):
+    """Weight decay, an L2 penalty of half its size, falls on kernels and matrices only: biases and norms go free."""
+    parameters = model.parameters()
+    if weight_decay:
+        kernels, free = ([p for p in model.parameters() if (p.dim() > 1) is wanted] for wanted in (True, False))
+        parameters = [{"params": kernels}, {"params": free, "weight_decay": 0.0}]
     if name == "adam":
-        return torch.optim.Adam(model.parameters(), learning_rate, (0.9, beta2), weight_decay=weight_decay, fused=True)
-    return torch.optim.SGD(model.parameters(), learning_rate, momentum=0.9, weight_decay=weight_decay)
+        return torch.optim.Adam(parameters, learning_rate, (0.9, beta2), weight_decay=weight_decay, fused=True)
+    return torch.optim.SGD(parameters, learning_rate, momentum=0.9, weight_decay=weight_decay)
 
 
 def _schedule(name: str, optimiser, epochs: int):
@@ -173,6 +179,8 @@ def _schedule(name: str, optimiser, epochs: int):
         return torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser)
     if name == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    if name == "step":  # to a tenth after each fifth of the epochs
+        return torch.optim.lr_scheduler.StepLR(optimiser, max(epochs // 5, 1))
     return torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
 
 

@@ -36,11 +36,11 @@ class Trial(BaseModel):
     replicate: Annotated[int, Field(ge=0, lt=10_000)] = 0
     role: Literal["report", "tuning"] = "report"
     loss: Literal[tuple(components.LOSSES)] = "cross_entropy"
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd"] = "adam"  # sgd: with momentum 0.9
     learning_rate: Positive = 1e-3
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
-    schedule: Literal["constant", "plateau", "cosine"] = "constant"
+    schedule: Literal["constant", "plateau", "cosine", "step"] = "constant"
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
     max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     stop_loss: Positive | None = None
@@ -71,7 +71,7 @@ class Trial(BaseModel):
     def _enough(self):
         if (whole := components.TRAINING_IMAGES.get(self.dataset)) is not None:
             check_size(self.n_train, whole, self.dataset)
-        if self.role == "tuning" and self.n_train in (None, whole):
+        if whole is not None and self.role == "tuning" and self.n_train in (None, whole):
             raise ValueError(f"role='tuning', n_train={self.n_train}: only the test images would be left to tune on; "
                              "a smaller n_train is expected")
         return self
@@ -105,6 +105,16 @@ def explain(error: ValidationError) -> str:
                      if e["loc"] else e["msg"].removeprefix("Value error, ") for e in error.errors())
 
 
+def suited(trial: Trial, execution=None):
+    """The execution of a trial: `execution` (default: the fastest sound way here), in fp32 where its data set needs that."""
+    from dataclasses import replace
+
+    from spatialbias import training
+
+    execution = execution or training.detect()
+    return replace(execution, precision="fp32") if trial.dataset in components.EXACT else execution
+
+
 def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",)):
     """Train one network; return (record, states): plain data, and the weights at the stop (and at the mark) by name.
 
@@ -113,9 +123,10 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     import torch
 
     from spatialbias import datasets, models, training
+    from spatialbias import measures as measuring
 
     started = time.perf_counter()
-    execution = execution or training.detect()
+    execution = suited(trial, execution)
     data = datasets.load(trial.dataset, **trial.dataset_args)
     train, test = examples(trial, data)
     with INITIALISING:
@@ -123,19 +134,18 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
         model = models.build(trial.model, **trial.model_args).to(execution.device)
     curve = fold(test, trial.fold)[: trial.curve_images] if trial.curve_images else None
     curve = curve and prepare(curve, data, execution)
-    classifies = trial.loss == "cross_entropy"
 
     def score(model) -> float:
-        right = [(out.argmax(1) == part.target).float().mean() * len(part)
-                 for out, part in training.predictions(model, curve, execution)]
-        return float(sum(right)) / len(curve)
+        scores = [measuring.scores(trial, out, part.target).mean() * len(part)
+                  for out, part in training.predictions(model, curve, execution)]
+        return float(sum(scores)) / len(curve)
 
     fit = training.fit(
         model, prepare(train, data, execution), loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
         learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
         batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
         order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
-        score=score if curve is not None and classifies else None)
+        score=score if curve is not None else None)
     record = {
         "key": trial.key,
         "trial": trial.model_dump(),
@@ -157,9 +167,10 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
     """Take measures of a trained network (its `states`) and add them to the record, in place of older revisions."""
     import torch
 
-    from spatialbias import datasets, measures, models, training
+    from spatialbias import datasets, measures, models
 
-    trial, execution = Trial(**record["trial"]), execution or training.detect()
+    trial = Trial(**record["trial"])
+    execution = suited(trial, execution)
     data = datasets.load(trial.dataset, **trial.dataset_args)
     with INITIALISING:
         model = models.build(trial.model, **trial.model_args).to(execution.device)
@@ -193,10 +204,15 @@ def examples(trial: Trial, data):
     """(training examples, test examples) of a trial: the roles of the data are fixed here and nowhere else.
 
     Where the trial draws a subset (`n_train`), the last tenth of the training images is for tuning only. Subsets of
-    successive replicates are disjoint until the pool is used up, then it is shuffled anew.
+    successive replicates are disjoint until the pool is used up, then it is shuffled anew. Where it does not, a tuning
+    trial is trained on four fifths of the training examples, drawn anew for each replicate, and tested on the others.
     """
     import torch
 
+    if trial.n_train is None and trial.role == "tuning":
+        order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(10_000 + trial.replicate))
+        kept = len(order) * 4 // 5
+        return data.train[order[:kept]], data.train[order[kept:]]
     if trial.n_train is None:
         return data.train, data.test
     pool = check_size(trial.n_train, len(data.train), data.name)

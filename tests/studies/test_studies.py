@@ -19,7 +19,7 @@ def test_every_profile_of_every_study_is_valid(name, profile):
     study = studies.study(name)
     plan = study.plan(profile)
     assert plan.trials and study.work in studies.WORKS and study.question.endswith("?")
-    assert set(study.measures) <= set(components.MEASURES) and "accuracy" in study.measures
+    assert set(study.measures) <= set(components.MEASURES) and study.measures
     assert {arm for arm, _ in plan.labelled} == set(plan.parameters.arms)
     labels = [(arm, trial.key) for arm, trial in plan.labelled]
     assert len(set(labels)) == len(labels)  # no trial twice in an arm
@@ -124,10 +124,10 @@ TRIALS = STUDY.plan("quick").trials  # narrow 0, wide 0, narrow 1, wide 1
 
 def test_the_frame_has_a_row_a_value():
     frame = results(made(TRIALS[0])).frame()
-    assert list(frame.columns) == ["study", "arm", "dataset", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics",
+    assert list(frame.columns) == ["study", "arm", "dataset", "split", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics",
                                    "measure", "at", "part", "x", "value", "n", "current"]
     row = frame[(frame.measure == "rotation") & (frame["at"] == "stop")].iloc[0].to_dict()
-    assert row == {"study": "made.up", "arm": "narrow", "dataset": "digits", "n_train": 10, "replicate": 0, "learning_rate": 1e-3,
+    assert row == {"study": "made.up", "arm": "narrow", "dataset": "digits", "split": "", "n_train": 10, "replicate": 0, "learning_rate": 1e-3,
                    "stop_reason": "loss", "epochs": 30, "numerics": "cpu x", "measure": "rotation", "at": "stop", "part": "", "x": 10.0,
                    "value": 0.25, "n": 100, "current": True}
     assert frame[frame.measure == "accuracy"].x.isna().all() and set(frame[frame.measure == "sizes"].part) == {"direct"}

@@ -27,7 +27,7 @@ class Pieces:
 
     def whole(self, name: str) -> float:
         """Seconds for a whole trial: training, the curve's scores on 500 images, the test images and their shifts."""
-        from spatialbias.measures import ANGLES, CROPS
+        from spatialbias.measures.images import ANGLES, CROPS
         from spatialbias.training import curve_epoch
 
         epochs = EPOCHS[name]

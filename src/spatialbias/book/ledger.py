@@ -10,7 +10,7 @@ from spatialbias.claims import JudgeError, expected_false_verdicts, judge, ledge
 from spatialbias.figures.plots import forest
 from spatialbias.studies import study
 
-READINGS = {  # what follows from the verdict on the source's main claim and on its second hypothesis
+READINGS = {  # what follows from the verdicts that a chapter turns on
     (
         "coordinet.cnn_beats_both",
         "fails",
@@ -59,7 +59,8 @@ class Ledger:
         """Counts of verdicts, for the prose, and the reading that they allow."""
         counts = Counter(self._kind(c.id) for c in self.claims)
         judged = [c for c in self.claims if self._kind(c.id) in ("holds", "fails")]
-        reading = [READINGS.get((i, self._kind(i)), SENTENCES["not-run"].format(i)) for i in dict.fromkeys(i for i, _ in READINGS)]
+        told = dict.fromkeys(i for i, _ in READINGS if i in self.verdicts)
+        reading = [READINGS.get((i, self._kind(i)), SENTENCES["not-run"].format(i)) for i in told]
         return {
             "claims": str(len(self.claims)),
             "holds": str(counts["holds"]),

@@ -40,7 +40,7 @@ class Page:
         return self._sweep(study(name).plan(self.profile, **parameters), parameters)
 
     def _sweep(self, plan, given) -> Results:
-        dataset = plan.parameters.dataset
+        dataset = getattr(plan.parameters, "dataset", "digits")  # other data are generated
         if self.profile != "paper" and dataset != "digits":
             from spatialbias.datasets.images import DataMissing, available
 
@@ -65,7 +65,7 @@ class Page:
                 f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
                 "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers."
             )
-        elif p.dataset != "cifar10":
+        elif getattr(p, "dataset", "cifar10") != "cifar10":
             parts.append(f"This page was computed on <b>{html.escape(p.dataset)}</b>.")
         if self.profile != "paper":
             parts.append(
@@ -101,19 +101,19 @@ class Page:
 
     def stops(self):
         """Every trial's stop reason and epochs, by arm and N."""
-        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(["arm", "n_train", "replicate", "dataset"])
+        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(["arm", "n_train", "split", "replicate", "dataset"])
         rows = []
-        for (arm, n_train), group in trials.groupby(["arm", "n_train"], sort=False):
+        for (arm, n_train, split), group in trials.groupby(["arm", "n_train", "split"], sort=False, dropna=False):
             counts = Counter(group["stop_reason"])
+            where = {"N": int(n_train)} if pd.notna(n_train) else {"split": split} if split else {}
             rows.append(
                 {
                     "network": label(arm),
-                    "N": n_train,
+                    **where,
                     "trials": len(group),
                     "parameters": f"{group['parameters'].iloc[0]:,}",
                     "learning rate": f"{group['learning_rate'].iloc[0]:g}",
-                    "loss reached": counts["loss"] + counts["solved"],
-                    "cap": counts["cap"],
+                    **({"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if not counts["epochs"] else {}),
                     "diverged": counts["diverged"],
                     "epochs, median": int(group["epochs"].median()),
                     "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
@@ -187,7 +187,7 @@ def _kind(word: str) -> str:
 
 def _lower(text: str) -> str:
     """The first letter small, unless the word is a name."""
-    return text if text.split()[0] in ("Coordinet", "CIPS's") else text[0].lower() + text[1:]
+    return text if text.split()[0].removesuffix("'s") in ("Coordinet", "CIPS", "CoordConv") else text[0].lower() + text[1:]
 
 
 WORDS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "not run": "not-run", "refused": "fails"}
@@ -201,7 +201,7 @@ def claims_table(claims, frames):
             verdict = judge_claim(claim, frames.get(claim.study))
             word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
             beside = "; ".join(
-                f"{c.published.value * 100:.1f}"
+                (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
                 + ("" if c.inside is None else " ✓" if c.inside else " ✗")
                 + f" ({html.escape(str(c.published.condition))})"
                 for c in verdict.published[:4]
@@ -215,7 +215,7 @@ def claims_table(claims, frames):
             f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
             f"<td>{text}</td><td>{beside or '–'}</td></tr>"
         )
-    head = "<tr><th>the source says</th><th>verdict</th><th>we find (points, mean [95 %])</th><th>published, %</th></tr>"
+    head = "<tr><th>the source says</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
     return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
 
 
@@ -228,13 +228,15 @@ def _found(verdict, most: int = 6) -> str:
     counts = {f.n for f in findings}
 
     def one(f) -> str:
-        mean, low, high = (f"{100 * v:{'' if rate else '+'}.1f}" if points else f"{v:.2f}" for v in (f.mean, f.low, f.high))
+        sign = "" if rate or not f.rival else "+"
+        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in (f.mean, f.low, f.high))
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         return f"{html.escape(f.condition + rival)}: <b>{mean}</b> [{low}, {high}]{each}"
 
     lines = [one(f) for f in findings]
-    tail = f"<br>n = {counts.pop()}" if len(counts) == 1 else ""
+    unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit
+    tail = f"<br>{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
     fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else ""
     return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"
 

@@ -15,7 +15,7 @@ import pandas as pd
 from spatialbias.statistics import SignTest, slope
 
 # one row a measured value
-COLUMNS = "study arm dataset n_train replicate measure at part x value n stop_reason epochs numerics current".split()
+COLUMNS = "study arm dataset split n_train replicate measure at part x value n stop_reason epochs numerics current".split()
 
 # the word in the source -> in how many of m conditions at least
 WORDS: dict[str, Callable[[int], int]] = {

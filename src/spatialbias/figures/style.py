@@ -15,8 +15,29 @@ COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of differ
     "pooled_cnn": "#56b4e9",
     "fully_connected_norm": "#e69f00",
     "kernel_ridge": "#cc79a7",
+    "coordconv": "#009e73",
+    "deconv": "#d55e00",
+    "conv, for uniform": "#0072b2",
+    "conv, for quadrant": "#56b4e9",
+    "no coordinates": "#7f7f7f",
+    "coordinate bias": "#009e73",
+    "coordbias": "#009e73",
+    "vanilla": "#0072b2",
+    "CoordConv": "#e69f00",
 }
-MARKERS = {"fully_connected": "s", "simple_cnn": "o", "coordinet": "^", "pooled_cnn": "D", "fully_connected_norm": "v", "kernel_ridge": "P"}
+MARKERS = {
+    "fully_connected": "s",
+    "simple_cnn": "o",
+    "coordinet": "^",
+    "pooled_cnn": "D",
+    "fully_connected_norm": "v",
+    "kernel_ridge": "P",
+    "coordconv": "^",
+    "deconv": "s",
+    "coordinate bias": "^",
+    "coordbias": "^",
+    "vanilla": "o",
+}
 LABELS = {
     "fully_connected": "fully connected",
     "simple_cnn": "simple CNN",
@@ -24,6 +45,8 @@ LABELS = {
     "pooled_cnn": "pooled CNN",
     "fully_connected_norm": "FC, LayerNorm",
     "kernel_ridge": "kernel ridge",
+    "coordconv": "CoordConv",
+    "deconv": "deconvolution",
 }
 SIZES = {"text": 9, "title": 10}
 

@@ -55,6 +55,8 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
         classes: number of classes.
     """
 
+    evaluation_batch = 25
+
     def __init__(self, layer: str = "conv", init: str = "equal", statistics: str = "running",
                  encoder_norm: bool = False, padding_mode: str = "zeros", first_width: int = 64,
                  classes: int = 4) -> None:

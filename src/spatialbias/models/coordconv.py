@@ -25,6 +25,8 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         normalise: the input is divided by the canvas to lie in [-1, 1]; the sources feed whole pixels.
     """
 
+    evaluation_batch = 32
+
     def __init__(self, size: int = 64, mul: int = 1, kernel: int = 1, coordinates: str = "xy", where: str = "first",
                  radius: bool = False, normalise: bool = False, width: int = 0) -> None:
         super().__init__()
@@ -51,6 +53,8 @@ class coordconv_renderer(nn.Module):  # noqa: N801
     8,074 parameters (`kernel=1`, `mul=1`, the sources' sweep) to 24,210 (3, 2); the tutorial's has 15,010 (2, 2).
     `kernel` and `mul` are those of the painter's five convolutions; the other arguments are the classifier's.
     """
+
+    evaluation_batch = 32
 
     def __init__(self, size: int = 64, kernel: int = 1, mul: int = 1, coordinates: str = "xy", where: str = "first",
                  radius: bool = False, normalise: bool = False, width: int = 0) -> None:

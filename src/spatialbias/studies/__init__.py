@@ -5,11 +5,11 @@
 
 from importlib import import_module
 
-from spatialbias.studies.study import Parameters, Plan, Results, Study
+from spatialbias.studies.study import Parameters, Plan, Repeats, Results, Study
 
-__all__ = ["Parameters", "Plan", "Results", "Study", "names", "study"]
+__all__ = ["Parameters", "Plan", "Repeats", "Results", "Study", "names", "study"]
 
-WORKS = ("coordinet",)
+WORKS = ("coordinet", "coordconv", "coordbias")
 
 
 def names() -> list[str]:

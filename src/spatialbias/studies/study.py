@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_origin
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,21 +17,28 @@ PROFILES = ("smoke", "quick", "paper")
 Count = Annotated[int, Field(ge=1, le=50_000)]
 
 
-class Parameters(BaseModel):
-    """What a reader may change on a page. A study says which values each profile gives them."""
+class Repeats(BaseModel):
+    """What a reader may change on every page. A study says which values each profile gives them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: Literal[tuple(components.SHAPES)] = "cifar10"
-    n_train: Annotated[tuple[Count, ...], Field(min_length=1)] = (390,)
     replicates: Annotated[int, Field(ge=1, le=1000)] = 10
     arms: tuple[str, ...] = ()
-    max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 300
 
-    @field_validator("n_train", "arms", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _one_or_many(cls, value):
-        return tuple(value) if isinstance(value, (list, tuple, range)) else (value,)
+    def _one_or_many(cls, value, info):
+        """A single value where several may stand."""
+        several = get_origin(cls.model_fields[info.field_name].annotation) is tuple
+        return value if not several else tuple(value) if isinstance(value, (list, tuple, range)) else (value,)
+
+
+class Parameters(Repeats):
+    """Of studies that classify images, besides."""
+
+    dataset: Literal[tuple(components.SHAPES)] = "cifar10"
+    n_train: Annotated[tuple[Count, ...], Field(min_length=1)] = (390,)
+    max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 300
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,10 @@ class Study:
     name: str
     question: str
     arms: tuple[str, ...]
-    grid: Callable[[Parameters, str, int], Iterable[Trial]]
+    grid: Callable[[Repeats, str, int], Iterable[Trial]]
     profiles: dict[str, dict]
     measures: tuple[str, ...] = ("accuracy",)
-    parameters: type[Parameters] = Parameters
+    parameters: type[Repeats] = Parameters
 
     @property
     def work(self) -> str:
@@ -79,7 +86,7 @@ class Plan:
 
     study: Study
     profile: str
-    parameters: Parameters
+    parameters: Repeats
     labelled: tuple[tuple[str, Trial], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +127,7 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged".
 
-        Columns: study, arm, dataset, n_train, replicate, learning_rate, measure, at, part, x, value, n, stop_reason, epochs,
+        Columns: study, arm, dataset, split, n_train, replicate, learning_rate, measure, at, part, x, value, n, stop_reason, epochs,
         numerics, current. `at` is "stop", or "published": at the published cap of epochs if training went on past it, else at
         the stop. "converged" is 1 if the loss to reach was reached by then.
         """
@@ -165,7 +172,7 @@ class Results:
         """How many trials were computed in each numerics class."""
         return Counter(record["provenance"]["numerics"] for _, _, record in self.present)
 
-    _base_columns = ("study", "arm", "dataset", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
+    _base_columns = ("study", "arm", "dataset", "split", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
 
     def _base(self, arm: str, trial: Trial, record: dict) -> dict:
         return dict(
@@ -175,6 +182,7 @@ class Results:
                     self.plan.study.name,
                     arm,
                     trial.dataset,
+                    trial.dataset_args.get("split", ""),
                     trial.n_train,
                     trial.replicate,
                     trial.learning_rate,

@@ -1,57 +1,21 @@
-"""What is evaluated on a trained network. A measure is a function of a `Subject` that yields rows
-{x, value, n} with an optional `part`; `TABLE` says which ones are also taken at the published cap of epochs.
+"""Measures of networks that classify images: accuracy, and what is left of it after a shift.
 
 Unshifted accuracy is measured on all test images, everything else on the trial's own fifth of them.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spatialbias import shifts, training
-from spatialbias.datasets.batch import Batch, Data
+from spatialbias.datasets.batch import Batch
 from spatialbias.layers.position import coordinate_grid
-from spatialbias.trials import Trial, fold, prepare
+from spatialbias.measures.subject import Subject
 
 ANGLES = tuple(range(0, 90, 10))
 CROPS = tuple(range(23, 33))  # of 32 pixels; scaled for other sizes
-SHIFTED: dict[tuple, Batch] = {}  # shifted test images of one fold, shared by every trial on that fold
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A trained network with the test examples of its trial."""
-
-    model: nn.Module
-    trial: Trial
-    data: Data
-    test: Batch
-    execution: training.Execution
-
-    def accuracy(self, batch: Batch) -> float:
-        """Share of examples (for dense targets: of pixels) whose class is the most probable one; `batch` is prepared."""
-        right = [(outputs.argmax(1) == part.target).float().mean().double() * len(part)
-                 for outputs, part in training.predictions(self.model, batch, self.execution)]
-        return float(sum(right)) / len(batch)
-
-    def fold(self) -> Batch:
-        return fold(self.test, self.trial.fold)
-
-    def prepare(self, batch: Batch) -> Batch:
-        return prepare(batch, self.data, self.execution)
-
-    def shifted(self, name: str, shift: Callable[[Tensor], Tensor]) -> Batch:
-        """The fold's images after a shift, made once and kept while trials on the same fold follow one another."""
-        owner = (self.trial.dataset, *sorted(self.trial.dataset_args.items()), self.trial.role, self.trial.fold)
-        if any(key[:-1] != owner for key in tuple(SHIFTED)):
-            SHIFTED.clear()
-        if (batch := SHIFTED.get((*owner, name))) is None:  # threads may clear it under our hands
-            whole = self.fold()
-            batch = SHIFTED[(*owner, name)] = Batch((shift(whole.inputs[0]),), whole.target, whole.shared)
-        return self.prepare(batch)
 
 
 def accuracy(subject: Subject) -> Iterator[dict]:

@@ -1,0 +1,74 @@
+"""What is claimed of CoordConv on Not-so-Clevr: by Liu et al. (2018), by D'Cruz (2019), who re-implemented it, and in the
+authors' retrospective. Written before the records existed.
+
+The records are of a canvas of 32 pixels (576 positions), where replicates are cheap; published numbers are of 64 and single
+runs. A score is an accuracy, an intersection over union or, of a regression, an error in pixels.
+"""
+
+from spatialbias.claims.claim import Claim, Published, Values, over
+
+SPLITS = over("split", "uniform", "quadrant", label="{} split")
+UNIFORM, QUADRANT = SPLITS
+SCORE = Values("score", part="test")
+SINGLE = Values("right", part="test, single")
+ERROR = Values("score", part="test", sign=-1, unit="pixels")
+
+NAMING = {"study": "coordconv.classification", "page": "coordconv/classification", "n": 20, "cost": 0.6}
+FINDING = {"study": "coordconv.regression", "page": "coordconv/regression", "n": 10, "cost": 0.3}
+DRAWING = {"study": "coordconv.rendering", "page": "coordconv/rendering", "n": 10, "cost": 0.3}
+TUNING = {"study": "coordconv.search", "page": "coordconv/classification", "n": 20, "cost": 0.3}
+REMARK = {"study": "coordconv.remarks", "page": "coordconv/remarks", "n": 10, "cost": 0.3, "conditions": (QUADRANT,)}
+RECIPE = {"study": "coordconv.recipes", "page": "coordconv/classification", "n": 10, "cost": 0.3, "conditions": (QUADRANT,)}
+
+CLAIMS = (
+    Claim(id="coordconv.perfect", statement="CoordConv generalises perfectly: every held-out position is named, on both splits.",
+          where="abstract", tag="I", arm="coordconv", conditions=SPLITS, values=SCORE, rule="success rate",
+          published=tuple(Published(1.0, "coordconv", c["label"], "I") for c in SPLITS), **NAMING),
+    Claim(id="coordconv.beats_deconvolution", statement="CoordConv names held-out positions better than a deconvolution by a large margin.",
+          where="figure 4", tag="I", arm="coordconv", rivals=("deconv",), conditions=SPLITS, values=SCORE, rule="large margin",
+          published=(Published(0.86, "deconv", "uniform split", "I"), Published(0.0, "deconv", "quadrant split", "I")), **NAMING),
+    Claim(id="coordconv.deconvolution_lost", statement="In the held-out quadrant a deconvolution names no position at all (within a point of 0 %).",
+          where="tutorial, classification", tag="I", arm="deconv", conditions=(QUADRANT,), values=SCORE, rule="level",
+          published=(Published(0.0, "deconv", "quadrant split", "I"),), **NAMING),
+    Claim(id="coordconv.must_know_where", statement="Without coordinates the same network cannot name any position (within a point of 0 %).",
+          where="section 1", tag="S", kind="hypothesis", arm="no coordinates", conditions=SPLITS, values=SCORE, rule="level", **NAMING),
+    Claim(id="coordconv.easy_to_tune", statement="CoordConv is the easier to tune: over random settings its held-out positions are named better by a large margin.",
+          where="section 4", tag="I", arm="coordconv", rivals=("deconv",), conditions=SPLITS, values=SCORE, rule="large margin", **TUNING),
+    Claim(id="coordconv.last_epoch", statement="With a constant rate the last epoch is a matter of luck: a decaying rate is better.",
+          where="a port's issue; our calibration", tag="I", kind="hypothesis", arm="coordconv", rivals=("constant rate",), values=SCORE, **RECIPE),
+    Claim(id="coordconv.normalised_input", statement="Normalised positions are easier to learn from than whole pixels.",
+          where="ports of the code", tag="I", kind="hypothesis", arm="normalised input", rivals=("coordconv",), values=SCORE, **RECIPE),
+
+    Claim(id="coordconv.finds_uniform", statement="On the uniform split CoordConv finds more coordinates than a convolution by a large margin.",
+          where="tutorial, regression", tag="I", arm="coordconv", rivals=("conv, for uniform",), conditions=(UNIFORM,), values=SINGLE,
+          rule="large margin", published=(Published(1.0, "coordconv", "", "I"), Published(0.477, "conv, for uniform", "", "I")), **FINDING),
+    Claim(id="coordconv.finds_quadrant", statement="On the quadrant split CoordConv finds more coordinates than a convolution by a large margin.",
+          where="tutorial, regression", tag="I", arm="coordconv", rivals=("conv, for quadrant",), conditions=(QUADRANT,), values=SINGLE,
+          rule="large margin", published=(Published(1.0, "coordconv", "", "I"), Published(0.071, "conv, for quadrant", "", "I")), **FINDING),
+    Claim(id="coordconv.finds_all", statement="CoordConv finds every coordinate of the held-out positions (within a point of 100 %).",
+          where="tutorial, regression", tag="I", arm="coordconv", conditions=SPLITS, values=SINGLE, thresholds=(0.99, 0.99), **FINDING),
+
+    Claim(id="coordconv.draws_better", statement="CoordConv draws held-out squares better than a deconvolution by a large margin.",
+          where="section 4", tag="I", arm="coordconv", rivals=("deconv",), conditions=SPLITS, values=SCORE, rule="large margin", **DRAWING),
+    Claim(id="coordconv.draws_less_in_quadrant", statement="CoordConv's drawings are less perfect in the held-out quadrant than on the uniform split.",
+          where="tutorial, rendering", tag="I", arm={"arm": "coordconv", "split": "uniform"}, rivals=({"arm": "coordconv", "split": "quadrant"},),
+          values=SCORE, **DRAWING),
+    Claim(id="coordconv.draws_nearly_all", statement="CoordConv's drawings of held-out squares are not near-perfect (intersection over union below 0.95).",
+          where="tutorial, rendering", tag="I", arm="coordconv", conditions=(QUADRANT,), values=Values("score", part="test", sign=-1),
+          thresholds=(-0.95, -0.95), **DRAWING),
+
+    Claim(id="coordconv.average_collapses", statement="With average pooling the network predicts the centre: its error is larger by more than a pixel.",
+          where="tutorial, regression", tag="S", arm="as released", rivals=("average pooling",), values=ERROR, thresholds=(1.0, 1.0), **REMARK),
+    Claim(id="coordconv.no_activation", statement="The missing activations matter: with ReLU between the layers the error is larger.",
+          where="authors' retrospective", tag="I", arm="as released", rivals=("with ReLU",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
+    Claim(id="coordconv.slow_rate_fails", statement="A learning rate of 0.0001 fails: the error stays above a pixel.",
+          where="tutorial, regression", tag="S", arm="rate 0.0001", values=Values("score", part="test", unit="pixels"), thresholds=(1.0, 1.0), **REMARK),
+    Claim(id="coordconv.rates_work", statement="Learning rates from 0.001 to 0.01 work: the error is below half a pixel.",
+          where="tutorial, regression", tag="S", arm="", values=ERROR, thresholds=(-0.5, -0.5),
+          **{**REMARK, "conditions": ({"label": "rate 0.001", "arm": "rate 0.001", "split": "quadrant"},
+                                      {"label": "rate 0.01", "arm": "rate 0.01", "split": "quadrant"})}),
+    Claim(id="coordconv.long_collapse", statement="Longer training can undo what was learnt: after four times the epochs the error is larger.",
+          where="tutorial, regression", tag="S", arm="rate 0.01", rivals=("long, rate 0.01",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
+    Claim(id="coordconv.strides_hurt", statement="With strided downsampling CoordConv is worse.",
+          where="a port's README", tag="I", arm="as released", rivals=("strided",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
+)

@@ -1,0 +1,45 @@
+"""Measures of networks that name the class of every pixel, pooled over all pixels of the test images."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from spatialbias import training
+from spatialbias.measures.subject import Subject
+
+PICTURES = 4  # test images of which the answer is kept, pixel by pixel
+
+
+def confusion(subject: Subject) -> tuple[Tensor, float]:
+    """Pixels by true and by given class, (classes, classes), and the mean loss."""
+    counts, loss = 0, 0.0
+    for out, part in training.predictions(subject.model, subject.prepare(subject.test), subject.execution):
+        classes = out.shape[1]
+        counts += torch.bincount((part.target * classes + out.argmax(1)).flatten(), minlength=classes**2)
+        loss += float(training.LOSSES[subject.trial.loss](out, part.target)) * len(part)
+    return counts.view(classes, classes).cpu(), loss / len(subject.test)
+
+
+def segmentation(subject: Subject) -> Iterator[dict]:
+    """By class x: "recall" (the source's accuracy), "precision" and "iou". "confusion": of the pixels of class x // classes,
+    the share that was given the class x % classes. "loss": cross-entropy a pixel."""
+    counts, loss = confusion(subject)
+    given, true, hit = counts.sum(0).double(), counts.sum(1).double(), counts.diag().double()
+    n = len(subject.test)
+    for part, values in (("recall", hit / true), ("precision", hit / given.clamp(min=1)), ("iou", hit / (given + true - hit)),
+                         ("confusion", (counts / true[:, None]).flatten())):
+        for index, value in enumerate(values.tolist()):
+            yield {"part": part, "x": float(index), "value": value, "n": n}
+    yield {"part": "loss", "x": None, "value": loss, "n": n}
+
+
+def segmented(subject: Subject) -> Iterator[dict]:
+    """The class given to every pixel of the first test images; part is the image's number, x the pixel's index."""
+    out = next(training.predictions(subject.model, subject.prepare(subject.test[:PICTURES]), subject.execution))[0]
+    for number, classes in enumerate(out.argmax(1).flatten(1).tolist()):
+        for index, value in enumerate(classes):
+            yield {"part": str(number), "x": float(index), "value": float(value), "n": 1}
+
+
+TABLE = {"segmentation": (segmentation, False), "segmented": (segmented, False)}

@@ -1,0 +1,109 @@
+"""The studies of the coordinate-bias chapter (pskugit 2020). Names, grids and numbers of replicates are fixed before records
+exist.
+
+Images have the sources' size, for a receptive field is a number of pixels; there are fewer of them. Two protocols: the
+source's own (SGD on single images, batch norm never out of training mode, unequal initialisation) and ours (Adam on batches
+of four, a decaying rate, equal filters at the start, evaluation mode).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from spatialbias.studies.study import Repeats, Study
+from spatialbias.trials import Trial
+
+
+class Circles(Repeats):
+    """How many images, of which side, and how often."""
+
+    images: Annotated[int, Field(ge=8, le=20_000)] = 600
+    test_images: Annotated[int, Field(ge=4, le=10_000)] = 200
+    size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
+    epochs: Annotated[int, Field(ge=1, le=100)] = 2
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (3e-4, 1e-3, 3e-3)
+
+
+OURS = {"optimizer": "adam", "batch_size": 4, "schedule": "cosine"}
+SOURCE = {"optimizer": "sgd", "batch_size": 1, "learning_rate": 1e-3}
+AS_RELEASED = {"init": "source", "statistics": "batch"}
+ARMS: dict[str, tuple[dict, dict]] = {  # arm: (what it changes of the trial, the network's arguments)
+    "vanilla": (OURS, {}),
+    "coordinate bias": (OURS, {"layer": "coordbias"}),
+    "vanilla, as released": (SOURCE, AS_RELEASED),
+    "coordinate bias, as released": (SOURCE, {"layer": "coordbias", **AS_RELEASED}),
+    "CoordConv": (OURS, {"layer": "coordconv"}),
+    "fixed random maps": (OURS, {"layer": "fixed_maps"}),
+    "redrawn random maps": (OURS, {"layer": "redrawn_maps"}),
+    "wider vanilla": (OURS, {"first_width": 67}),
+    "vanilla, batch norm": (OURS, {"encoder_norm": True}),
+    "coordinate bias, batch norm": (OURS, {"layer": "coordbias", "encoder_norm": True}),
+    "vanilla, circular padding": (OURS, {"padding_mode": "circular"}),
+}
+HEADLINE = tuple(ARMS)[:4]
+QUESTIONS = ("vanilla", "coordinate bias", *tuple(ARMS)[4:])
+
+LEARNING_RATE = 1e-3  # what `choose` makes of the records of `coordbias.tuning` for both networks; a test compares
+
+
+def trial(p: Circles, arm: str, replicate: int, **more) -> Trial:
+    """One network on images of its own: replicate r draws them with seed r, the same for every arm."""
+    changes, model_args = ARMS[arm]
+    values = {"learning_rate": LEARNING_RATE, **changes, **more}
+    return Trial(
+        model="vgg9_fcn", model_args=model_args, dataset="circles",
+        dataset_args={"n_train": p.images, "n_test": p.test_images, "seed": replicate, "size": p.size},
+        replicate=replicate, max_epochs=p.epochs, curve_images=100, **values)
+
+
+def one(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
+    yield trial(p, arm, replicate)
+
+
+def tuning(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
+    for rate in p.learning_rates:
+        yield trial(p, arm, replicate, role="tuning", learning_rate=rate)
+
+
+SMOKE = {"images": 8, "test_images": 5, "size": 32, "epochs": 1, "replicates": 2}
+QUICK = {"images": 120, "test_images": 40, "size": 64, "epochs": 1, "replicates": 1}
+
+STUDIES = (
+    Study(
+        "coordbias.tuning",
+        "Which learning rate suits both networks?",
+        ("vanilla", "coordinate bias"),
+        tuning,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"learning_rates": (1e-3,)}, "paper": {"replicates": 2}},
+        ("segmentation",),
+        Circles,
+    ),
+    Study(
+        "coordbias.segmentation",
+        "Can a network tell left from right when it is told where its pixels are?",
+        HEADLINE,
+        one,
+        {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation",),
+        Circles,
+    ),
+    Study(
+        "coordbias.pictures",
+        "What do the answers look like?",
+        HEADLINE,
+        one,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 1}},
+        ("segmented",),
+        Circles,
+    ),
+    Study(
+        "coordbias.open_questions",
+        "Is it the parameters, the position, or the norm?",
+        QUESTIONS,
+        one,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation",),
+        Circles,
+    ),
+)

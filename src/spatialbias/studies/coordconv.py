@@ -1,0 +1,246 @@
+"""The studies of the CoordConv chapter (Liu et al. 2018; D'Cruz 2019). Names, grids and numbers of replicates are fixed
+before records exist.
+
+Our own protocol changes one thing of the released one: the rate decays to zero along a cosine, so that the last epoch means
+something. `paper` runs on a canvas of 32 pixels, where replicates are cheap, unless a study says otherwise.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spatialbias.studies.study import Repeats, Study
+from spatialbias.trials import Trial
+
+SPLITS = ("uniform", "quadrant")
+Split = Literal["uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_uniform"]
+
+
+class Canvas(Repeats):
+    """The canvas, its splits, and a factor on all epochs."""
+
+    size: Literal[16, 32, 64] = 32
+    splits: Annotated[tuple[Split, ...], Field(min_length=1)] = SPLITS
+    epochs: Annotated[float, Field(gt=0, le=100)] = 1.0  # a factor on every arm's own number
+
+
+RELEASED = {"optimizer": "adam", "beta2": 0.99, "batch_size": 16, "schedule": "cosine"}
+CLASSIFY = {**RELEASED, "loss": "cross_entropy"}
+RENDER = {**RELEASED, "loss": "binary_cross_entropy"}
+REGRESS = {**RELEASED, "loss": "mean_squared_error", "batch_size": 32, "weight_decay": 2e-5}
+TUTORIAL = {"optimizer": "adam", "batch_size": 32}
+
+# arm: (task, what it changes of the trial, epochs). The released penalty l2 * sum(w^2) is a weight decay of 2 l2.
+COORDCONV = {"model": "coordconv_classifier", "learning_rate": 0.005, "weight_decay": 0.002}
+DECONV = {"model": "deconv", "model_args": {"kernel": 3, "mul": 2}, "learning_rate": 0.01, "weight_decay": 0.002}
+PAINTER = {"model": "coordconv_renderer", "learning_rate": 0.005}
+DECONV_PAINTER = {**DECONV, "model_args": {"kernel": 3, "mul": 2, "task": "rendering"}, "weight_decay": 0.0}
+SEEKER = {"model": "coordconv_regressor", "learning_rate": 0.01}
+
+CLASSIFICATION = {
+    "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
+    "deconv": ({**CLASSIFY, **DECONV}, 50),
+    "no coordinates": ({**CLASSIFY, **COORDCONV, "model_args": {"coordinates": "none"}}, 10),
+}
+RECIPES = {  # the released recipe and ours, one thing changed
+    "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
+    "constant rate": ({**CLASSIFY, **COORDCONV, "schedule": "constant"}, 50),
+    "normalised input": ({**CLASSIFY, **COORDCONV, "model_args": {"normalise": True}}, 50),
+    "no penalty": ({**CLASSIFY, **COORDCONV, "weight_decay": 0.0}, 50),
+}
+TUTORIALS = {  # its own splits; Adam's other defaults, no penalty, a constant rate
+    "coordconv": ({**TUTORIAL, "model": "coordconv_classifier", "learning_rate": 1e-3}, 100),
+    "deconv": ({**TUTORIAL, "model": "deconv", "model_args": {"kernel": 2, "mul": 3, "norm": False}, "learning_rate": 2e-3}, 100),
+}
+REGRESSION = {
+    "coordconv": ({**REGRESS, **SEEKER}, 100),
+    "conv, for uniform": ({**REGRESS, "model": "conv_regressor_uniform", "learning_rate": 0.001}, 100),
+    "conv, for quadrant": ({**REGRESS, "model": "conv_regressor_quadrant", "learning_rate": 0.001}, 100),
+}
+RENDERING = {
+    "coordconv": ({**RENDER, **PAINTER}, 50),
+    "deconv": ({**RENDER, **DECONV_PAINTER}, 50),
+}
+CANVAS = {
+    "coordconv names": ("classification", CLASSIFICATION["coordconv"]),
+    "deconv names": ("classification", CLASSIFICATION["deconv"]),
+    "coordconv draws": ("rendering", RENDERING["coordconv"]),
+    "deconv draws": ("rendering", RENDERING["deconv"]),
+}
+PLACES = {  # where coordinates enter the classifier, and in which form; the same input for all, normalised
+    name: ({**CLASSIFY, **COORDCONV, "model_args": {"normalise": True, **changes}}, 25)
+    for name, changes in {
+        "first layer": {},
+        "third layer": {"where": "3"},
+        "last layer": {"where": "5"},
+        "every layer": {"where": "all"},
+        "with radius": {"radius": True},
+        "Fourier code": {"coordinates": "fourier"},
+        "learnt table": {"coordinates": "table"},
+        "random maps": {"coordinates": "random"},
+        "blank channel": {"coordinates": "blank"},
+        "no coordinates": {"coordinates": "none"},
+        "no coordinates, 3x3 padded": {"coordinates": "none", "kernel": 3},
+    }.items()
+}
+REMARKS = {
+    "as released": ({**REGRESS, **SEEKER}, 50),
+    "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
+    "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
+    "average pooling, ReLU": ({**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}}, 50),
+    "no coordinates": ({**REGRESS, **SEEKER, "model_args": {"coordinates": "none"}}, 50),
+    "strided": ({**REGRESS, **SEEKER, "model_args": {"stride": 2}}, 50),
+    "rate 0.0001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-4}, 50),
+    "rate 0.001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-3}, 50),
+    "rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 50),
+    "long, rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 200),
+}
+
+
+def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **more) -> Trial:
+    """One network on one split. Replicates turn the held-out quadrant, or redraw the uniform split (0: the published one)."""
+    model_args = {"size": p.size, **changes.get("model_args", {})}
+    if changes["model"] == "conv_regressor_quadrant":  # its last layers take any size
+        model_args.pop("size")
+    return Trial(**{
+        "dataset": "not_so_clevr",
+        "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate},
+        "replicate": replicate,
+        "max_epochs": max(round(epochs * p.epochs), 1),
+        "curve_images": 1000,
+        **changes, **more, "model_args": model_args,
+    })
+
+
+def grid(task: str, arms: dict):
+    """The grid of a study: its arms on every split."""
+
+    def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
+        changes, epochs = arms[arm]
+        for split in p.splits:
+            yield trial(p, task, split, replicate, changes, epochs)
+
+    return trials
+
+
+def drawn(arm: str, replicate: int) -> dict:
+    """A random configuration: rate, penalty and batch for both networks, and the deconvolution's kernel and width, from the
+    ranges that the sources searched. The same draw of what they share."""
+    random_ = random.Random(f"search {replicate}")
+    shared = {"learning_rate": round(10 ** random_.uniform(-4, -1.3), 6), "weight_decay": 2 * random_.choice((0.0, 0.001, 0.01)),
+              "batch_size": random_.choice((16, 32))}
+    own = {"kernel": random_.choice((2, 3, 4)), "mul": random_.choice((1, 2))}
+    return {**CLASSIFICATION[arm][0], **shared, **({"model_args": own} if arm == "deconv" else {})}
+
+
+def search(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
+    for split in p.splits:
+        yield trial(p, "classification", split, replicate, drawn(arm, replicate), 25)
+
+
+SMOKE = {"size": 16, "replicates": 2, "epochs": 0.04}
+QUICK = {"size": 16, "replicates": 1, "epochs": 0.5}
+PAPER = {"size": 32, "replicates": 10}
+
+
+def profiles(**paper) -> dict[str, dict]:
+    return {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | paper}
+
+
+STUDIES = (
+    Study(
+        "coordconv.classification",
+        "Can a network name the pixel that two numbers stand for?",
+        tuple(CLASSIFICATION),
+        grid("classification", CLASSIFICATION),
+        profiles(replicates=20),
+        ("score", "right", "coordinates_off"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.recipes",
+        "Which part of the recipe matters?",
+        tuple(RECIPES),
+        grid("classification", RECIPES),
+        profiles(splits=("quadrant",)),
+        ("score",),
+        Canvas,
+    ),
+    Study(
+        "coordconv.full_size",
+        "Does it hold at the sources' size?",
+        ("coordconv",),
+        grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}),
+        profiles(replicates=3, size=64) | {"quick": QUICK | {"epochs": 0.2}},
+        ("score",),
+        Canvas,
+    ),
+    Study(
+        "coordconv.tutorial",
+        "Does the tutorial's recipe give what it reports?",
+        tuple(TUTORIALS),
+        grid("classification", TUTORIALS),
+        profiles(splits=("tutorial_uniform", "tutorial_quadrant")) | {
+            "smoke": SMOKE | {"splits": ("tutorial_uniform", "tutorial_quadrant")},
+            "quick": QUICK | {"splits": ("tutorial_uniform", "tutorial_quadrant")},
+        },
+        ("score", "right"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.regression",
+        "Can a network say where a lit pixel lies?",
+        tuple(REGRESSION),
+        grid("regression", REGRESSION),
+        profiles(),
+        ("score", "right", "coordinates_off"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.rendering",
+        "Can a network draw a square where it is told to?",
+        tuple(RENDERING),
+        grid("rendering", RENDERING),
+        profiles(),
+        ("score", "right", "coordinates_off"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.canvas",
+        "Where on the canvas do the networks err?",
+        tuple(CANVAS),
+        lambda p, arm, replicate: (trial(p, CANVAS[arm][0], split, replicate, *CANVAS[arm][1]) for split in p.splits),
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": PAPER | {"replicates": 1}},
+        ("score", "canvas", "picture"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.search",
+        "Which network is the easier one to tune?",
+        ("coordconv", "deconv"),
+        search,
+        profiles(replicates=20),
+        ("score",),
+        Canvas,
+    ),
+    Study(
+        "coordconv.where_to_look",
+        "Where, and in which form, does a position help?",
+        tuple(PLACES),
+        grid("classification", PLACES),
+        profiles(splits=("quadrant",)),
+        ("score", "coordinates_off"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.remarks",
+        "What of the sources' remarks about finding a pixel is so?",
+        tuple(REMARKS),
+        grid("regression", REMARKS),
+        profiles(splits=("quadrant",)),
+        ("score", "right"),
+        Canvas,
+    ),
+)
