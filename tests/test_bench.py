@@ -105,7 +105,7 @@ def test_the_peak_of_memory_is_that_of_this_process():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the figures are for Linux")
-def test_cheap_parts_run_and_a_partial_run_is_not_kept(results, capsys):
+def test_cheap_parts_run_and_a_quick_run_is_not_kept(results, capsys):
     assert bench.main(["floor", "start", "layers"], quick=True) == 0
     said = capsys.readouterr().out
     assert "0 modules of torch" in said and "coordinet, training step" in said and "CoordBiasConv2d, bf16" in said
@@ -119,16 +119,17 @@ def test_an_unknown_part_is_refused_with_the_names_that_exist():
 
 
 def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
-    monkeypatch.setattr(bench, "PARTS", {"one": ("steps", "one")})
+    monkeypatch.setattr(bench, "PARTS", {"one": ("steps", "one"), "floor": ("steps", "one"), "trial": ("trial", "part")})
     monkeypatch.setattr(steps, "one", lambda quick: [row(target=1.0), row(0.5, target=1.0)], raising=False)
     assert bench.main([], quick=True) == 0 and not results.exists()
     results.parent.mkdir()
     results.write_text(json.dumps({"abacus": {"machine": {}, "rows": []}}))
-    assert bench.main() == 0
+    assert bench.main(["one"]) == 0
     assert "kept in" in capsys.readouterr().out and [p.name for p in results.parent.iterdir()] == ["bench.json"]
     kept = report.load()
     (mine,) = set(kept) - {"abacus"}
     assert kept[mine]["machine"]["torch"] == torch.__version__
+    assert bench.main(["one"]) == 0 and len(report.load()[mine]["rows"]) == 2  # in place of the last run of this part
     runs = {mine: kept[mine]}
     runs[mine]["rows"].append(row(5.0, part="trial", name="coordinet, 20 epochs").plain())
     assert "5.00x as many trials of coordinet an hour" in display.answer(runs)

@@ -52,6 +52,24 @@ def test_clopper_pearson_by_hand():
             st.clopper_pearson(**bad)
 
 
+def test_kaplan_meier_by_hand():
+    # events at 1 and 3, runs that end without one at 2 and 4: S = 3/4, then 3/4 * 1/2
+    found = st.kaplan_meier([1, 2, 3, 4], [True, False, True, False])
+    assert found["time"].tolist() == [1, 3] and found["at_risk"].tolist() == [4, 2] and found["events"].tolist() == [1, 1]
+    assert found["surviving"].tolist() == pytest.approx([0.75, 0.375])
+    # Greenwood: 1/(4*3) = 1/12; log(-log) deviation sqrt(1/12)/|log .75|
+    power = np.exp(1.959964 * np.sqrt(1 / 12) / -np.log(0.75))
+    assert found.loc[0, ["low", "high"]].tolist() == pytest.approx([0.75**power, 0.75 ** (1 / power)], abs=1e-6)
+
+
+def test_kaplan_meier_at_its_ends():
+    assert st.kaplan_meier([5, 5], [False, False]).empty and st.kaplan_meier([], []).empty
+    gone = st.kaplan_meier([2, 2, 3], [True, True, True])
+    assert gone["surviving"].tolist() == pytest.approx([1 / 3, 0]) and np.isnan(gone["low"].iloc[-1])
+    tie = st.kaplan_meier([2, 2], [True, False])  # a run that ends at 2 was still watched when the other succeeded
+    assert tie["surviving"].tolist() == [0.5]
+
+
 @pytest.mark.parametrize("successes", [0, 15, 19, 20])
 def test_rate_p_values_agree_with_the_bounds(successes):
     low, high = st.clopper_pearson(successes, 20)

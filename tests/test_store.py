@@ -101,10 +101,11 @@ def test_two_readers_of_one_damaged_record(store, monkeypatch):
 
 
 @pytest.mark.parametrize("at", ["stop", "mark"])
-def test_damaged_weights_are_set_aside_whole(store, at):
+@pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: content[:-1] + bytes([content[-1] ^ 1])])
+def test_damaged_weights_are_set_aside_whole(store, at, damage):
     store.put(record(), {"stop": {"w": torch.randn(30)}, "mark": {"w": torch.randn(30)}})
     path = store.weights_path("ab" * 32, at)
-    path.write_bytes(path.read_bytes()[:-7])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(UserWarning, match=f"{at}.safetensors is damaged"):
         assert store.states("ab" * 32) is None
 

@@ -6,7 +6,7 @@ intervals are nan and its p-values 1.
 
 Sources: Clopper and Pearson 1934 (rates); Schuirmann 1987 (two one-sided tests); Benjamini and Heller 2008, "Screening
 for partial conjunction hypotheses" (at least k of m, in its Bonferroni form, valid under any dependence between
-conditions).
+conditions); Kaplan and Meier 1958 (time to an event, with runs that end before it).
 """
 
 from typing import NamedTuple
@@ -87,6 +87,24 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95, side: str = "bo
     low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 and side != "upper" else 0.0
     high = float(stats.beta.isf(tail, successes + 1, n - successes)) if successes < n and side != "lower" else 1.0
     return low, high
+
+
+def kaplan_meier(times: ArrayLike, seen: ArrayLike, level: float = 0.95) -> pd.DataFrame:
+    """Share of runs to which an event has not happened yet, where some were only watched until `times` (`seen` is False).
+
+    One row for each time with an event: time, at_risk, events, surviving and its interval (low, high) by Greenwood's
+    variance of log(-log), which keeps it in [0, 1]; the ends are nan where nothing survives.
+    """
+    times, seen = np.asarray(times, float), np.asarray(seen, bool)
+    at = np.unique(times[seen])
+    at_risk = np.array([(times >= t).sum() for t in at], int)  # a run that ends at t was watched at t
+    events = np.array([(seen & (times == t)).sum() for t in at], int)
+    surviving = np.cumprod(1 - events / at_risk)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt(np.cumsum(events / (at_risk * (at_risk - events)))) / np.abs(np.log(surviving))
+        width = np.exp(stats.norm.ppf((1 + level) / 2) * deviation)
+        low, high = (np.where(surviving > 0, surviving**power, np.nan) for power in (width, 1 / width))
+    return pd.DataFrame({"time": at, "at_risk": at_risk, "events": events, "surviving": surviving, "low": low, "high": high})
 
 
 def p_rate_above(successes: ArrayLike, n: int, rate: float) -> np.ndarray:

@@ -35,22 +35,25 @@ class Store:
             from safetensors.torch import save
 
             for at, state in states.items():
-                write(self.weights_path(record["key"], at), save(state))
+                content = save(state, {"sha256": _digest(state)})
+                write(self.weights_path(record["key"], at), content)
         body = canonical(record)
         write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
 
     def states(self, key: str) -> dict | None:
         """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or one is damaged."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load
+        from safetensors import SafetensorError, safe_open
 
         found = {}
         for at in ("stop", "mark"):
             path = self.weights_path(key, at)
             if path.exists():
                 try:
-                    found[at] = load(path.read_bytes())
-                except SafetensorError as error:
+                    with safe_open(path, "pt") as file:
+                        said, found[at] = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+                    if "sha256" in said and said["sha256"] != _digest(found[at]):
+                        raise ValueError("its checksum does not fit")
+                except (SafetensorError, OSError, ValueError) as error:
                     self._set_aside(path, str(error))
                     return None
         return found if "stop" in found else None
@@ -107,6 +110,16 @@ class Store:
         except FileNotFoundError:  # another process was first
             return
         warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
+
+
+def _digest(state: dict) -> str:
+    """SHA-256 of a network's weights, by name."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def write(path: Path, content: bytes) -> None:

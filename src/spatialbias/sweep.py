@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 
 from spatialbias import components
 from spatialbias.store import Store
@@ -173,6 +174,12 @@ def keep_memory() -> None:
     mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 
+@cache
+def _store(folder: str, shipped: str | None) -> Store:
+    """One store a worker: it reads the shipped records once."""
+    return Store(folder, shipped)
+
+
 def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | None, precision: str | None = None) -> str | None:
     """Run one trial, or only the measures that its record lacks, and store it. Returns its key; None if another is at it."""
     import torch
@@ -181,7 +188,7 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
     from spatialbias.trials import measure, run, suited
 
     torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
-    trial, store = Trial(**trial), Store(folder, shipped)
+    trial, store = Trial(**trial), _store(folder, shipped)
     execution = suited(trial, detect(precision))
     with store.claim(trial.key) as mine:
         if not mine:

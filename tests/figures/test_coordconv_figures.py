@@ -49,9 +49,9 @@ def test_a_moved_picture_lifts_the_response_by_the_ramp():
     seen = layer(nn.functional.pad(pictures.double(), (0, 8)))[..., :8]
     rise = layer.weight[:, 1, 0, 0] * 2 * 4 / 15  # four columns of a canvas of sixteen
     expected = rise.square().mean().sqrt() / seen.std((0, 2, 3)).square().mean().sqrt()
-    assert found["nn.Conv2d"].max() < 1e-12
-    assert found["CoordConv2d", 4] == pytest.approx(float(expected.detach()), rel=1e-9)
-    assert found["CoordConv2d", 4] == pytest.approx(2 * found["CoordConv2d", 2], rel=1e-9)
+    assert found["no coordinates"].max() < 1e-12
+    assert found["coordconv", 4] == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert found["coordconv", 4] == pytest.approx(2 * found["coordconv", 2], rel=1e-9)
 
 
 def test_slips_show_on_oblong_maps_only():

@@ -29,8 +29,9 @@ def about(runs: dict[str, dict]) -> str:
     lines = []
     for name, run in runs.items():
         m = run["machine"]
-        rest = (f"Other programs were running (load {m['load']:g}), so trust the ratios more than the times."
-                if busy(m) else "Nothing else of weight was running.")
+        loaded = [row["part"] for row in run["rows"] if busy({"load": row.get("load", m["load"])})]
+        rest = (f"While {', '.join(dict.fromkeys(loaded))} ran, other programs did too, so trust the ratios more than the times."
+                if loaded else "Nothing else of weight was running.")
         lines.append(f"{NAMES.get(name, name)}: torch {m['torch']}, activations in {m['precision']}, {m['used']} of "
                      f"{m['cores']} cores, {m['made'][:10]}. {rest}")
     return " ".join(lines) or "None."

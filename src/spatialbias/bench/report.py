@@ -45,7 +45,8 @@ def cells(row: dict) -> dict[str, str]:
     return {
         "Part": row["part"], "What": row["name"], "Ours": row["ours"], "Compared with": row["other"],
         "Result": judged(row),
-        "Rounds": f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})" if row["n"] > 1 else "one",
+        "Rounds": "one" if row["n"] == 1 else f"n = {row['n']}" if row["low"] == row["high"]
+        else f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})",
         "Target": "none" if row["target"] is None else f"{bound} {judged(row, 'target')}",
         "Judged": SAYS[row["reached"]],
     }
@@ -68,8 +69,13 @@ def load() -> dict[str, dict]:
 
 
 def save(about: dict, rows: list[Row]) -> None:
-    """Keep a whole run in place of the last one with this instruction set; written whole or not at all."""
-    kept = load() | {about["instruction_set"]: {"machine": about, "rows": [row.plain() for row in rows]}}
+    """Keep the parts that were run in place of the last ones with this instruction set; written whole or not at all."""
+    from spatialbias.bench import PARTS
+
+    kept, name, run = load(), about["instruction_set"], {row.part for row in rows}
+    others = [row for row in kept.get(name, {}).get("rows", []) if row["part"] not in run]
+    new = [row.plain() | {"load": about["load"]} for row in rows]
+    kept[name] = {"machine": about, "rows": sorted(others + new, key=lambda row: list(PARTS).index(row["part"]))}
     path().parent.mkdir(parents=True, exist_ok=True)
     temporary = path().with_suffix(f".{os.getpid()}.part")
     temporary.write_text(json.dumps(kept, indent=1) + "\n")

@@ -150,7 +150,7 @@ def equivariance(pictures: Tensor, kernel: int, seeds: int, shifts: list[int]) -
     canvases = {s: F.pad(pictures.double(), (s, W - s)) for s in (0, *shifts)}
     rows, m = [], kernel // 2
     for seed in range(seeds):
-        for arm, make in (("nn.Conv2d", nn.Conv2d), ("CoordConv2d", CoordConv2d), ("CoordConv2d, r", CoordConv2d)):
+        for arm, make in (("coordconv, with r", CoordConv2d), ("coordconv", CoordConv2d), ("no coordinates", nn.Conv2d)):
             torch.manual_seed(seed)
             layer = make(C, 16, kernel, padding=m, dtype=torch.float64, **({"radius": True} if arm.endswith("r") else {}))
             seen = {s: layer(x)[:, :, m:H - m, s + m:s + W - m] for s, x in canvases.items()}

@@ -22,7 +22,7 @@ class Circles(Repeats):
     test_images: Annotated[int, Field(ge=4, le=10_000)] = 200
     size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
     epochs: Annotated[int, Field(ge=1, le=100)] = 2
-    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (3e-4, 1e-3, 3e-3)
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (3e-4, 1e-3, 3e-3, 1e-2)
 
 
 OURS = {"optimizer": "adam", "batch_size": 4, "schedule": "cosine"}

@@ -1,0 +1,235 @@
+"""What the result pages of the CoordConv chapter draw: every run as a dot, curves, time to success, and the search for settings.
+
+On this data results are often all or nothing, so runs are shown one by one; means hide two heaps.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import comb
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spatialbias.figures.plots import arms_in
+from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.statistics import clopper_pearson, kaplan_meier
+
+SPLITS = ("uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_uniform")
+SUCCESS = 1.0 - 1e-9  # every held-out position
+
+
+def blank(text: str = "not on record yet") -> Figure:
+    """In the place of a figure whose records are not there."""
+    figure, (ax,) = canvas(1, height=1.3)
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=12)
+    return figure
+
+
+def splits_in(frame: pd.DataFrame) -> list[str]:
+    return [split for split in SPLITS if split in set(frame["split"])]
+
+
+def split_name(split: str) -> str:
+    owner, _, kind = split.rpartition("_")
+    return f"{kind}, the {owner}’s" if owner else kind
+
+
+def heaps(values: Sequence[float], low: float, high: float, bins: int = 40, most: float = 0.38) -> np.ndarray:
+    """Offsets that stack runs of nearly the same value on top of each other, centred on their row."""
+    where = np.clip(((np.asarray(values, float) - low) / max(high - low, 1e-12) * bins).astype(int), 0, bins)
+    offsets = np.zeros(len(where))
+    for one in np.unique(where):
+        members = np.flatnonzero(where == one)
+        step = min(0.11, 2 * most / max(len(members) - 1, 1))
+        offsets[members] = step * (np.arange(len(members)) - (len(members) - 1) / 2)
+    return offsets
+
+
+def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: str = "held-out positions named (%)", unit: float = 100.0,
+          log: bool = False, columns: str | None = "split", counted: float | None = SUCCESS, lines: dict[str, float] | None = None) -> Figure:
+    """Every run as a dot, one row an arm, one panel a split; held-out positions filled, those trained on hollow and grey below them.
+
+    frame: rows of `score` (columns arm, split, replicate, part, value). counted: at the right, how many of the runs reach this value
+    (None: leaves that out). lines: dashed references with their names. log: for errors.
+    """
+    arms = arms_in(frame, order)
+    if not arms:
+        return blank()
+    cells = splits_in(frame) if columns else [None]
+    figure, axes = canvas(len(cells), height=0.75 + 0.42 * len(arms), width=7.2)
+    shown = np.maximum(unit * frame["value"].dropna().to_numpy(float), 1e-3 if log else -np.inf)
+    low, high = (np.log10([shown.min(), shown.max()]) if log else (0.0, unit)) if len(shown) else (0.0, 1.0)
+    if log and high - low < 0.3:
+        low, high = low - 0.2, high + 0.2
+    for cell, ax in zip(cells, axes, strict=True):
+        for k, arm in enumerate(arms):
+            rows = frame[(frame["arm"] == arm) & ((frame["split"] == cell) if cell else True)].dropna(subset=["value"])
+            for part, shift, fill in (("test", 0.0, True), ("train", 0.34, False)):
+                values = unit * rows.loc[rows["part"] == part, "value"].sort_values().to_numpy(float)
+                values = np.maximum(values, 1e-3) if log else values
+                place = k + shift + heaps(np.log10(values) if log else values, low, high) * (1 if fill else 0.3)
+                ax.plot(values, place, linestyle="", marker=marker(arm, k) if fill else "o", markersize=4.2 if fill else 2.6,
+                        color=colour(arm, k) if fill else INK, markerfacecolor=None if fill else "none", alpha=0.75, clip_on=False,
+                        markeredgewidth=0.4 if fill else 0.6)
+            values = rows.loc[rows["part"] == "test", "value"]
+            if counted is not None and len(values):
+                ax.annotate(f"{int((values >= counted).sum())} of {len(values)}", (1, k), xycoords=("axes fraction", "data"), xytext=(7, 0),
+                            textcoords="offset points", va="center", fontsize=8, color=colour(arm, k), annotation_clip=False)
+        ax.set_yticks(range(len(arms)), [label(arm) for arm in arms])
+        ax.set_ylim(len(arms) - 0.4, -0.5)
+        ax.grid(axis="y", visible=False)
+        if log:
+            ax.set_xscale("log")
+            ax.set_xlim(10 ** (low - 0.08), 10 ** (high + 0.08))
+        else:
+            ax.set_xlim(-0.03 * unit, 1.03 * unit)
+        for name, value in (lines or {}).items():
+            ax.axvline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
+            ax.annotate(name, (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points", fontsize=7.5,
+                        ha="center")
+        if cell and len(cells) > 1 or cell and not lines:
+            ax.set_title(split_name(cell), pad=14 if lines else 6)
+        ax.set_xlabel(xlabel)
+    return figure
+
+
+def rates(frame: pd.DataFrame, order: Iterable[str] | None = None) -> pd.DataFrame:
+    """Rows for `plots.forest`: the share of runs that answer every held-out position, with Clopper and Pearson's interval."""
+    rows = []
+    for split in splits_in(frame):
+        for arm in arms_in(frame, order):
+            values = frame.loc[(frame["arm"] == arm) & (frame["split"] == split) & (frame["part"] == "test"), "value"].dropna()
+            if n := len(values):
+                hits = int((values >= SUCCESS).sum())
+                low, high = clopper_pearson(hits, n)
+                rows.append({"label": f"{label(arm)}, {split_name(split)}", "mean": hits / n, "low": low, "high": high, "n": n, "arm": arm})
+    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n", "arm"])
+
+
+def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | None = None, *, ylabel: str = "held-out positions named (%)",
+           unit: float = 100.0, log: bool = False, columns: int = 2, height: float = 2.7) -> Figure:
+    """Score by epoch: every run thin, the median of runs thick. One panel for each value of `panels` ("split" or "arm")."""
+    frame = frame.dropna(subset=["score"])
+    arms = arms_in(frame, order)
+    if not arms:
+        return blank()
+    cells = splits_in(frame) if panels == "split" else arms
+    figure, axes = canvas(len(cells), columns=min(columns, len(cells)), height=height, share_x=panels == "split")
+    for cell, ax in zip(cells, axes, strict=True):
+        ends = {}
+        for k, arm in enumerate(arms):
+            rows = frame[(frame[panels] == cell) & (frame["arm"] == arm)]
+            if rows.empty:
+                continue
+            ink = colour(arm, k)
+            for _, one in rows.groupby(["split", "replicate"]):
+                one = one.sort_values("epoch")
+                ax.plot(one["epoch"], unit * one["score"], color=ink, alpha=0.3, linewidth=0.7)
+            middle = unit * rows.groupby("epoch")["score"].median()
+            ax.plot(middle.index, middle, color=ink, linewidth=2, marker=marker(arm, k) if len(middle) < 4 else None)
+            ends[arm] = (middle.index[-1], middle.iloc[-1])
+        ax.set_title(split_name(cell) if panels == "split" else label(cell))
+        ax.set_yscale("log") if log else ax.set_ylim(-0.04 * unit, 1.06 * unit)
+        ax.label_outer()
+        ax.set_xlabel("epoch")
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel(ylabel)
+        if panels == "split" and ax is axes[-1]:
+            _name(ax, ends, arms, log)
+    return figure
+
+
+def _name(ax: Axes, ends: dict, arms: list[str], log: bool) -> None:
+    """Names at the right ends of lines, moved apart where they would overlap."""
+    if not ends:
+        return
+    low, high = np.log10(ax.get_ylim()) if log else ax.get_ylim()
+    right, last = max(x for x, _ in ends.values()), -np.inf
+    for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+        last = max(np.log10(y) if log else y, last + 0.075 * (high - low))
+        ax.annotate(label(arm), (right, 10**last if log else last), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8.5,
+                    color=colour(arm, arms.index(arm)), annotation_clip=False)
+
+
+def successes(curves: pd.DataFrame) -> pd.DataFrame:
+    """Time to success of every run: columns arm, split, replicate, epoch, seen. Success is the first epoch from which on every held-out
+    position is named until training ends; a run without it is censored at its last epoch (`seen` is False)."""
+    rows = []
+    for (arm, split, replicate), one in curves.dropna(subset=["score"]).groupby(["arm", "split", "replicate"], sort=False):
+        one = one.sort_values("epoch")
+        held = (one["score"] >= SUCCESS).to_numpy()[::-1].cumprod()[::-1].astype(bool)  # right here and ever after
+        seen = bool(held[-1])
+        epoch = int(one["epoch"].to_numpy()[held.argmax() if seen else -1])
+        rows.append({"arm": arm, "split": split, "replicate": replicate, "epoch": epoch, "seen": seen})
+    return pd.DataFrame(rows, columns=["arm", "split", "replicate", "epoch", "seen"])
+
+
+def time_to_success(times: pd.DataFrame, order: Iterable[str] | None = None) -> Figure:
+    """Share of runs that have succeeded for good by an epoch (1 - Kaplan and Meier's estimate), with 95 % bands; ticks: censored runs."""
+    arms = arms_in(times, order)
+    if not arms:
+        return blank()
+    cells = splits_in(times)
+    figure, axes = canvas(len(cells), height=2.8)
+    for cell, ax in zip(cells, axes, strict=True):
+        ends = {}
+        for k, arm in enumerate(arms):
+            rows = times[(times["split"] == cell) & (times["arm"] == arm)]
+            if rows.empty:
+                continue
+            table, ink, last = kaplan_meier(rows["epoch"], rows["seen"]), colour(arm, k), int(rows["epoch"].max())
+            x = [0, *table["time"], last]
+            done, low, high = (100 * (1 - np.r_[1, table[c], table[c].iloc[-1] if len(table) else 1]) for c in ("surviving", "high", "low"))
+            ax.fill_between(x, low, high, step="post", color=ink, alpha=0.15, linewidth=0)
+            ax.step(x, done, where="post", color=ink)
+            for epoch, left in rows.loc[~rows["seen"], "epoch"].value_counts().items():
+                y = done[np.searchsorted(x[:-1], epoch, side="right") - 1]
+                ax.plot(epoch, y, marker="|", color=ink, markersize=9, linestyle="")
+                ax.annotate(f"{left} not", (epoch, y), xytext=(0, 7), textcoords="offset points", fontsize=7.5, color=ink, ha="right")
+            ends[arm] = (last, float(done[-1]))
+        ax.set(title=split_name(cell), xlabel="epoch", ylim=(-4, 106))
+        if ax is axes[0]:
+            ax.set_ylabel("runs that have succeeded (%)")
+        if ax is axes[-1]:
+            _name(ax, ends, arms, False)
+    return figure
+
+
+def best_after(order: Sequence[float], values: Sequence[float]) -> np.ndarray:
+    """Expected value of the draw that is least in `order` among k random ones of n, for k = 1 … n: exact, over all choices of k."""
+    ranked = np.asarray(values, float)[np.argsort(np.asarray(order, float), kind="stable")]
+    n = len(ranked)
+    return np.array([sum(comb(n - 1 - i, k - 1) * v for i, v in enumerate(ranked)) / comb(n, k) for k in range(1, n + 1)])
+
+
+def search(scores: pd.DataFrame, trials: pd.DataFrame) -> Figure:
+    """Above: held-out score of each random configuration against its rate. Below: of the best of k, chosen by training loss (lines) or
+    by the held-out positions themselves (dashed), which nobody may do."""
+    held = scores[scores["part"] == "test"].merge(trials[["arm", "split", "replicate", "loss"]], on=["arm", "split", "replicate"])
+    held["loss"] = held["loss"].fillna(np.inf)  # a fit that diverged has none, and is not chosen
+    arms, cells = arms_in(held, ("coordconv", "deconv")), splits_in(held)
+    if not arms:
+        return blank()
+    figure, axes = canvas(2 * len(cells), columns=len(cells), height=2.5, share_x=False)
+    for j, cell in enumerate(cells):
+        top, below, ends = axes[j], axes[len(cells) + j], {}
+        for k, arm in enumerate(arms):
+            rows = held[(held["split"] == cell) & (held["arm"] == arm)]
+            if rows.empty:
+                continue
+            ink, style, n = colour(arm, k), marker(arm, k), np.arange(1, len(rows) + 1)
+            top.plot(rows["learning_rate"], 100 * rows["value"], linestyle="", marker=style, color=ink, alpha=0.75)
+            chosen, known = best_after(rows["loss"], rows["value"]), best_after(-rows["value"], rows["value"])
+            below.plot(n, 100 * chosen, color=ink, marker=style if len(n) < 3 else None)
+            below.plot(n, 100 * known, color=ink, linewidth=1, linestyle=(0, (4, 2)))
+            ends[arm] = (n[-1], 100 * chosen[-1])
+        top.set(xscale="log", xlabel="learning rate", title=split_name(cell), ylim=(-4, 106))
+        below.set(xlabel="configurations tried, k")
+        if j == 0:
+            top.set_ylabel("held out, named (%)")
+            below.set_ylabel("best of k (%)")
+        if j == len(cells) - 1:
+            _name(below, ends, arms, False)
+    return figure

@@ -1,0 +1,143 @@
+"""Numbers and small tables of the CoordConv chapter, right at any number of runs."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from spatialbias.datasets import not_so_clevr
+from spatialbias.figures.numbers import NOTHING
+from spatialbias.figures.places import SUCCESS, split_name, splits_in
+from spatialbias.figures.plots import arms_in
+from spatialbias.figures.style import label
+from spatialbias.models import build
+from spatialbias.statistics import clopper_pearson, mean_interval
+
+TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (network, split) -> (train, test, epochs)
+    ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100), ("coordconv", "tutorial_quadrant"): (1.0, 1.0, 100),
+    ("deconv", "tutorial_uniform"): (1.0, 0.858, 200), ("deconv", "tutorial_quadrant"): (1.0, 0.0, 200),
+}
+FOUND = {  # and its regression [I]: shares of single coordinates
+    ("coordconv", "uniform"): (1.0, 1.0), ("coordconv", "quadrant"): (1.0, 1.0),
+    ("conv, for uniform", "uniform"): (0.486, 0.477), ("conv, for quadrant", "quadrant"): (0.402, 0.071),
+}
+
+
+def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
+    """The rows whose columns have these values, without missing values."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame.dropna(subset=["value"])
+
+
+def said(values, unit: str = "%") -> str:
+    """A mean with its 95 % interval where there are two or more values: "98.1 % [97, 99.2], n = 10". Units: "%" of a fraction, "pixels", ""."""
+    values = pd.Series(values, dtype=float).dropna()
+    scale, places = (100, 1) if unit == "%" else (1, 2)
+    mean, low, high, n = mean_interval(values)
+    if not n:
+        return NOTHING
+    interval = "" if np.isnan(low) else f" [{scale * low:.{places}f}, {scale * high:.{places}f}]"
+    return f"{scale * mean:.{places}f}{' ' * bool(unit)}{unit}{interval}, n = {n}"
+
+
+def rate_said(frame: pd.DataFrame, **where) -> str:
+    """How many runs answer every held-out position: "17 of 20 runs (62 % to 97 %)", the interval Clopper and Pearson's at 95 %."""
+    values = rows_of(frame, part="test", **where)["value"]
+    if not len(values):
+        return NOTHING
+    hits = int((values >= SUCCESS).sum())
+    low, high = clopper_pearson(hits, len(values))
+    return f"{hits} of {len(values)} run{'s' * (len(values) > 1)} ({100 * low:.0f} % to {100 * high:.0f} %)"
+
+
+def both_sides(frame: pd.DataFrame, unit: str = "%", parts=("train", "test"), names=("trained on", "held out")) -> pd.DataFrame:
+    """One row a network and split: mean and interval of the positions trained on and held out; n is in the last column."""
+    rows = []
+    for split in splits_in(frame):
+        for arm in arms_in(frame):
+            values = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in parts]
+            if len(values[-1]):
+                texts = {name: said(v, unit).rpartition(", n")[0] or NOTHING for name, v in zip(names, values)}
+                rows.append({"network": label(arm), "split": split_name(split), **texts, "n": len(values[-1])})
+    return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
+
+
+def untold(frame: pd.DataFrame, unit: str = "%") -> pd.DataFrame:
+    """The measure `coordinates_off` as a table: the score as told, with the coordinates' weights at zero, with x and y exchanged."""
+    rows = []
+    for split in splits_in(frame):
+        for arm in arms_in(frame):
+            parts = {p: rows_of(frame, arm=arm, split=split, part=p)["value"] for p in ("told", "zeroed", "exchanged")}
+            if len(parts["zeroed"]):  # a network that is told nothing has nothing to take away
+                texts = {name: said(v, unit).rpartition(", n")[0] for name, v in zip(("as trained", "weights at zero", "first two exchanged"), parts.values())}
+                rows.append({"network": label(arm), "split": split_name(split), **texts, "n": len(parts["told"])})
+    return pd.DataFrame(rows, columns=["network", "split", "as trained", "weights at zero", "first two exchanged", "n"])
+
+
+def tutorial(frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The tutorial's table beside ours, in its protocol on our canvas: every one of our runs lies within the range given."""
+    rows = []
+    for (arm, split), (*published, epochs) in TUTORIAL.items():
+        ours = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in ("train", "test")]
+        ran = trials.loc[(trials["arm"] == arm) & (trials["split"] == split), "epochs"]
+        spans = [f"{100 * v.mean():.1f} ({100 * v.min():.1f}–{100 * v.max():.1f})" if len(v) else NOTHING for v in ours]
+        rows.append({"network": label(arm), "split": split.removeprefix("tutorial_"), "train, published": f"{100 * published[0]:g}", "train, ours": spans[0],
+                     "test, published": f"{100 * published[1]:g}", "test, ours": spans[1], "epochs, published": epochs,
+                     "epochs, ours": int(ran.median()) if len(ran) else "–", "n": len(ours[1])})
+    return pd.DataFrame(rows)
+
+
+def sizes(networks: dict[str, tuple[str, dict]], base: str) -> pd.DataFrame:
+    """Parameters counted on the modules themselves: {name: (model, arguments)}; and how many times those of `base`."""
+    with torch.random.fork_rng(devices=[]):
+        found = {name: sum(p.numel() for p in build(model, **arguments).parameters()) for name, (model, arguments) in networks.items()}
+    return pd.DataFrame([{"network": name, "parameters": f"{n:,}", f"times {base}": f"{n / found[base]:.1f}"} for name, n in found.items()])
+
+
+def spent(*results) -> pd.DataFrame:
+    """One row a study, network and split: settings, epochs, time, and fits that diverged."""
+    rows = []
+    for one in results:
+        for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
+            each = group["seconds"] / group["epochs"]
+            rates = sorted({f"{r:g}" for r in group["learning_rate"]}, key=float)
+            rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split), "trials": len(group),
+                         "parameters": f"{group['parameters'].min():,}" + (f"–{group['parameters'].max():,}" if group["parameters"].nunique() > 1 else ""),
+                         "learning rate": rates[0] if len(rates) == 1 else f"{rates[0]}–{rates[-1]}", "epochs": int(group["epochs"].median()),
+                         "diverged": int((group["stop_reason"] == "diverged").sum()), "seconds an epoch": f"{each.median():.2f}"})
+    return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged", "seconds an epoch"])
+
+
+def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:
+    """What the released schedule would take at the pace on record: of one run and of its sweep over both splits, on our canvas; and how many
+    times as much there is to compute on the sources' canvas."""
+    trials = results.trials()
+    trials = trials[trials["arm"] == arm]
+    size = results.plan.parameters.size
+    here, there = (len(not_so_clevr.positions(side, side, 9)) * side**2 for side in (size, 64))
+    texts = dict.fromkeys(("epoch_seconds", "run_hours", "sweep_days"), NOTHING)
+    if len(trials):
+        pace = float((trials["seconds"] / trials["epochs"]).median())
+        texts = {"epoch_seconds": f"{pace:.2f} s", "run_hours": f"{pace * epochs / 3600:.1f} hours", "sweep_days": f"{2 * runs * pace * epochs / 86400:.0f} days"}
+    return {**texts, "ratio_64": f"{there / here:.0f}", "deconv_epochs": str(int(trials["epochs"].median())) if len(trials) else "fewer"}
+
+
+def always_the_mean(size: int, split: str = "quadrant", replicates: int = 1) -> float:
+    """Error in pixels, over held-out positions, of the best answer that takes no notice of the picture: the mean position trained on."""
+    found = []
+    for replicate in range(replicates):
+        data = not_so_clevr.load("regression", split, size=size, replicate=replicate)
+        found.append(float((data.test.target - data.train.target.mean(0)).norm(dim=1).mean()) * size)
+    return float(np.mean(found))
+
+
+@torch.no_grad()
+def told_apart(size: int = 64, seed: int = 0) -> dict[str, int]:
+    """Into how many values a fresh classifier's answers to one centre fall, pixel by pixel, in fp32 and under bf16 autocast."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build("coordconv_classifier", size=size)
+    centre = torch.tensor([[size - 5.0, size - 5.0]])
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = network(centre)
+    return {"pixels": size**2, "fp32": len(network(centre).unique()), "bf16": len(coarse.unique())}
