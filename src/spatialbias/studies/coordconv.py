@@ -221,7 +221,7 @@ STUDIES = (
         "Which network is the easier one to tune?",
         ("coordconv", "deconv"),
         search,
-        profiles(replicates=20),
+        profiles(replicates=20, splits=("uniform",)),
         ("score",),
         Canvas,
     ),
