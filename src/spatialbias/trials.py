@@ -145,7 +145,7 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
         learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
         batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
         order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
-        score=score if curve is not None else None)
+        score=score if curve else None)
     record = {
         "key": trial.key,
         "trial": trial.model_dump(),

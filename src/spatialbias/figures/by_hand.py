@@ -31,6 +31,7 @@ def examples(task: str, size: int, every: int = 1) -> Batch:
 
 @torch.no_grad()
 def answers(network: nn.Module, batch: Batch) -> Tensor:
+    network = network.to(memory_format=torch.channels_last)
     return torch.cat([network(*batch[k:k + CHUNK].inputs) for k in range(0, len(batch), CHUNK)])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import INK, canvas, colour, label, marker
@@ -47,8 +48,16 @@ def heaps(values: Sequence[float], low: float, high: float, bins: int = 40, most
     return offsets
 
 
-def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: str = "held-out positions named (%)", unit: float = 100.0,
-          log: bool = False, columns: str | None = "split", counted: float | None = SUCCESS, lines: dict[str, float] | None = None) -> Figure:
+def decades(axis) -> None:
+    """Ticks of a logarithmic axis as plain numbers; at 1, 2 and 5 where the span is short."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,), numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: str = "positions named (%)", unit: float = 100.0,
+          log: bool = False, counted: float | None = SUCCESS, lines: dict[str, float] | None = None) -> Figure:
     """Every run as a dot, one row an arm, one panel a split; held-out positions filled, those trained on hollow and grey below them.
 
     frame: rows of `score` (columns arm, split, replicate, part, value). counted: at the right, how many of the runs reach this value
@@ -57,7 +66,7 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
     arms = arms_in(frame, order)
     if not arms:
         return blank()
-    cells = splits_in(frame) if columns else [None]
+    cells = splits_in(frame)
     figure, axes = canvas(len(cells), height=0.75 + 0.42 * len(arms), width=7.2)
     shown = np.maximum(unit * frame["value"].dropna().to_numpy(float), 1e-3 if log else -np.inf)
     low, high = (np.log10([shown.min(), shown.max()]) if log else (0.0, unit)) if len(shown) else (0.0, 1.0)
@@ -65,7 +74,7 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
         low, high = low - 0.2, high + 0.2
     for cell, ax in zip(cells, axes, strict=True):
         for k, arm in enumerate(arms):
-            rows = frame[(frame["arm"] == arm) & ((frame["split"] == cell) if cell else True)].dropna(subset=["value"])
+            rows = frame[(frame["arm"] == arm) & (frame["split"] == cell)].dropna(subset=["value"])
             for part, shift, fill in (("test", 0.0, True), ("train", 0.34, False)):
                 values = unit * rows.loc[rows["part"] == part, "value"].sort_values().to_numpy(float)
                 values = np.maximum(values, 1e-3) if log else values
@@ -83,14 +92,15 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
         if log:
             ax.set_xscale("log")
             ax.set_xlim(10 ** (low - 0.08), 10 ** (high + 0.08))
+            decades(ax.xaxis)
+            ax.tick_params(axis="x", labelsize=7.5)
         else:
             ax.set_xlim(-0.03 * unit, 1.03 * unit)
         for name, value in (lines or {}).items():
             ax.axvline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
             ax.annotate(name, (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points", fontsize=7.5,
                         ha="center")
-        if cell and len(cells) > 1 or cell and not lines:
-            ax.set_title(split_name(cell), pad=14 if lines else 6)
+        ax.set_title(split_name(cell), pad=14 if lines else 6)
         ax.set_xlabel(xlabel)
     return figure
 
@@ -131,7 +141,11 @@ def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | No
             ax.plot(middle.index, middle, color=ink, linewidth=2, marker=marker(arm, k) if len(middle) < 4 else None)
             ends[arm] = (middle.index[-1], middle.iloc[-1])
         ax.set_title(split_name(cell) if panels == "split" else label(cell))
-        ax.set_yscale("log") if log else ax.set_ylim(-0.04 * unit, 1.06 * unit)
+        if log:
+            ax.set_yscale("log")
+            decades(ax.yaxis)
+        else:
+            ax.set_ylim(-0.04 * unit, 1.06 * unit)
         ax.label_outer()
         ax.set_xlabel("epoch")
         if ax.get_subplotspec().is_first_col():

@@ -20,10 +20,6 @@ def spoken(arm: str) -> str:
     return label(arm.split()[0])
 
 
-def side(results) -> int:
-    return results.plan.parameters.size
-
-
 def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
     """Every place of the canvas: how far off the answer is (classification, pixels) or what the picture lacks (rendering, 1 - IOU).
     Dots mark held-out places. One row a network, one column a split. frame: measure `canvas`, replicate 0."""
@@ -31,7 +27,8 @@ def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
     arms, splits = arms_in(frame), splits_in(frame)
     if not arms:
         return blank()
-    figure, axes = canvas(len(arms) * len(splits), columns=len(splits), height=6.4 / max(len(splits), 2), width=6.2 if len(splits) > 1 else 3.8)
+    wide = len(splits) > 1
+    figure, axes = canvas(len(arms) * len(splits), columns=len(splits), height=2.8, width=6.2 if wide else 3.8)
     limit = 1.0 if word == "draws" else max(float(frame["value"].quantile(0.99)), 1.0)
     for ax, (arm, split) in zip(axes, ((a, s) for a in arms for s in splits)):
         rows = frame[(frame["arm"] == arm) & (frame["split"] == split)]
@@ -40,7 +37,7 @@ def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
         picture[index // size, index % size] = 1 - rows["value"] if word == "draws" else rows["value"]
         drawn = ax.imshow(picture, cmap=HEAT, vmin=0, vmax=limit, interpolation="none")
         out = rows.loc[rows["part"] == "test", "x"].to_numpy(int)
-        ax.plot(out % size, out // size, linestyle="", marker=".", markersize=1.6, color=INK)
+        ax.plot(out % size, out // size, linestyle="", marker=".", markersize=2.2, color=INK)
         edge = SQUARE // 2
         ax.set(xlim=(edge - 1, size - edge), ylim=(size - edge, edge - 1))
         _bare(ax, f"{spoken(arm)}, {split_name(split)}")
@@ -122,6 +119,6 @@ def undecided(frame: pd.DataFrame) -> pd.DataFrame:
     """Of each rendering kept: how many pixels are neither black nor white (brightness from 0.1 to 0.9). Columns network, split, pixels."""
     rows = frame[frame["arm"].str.endswith("draws") & (frame["replicate"] == 0)]
     grey = rows.assign(value=rows["value"].between(0.1, 0.9)).groupby(["arm", "split", "part"], sort=False)["value"].sum().reset_index()
-    return pd.DataFrame([{"network": spoken(arm), "split": split_name(split), "pictures": len(one), "grey pixels, mean": f"{one['value'].mean():.1f}",
-                          "range": f"{one['value'].min():.0f}–{one['value'].max():.0f}"}
+    return pd.DataFrame([{"network": spoken(arm), "split": split_name(split), "pictures": len(one),
+                          "grey pixels, mean": f"{one['value'].mean():.1f}", "range": f"{one['value'].min():.0f}–{one['value'].max():.0f}"}
                          for (arm, split), one in grey.groupby(["arm", "split"], sort=False)])

@@ -16,10 +16,6 @@ TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (networ
     ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100), ("coordconv", "tutorial_quadrant"): (1.0, 1.0, 100),
     ("deconv", "tutorial_uniform"): (1.0, 0.858, 200), ("deconv", "tutorial_quadrant"): (1.0, 0.0, 200),
 }
-FOUND = {  # and its regression [I]: shares of single coordinates
-    ("coordconv", "uniform"): (1.0, 1.0), ("coordconv", "quadrant"): (1.0, 1.0),
-    ("conv, for uniform", "uniform"): (0.486, 0.477), ("conv, for quadrant", "quadrant"): (0.402, 0.071),
-}
 
 
 def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
@@ -30,7 +26,7 @@ def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
 
 
 def said(values, unit: str = "%") -> str:
-    """A mean with its 95 % interval where there are two or more values: "98.1 % [97, 99.2], n = 10". Units: "%" of a fraction, "pixels", ""."""
+    """A mean with its 95 % interval where there are two or more values: "98.1 % [97.0, 99.2], n = 10". "%" is of fractions."""
     values = pd.Series(values, dtype=float).dropna()
     scale, places = (100, 1) if unit == "%" else (1, 2)
     mean, low, high, n = mean_interval(values)
@@ -64,14 +60,14 @@ def both_sides(frame: pd.DataFrame, unit: str = "%", parts=("train", "test"), na
 
 def untold(frame: pd.DataFrame, unit: str = "%") -> pd.DataFrame:
     """The measure `coordinates_off` as a table: the score as told, with the coordinates' weights at zero, with x and y exchanged."""
-    rows = []
+    rows, names = [], ("as trained", "weights at zero", "first two exchanged")
     for split in splits_in(frame):
         for arm in arms_in(frame):
             parts = {p: rows_of(frame, arm=arm, split=split, part=p)["value"] for p in ("told", "zeroed", "exchanged")}
             if len(parts["zeroed"]):  # a network that is told nothing has nothing to take away
-                texts = {name: said(v, unit).rpartition(", n")[0] for name, v in zip(("as trained", "weights at zero", "first two exchanged"), parts.values())}
+                texts = {name: said(v, unit).rpartition(", n")[0] for name, v in zip(names, parts.values())}
                 rows.append({"network": label(arm), "split": split_name(split), **texts, "n": len(parts["told"])})
-    return pd.DataFrame(rows, columns=["network", "split", "as trained", "weights at zero", "first two exchanged", "n"])
+    return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
 
 
 def tutorial(frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +77,8 @@ def tutorial(frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         ours = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in ("train", "test")]
         ran = trials.loc[(trials["arm"] == arm) & (trials["split"] == split), "epochs"]
         spans = [f"{100 * v.mean():.1f} ({100 * v.min():.1f}–{100 * v.max():.1f})" if len(v) else NOTHING for v in ours]
-        rows.append({"network": label(arm), "split": split.removeprefix("tutorial_"), "train, published": f"{100 * published[0]:g}", "train, ours": spans[0],
+        rows.append({"network": label(arm), "split": split.removeprefix("tutorial_"),
+                     "train, published": f"{100 * published[0]:g}", "train, ours": spans[0],
                      "test, published": f"{100 * published[1]:g}", "test, ours": spans[1], "epochs, published": epochs,
                      "epochs, ours": int(ran.median()) if len(ran) else "–", "n": len(ours[1])})
     return pd.DataFrame(rows)
@@ -99,18 +96,22 @@ def spent(*results) -> pd.DataFrame:
     rows = []
     for one in results:
         for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
-            each = group["seconds"] / group["epochs"]
-            rates = sorted({f"{r:g}" for r in group["learning_rate"]}, key=float)
-            rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split), "trials": len(group),
-                         "parameters": f"{group['parameters'].min():,}" + (f"–{group['parameters'].max():,}" if group["parameters"].nunique() > 1 else ""),
-                         "learning rate": rates[0] if len(rates) == 1 else f"{rates[0]}–{rates[-1]}", "epochs": int(group["epochs"].median()),
-                         "diverged": int((group["stop_reason"] == "diverged").sum()), "seconds an epoch": f"{each.median():.2f}"})
-    return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged", "seconds an epoch"])
+            rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split),
+                         "trials": len(group), "parameters": _range(group["parameters"], ","), "learning rate": _range(group["learning_rate"], "g"),
+                         "epochs": _range(group["epochs"], "d"),
+                         "diverged": int((group["stop_reason"] == "diverged").sum()), "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
+    return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged",
+                                       "seconds an epoch"])
+
+
+def _range(values: pd.Series, form: str) -> str:
+    ends = dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max()))
+    return "–".join(ends)
 
 
 def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:
-    """What the released schedule would take at the pace on record: of one run and of its sweep over both splits, on our canvas; and how many
-    times as much there is to compute on the sources' canvas."""
+    """What the released schedule would take at the pace on record: one run, and the sweep over both splits, on our canvas; and how
+    many times as much there is to compute on the sources' canvas."""
     trials = results.trials()
     trials = trials[trials["arm"] == arm]
     size = results.plan.parameters.size
@@ -118,7 +119,8 @@ def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) 
     texts = dict.fromkeys(("epoch_seconds", "run_hours", "sweep_days"), NOTHING)
     if len(trials):
         pace = float((trials["seconds"] / trials["epochs"]).median())
-        texts = {"epoch_seconds": f"{pace:.2f} s", "run_hours": f"{pace * epochs / 3600:.1f} hours", "sweep_days": f"{2 * runs * pace * epochs / 86400:.0f} days"}
+        hours = pace * epochs / 3600
+        texts = {"epoch_seconds": f"{pace:.2g} s", "run_hours": f"{hours:.2g} hours", "sweep_days": f"{2 * runs * hours / 24:.2g} days"}
     return {**texts, "ratio_64": f"{there / here:.0f}", "deconv_epochs": str(int(trials["epochs"].median())) if len(trials) else "fewer"}
 
 

@@ -1,5 +1,6 @@
 """Measures of networks that name the class of every pixel, pooled over all pixels of the test images."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -30,7 +31,8 @@ def segmentation(subject: Subject) -> Iterator[dict]:
     for part, values in (("recall", hit / true), ("precision", hit / given.clamp(min=1)), ("iou", hit / (given + true - hit)),
                          ("confusion", (counts / true[:, None]).flatten())):
         for index, value in enumerate(values.tolist()):
-            yield {"part": part, "x": float(index), "value": value, "n": n}
+            if math.isfinite(value):  # a class that does not occur in a few images has no recall
+                yield {"part": part, "x": float(index), "value": value, "n": n}
     yield {"part": "loss", "x": None, "value": loss, "n": n}
 
 

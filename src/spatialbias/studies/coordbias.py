@@ -50,11 +50,11 @@ LEARNING_RATES = {"vanilla": 1e-2, "coordinate bias": 3e-3}
 
 
 def choose(results: Results) -> dict[str, float]:
-    """The rate of each network with the least mean loss on its tuning images."""
+    """For each network the smallest rate whose mean loss on the tuning images is at most a tenth above the least."""
     frame = results.frame()
     frame = frame[(frame["part"] == "loss") & (frame["at"] == "stop")]
     means = frame.groupby(["arm", "learning_rate"])["value"].mean()
-    return {arm: float(means[arm].idxmin()) for arm in dict.fromkeys(frame["arm"])}
+    return {arm: float(means[arm].index[means[arm] <= 1.1 * means[arm].min()].min()) for arm in dict.fromkeys(frame["arm"])}
 
 
 def trial(p: Circles, arm: str, replicate: int, **more) -> Trial:

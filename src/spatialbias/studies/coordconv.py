@@ -155,8 +155,17 @@ STUDIES = (
         "Can a network name the pixel that two numbers stand for?",
         tuple(CLASSIFICATION),
         grid("classification", CLASSIFICATION),
-        profiles(replicates=20),
+        profiles(),
         ("score", "right", "coordinates_off"),
+        Canvas,
+    ),
+    Study(
+        "coordconv.success",
+        "How often does it succeed?",
+        ("coordconv",),
+        grid("classification", CLASSIFICATION),
+        profiles(replicates=20),
+        ("score",),
         Canvas,
     ),
     Study(

@@ -1,0 +1,113 @@
+"""What the result pages of the CoordConv chapter draw and say: right at any number of runs, and with none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spatialbias.figures import places, places_maps
+from spatialbias.figures import places_tables as numbers
+
+COLUMNS = ["arm", "split", "replicate", "part", "x", "value", "learning_rate"]
+
+
+def written(figure):
+    figure.draw_without_rendering()
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def scores(runs: dict, part="test") -> pd.DataFrame:
+    rows = [(arm, split, r, part, None, v, 10.0 ** -(r + 1)) for (arm, split), values in runs.items() for r, v in enumerate(values)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def course(arm: str, *scores_: float, split="quadrant", replicate=0) -> pd.DataFrame:
+    return pd.DataFrame([{"arm": arm, "split": split, "replicate": replicate, "epoch": e, "loss": 1.0, "score": s} for e, s in enumerate(scores_, 1)])
+
+
+EMPTY = scores({})
+
+
+@pytest.mark.parametrize("n", [1, 2, 20])
+def test_every_run_is_a_dot_and_perfect_runs_are_counted(n):
+    figure = places.swarm(scores({("coordconv", "quadrant"): [1.0] * n, ("deconv", "quadrant"): [0.999] * n}))
+    text = written(figure)
+    assert f"{n} of {n}" in text and f"0 of {n}" in text
+    dots = [line for line in figure.axes[0].lines if line.get_marker() in "^s"]
+    assert sorted(len(line.get_xdata()) for line in dots) == [n, n]
+
+
+def test_heaps_keep_to_their_row():
+    offsets = places.heaps([1.0] * 30 + [0.0], 0, 1)
+    assert np.abs(offsets).max() < 0.4 and offsets[-1] == 0 and len(set(offsets[:30])) == 30
+
+
+def test_rates_have_exact_intervals():
+    found = places.rates(scores({("coordconv", "uniform"): [1, 1, 1, 0.99], ("deconv", "uniform"): [0.5]})).set_index("arm")
+    assert found.loc["coordconv", "mean"] == 0.75 and found.loc["coordconv", "low"] == pytest.approx(0.194, abs=1e-3)
+    assert tuple(found.loc["deconv", ["mean", "n"]]) == (0, 1) and found.loc["deconv", "high"] == pytest.approx(0.975)
+
+
+def test_success_must_last_and_failures_are_censored():
+    runs = pd.concat([course("coordconv", 0, 1, 0.5, 1, 1), course("deconv", 1, 1, 0.9), course("constant rate", 1, 1)])
+    found = places.successes(runs).set_index("arm")[["epoch", "seen"]].to_dict("index")
+    assert found == {"coordconv": {"epoch": 4, "seen": True}, "deconv": {"epoch": 3, "seen": False}, "constant rate": {"epoch": 1, "seen": True}}
+    assert "1 not" in written(places.time_to_success(places.successes(runs)))
+
+
+def test_the_best_of_k_is_exact():
+    assert places.best_after([3, 1, 2], [0.0, 0.9, 0.6]) == pytest.approx([0.5, (0.9 * 2 + 0.6) / 3, 0.9])
+    assert places.best_after([1.0], [0.3]).tolist() == [0.3]
+
+
+def test_a_search_is_judged_by_training_loss():
+    found = scores({(arm, "uniform"): [0.0, 1.0] for arm in ("coordconv", "deconv")})
+    trials = found[["arm", "split", "replicate"]].assign(loss=[0.1, 0.2, 0.2, np.nan])
+    lines = places.search(found, trials).axes[1].lines
+    assert [line.get_ydata()[-1] for line in lines] == [0, 100, 0, 100]
+
+
+def test_errors_lie_where_the_places_are():
+    frame = pd.DataFrame([("deconv names", "quadrant", 0, part, 5 * 16 + 9.0, v, 0.1) for part, v in (("test", 3.0),)], columns=COLUMNS)
+    picture = places_maps.error_maps(frame, "names", 16).axes[0].images[0].get_array()
+    assert picture[5, 9] == 3 and np.isnan(np.asarray(picture.filled(np.nan))).sum() == 255
+
+
+def test_the_brightness_of_a_perfect_square_is_a_step():
+    shown = [(f"{8},{7}", y * 16 + x, float(abs(x - 8) <= 4 and abs(y - 7) <= 4)) for y in range(16) for x in range(16)]
+    frame = pd.DataFrame([("deconv draws", "quadrant", 0, part, x, v, 0.1) for part, x, v in shown], columns=COLUMNS)
+    around = places_maps.brightness(frame, 16).set_index("distance")["value"]
+    assert (around[:4] == 1).all() and (around[5:] == 0).all()
+    assert places_maps.undecided(frame)["grey pixels, mean"].tolist() == ["0.0"]
+    assert "(8, 7)" in written(places_maps.pictures(frame, "draws", "quadrant", 16))
+
+
+def test_numbers_at_any_n():
+    assert numbers.said([]) == "not on record" and numbers.said([0.5]) == "50.0 %, n = 1"
+    assert numbers.said([1.0, 1.0], "pixels") == "1.00 pixels [1.00, 1.00], n = 2"
+    assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0]})) == "1 of 1 run (2 % to 100 %)"
+
+
+def test_with_no_records_figures_say_so_and_tables_are_empty():
+    curves = course("coordconv")
+    for figure in (places.swarm(EMPTY), places.search(EMPTY, EMPTY.assign(loss=0.0)), places_maps.error_maps(EMPTY, "names", 16),
+                   places_maps.pictures(EMPTY, "draws", "uniform", 16), places_maps.edges(places_maps.brightness(EMPTY, 16)),
+                   places.curves(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "loss", "score"])),
+                   places.time_to_success(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "seen"]))):
+        assert "not on record yet" in written(figure)
+    assert curves.empty and places.rates(EMPTY).empty and numbers.both_sides(EMPTY).empty and numbers.untold(EMPTY).empty
+    assert places_maps.undecided(EMPTY).empty
+
+
+def test_parameters_are_counted_on_the_modules():
+    found = numbers.sizes({"CoordConv": ("coordconv_classifier", {}), "largest": ("deconv", {"kernel": 4, "mul": 3})}, "CoordConv")
+    assert found["parameters"].tolist() == ["7,553", "1,632,001"] and found["times CoordConv"].tolist() == ["1.0", "216.1"]
+
+
+def test_knowing_nothing_costs_pixels():
+    assert 5 < numbers.always_the_mean(32) < 24
+    assert numbers.always_the_mean(32, "uniform") < numbers.always_the_mean(32)
+
+
+def test_half_precision_merges_pixels():
+    found = numbers.told_apart(32)
+    assert found["bf16"] < found["fp32"] <= found["pixels"] == 1024
