@@ -119,8 +119,23 @@ def _ship_networks(store: Store) -> None:
             "classes": json.dumps(data.classes),
         }
         half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
-        write(folder / f"coordinet.{arm}.safetensors", save(half, metadata=meta))
+        path = folder / f"coordinet.{arm}.safetensors"
+        if not _same(path, half, meta):  # the format writes metadata in any order: equal networks would give unequal files
+            write(path, save(half, metadata=meta))
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
+
+
+def _same(path, state: dict, meta: dict) -> bool:
+    """Whether a file holds these weights with this metadata already."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() == meta and set(file.keys()) == set(state)
+                    and all(torch.equal(file.get_tensor(name), value) for name, value in state.items()))
+    except (SafetensorError, OSError):
+        return False
 
 
 def _draw_headline(store: Store) -> None:

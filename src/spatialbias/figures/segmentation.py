@@ -1,0 +1,290 @@
+"""What the coordinate bias's result pages show: recall by class, guesses of side, confusions, losses, answers pixel by pixel."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from spatialbias.claims import JudgeError
+from spatialbias.claims.coordbias import CLAIMS
+from spatialbias.datasets.batch import Data
+from spatialbias.datasets.circles import CLASSES
+from spatialbias.figures import circles
+from spatialbias.figures.numbers import NOTHING, level, points
+from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
+from spatialbias.models import build
+from spatialbias.statistics import mean_interval, paired_differences
+from spatialbias.studies import Results
+from spatialbias.studies.coordbias import HEADLINE, LEARNING_RATES, QUESTIONS
+
+PROTOCOLS = {"our protocol": HEADLINE[:2], "as released": HEADLINE[2:]}
+LAST = next(c for c in CLAIMS if c.id == "coordbias.loss").published
+PUBLISHED_LOSS = {  # of validation after epochs 1 and 2, read off the source's figure [F]; the second is the claim's
+    "vanilla": (0.126, -LAST[1].value), "coordinate bias": (0.021, -LAST[0].value)}
+PUBLISHED_IMAGES = 5000  # an epoch
+
+
+def network(arm: str) -> str:
+    """Whose colour and published value an arm has: the same network under either protocol."""
+    return arm.removesuffix(", as released")
+
+
+def look(arm: str) -> dict:
+    """Colour and marker of an arm, the same in every figure of the chapter."""
+    arm = network(arm)
+    place = QUESTIONS.index(arm) if arm in QUESTIONS else 0
+    return {"color": colour(arm, place), "marker": marker(arm, place)}
+
+
+def part(frame: pd.DataFrame, name: str, arm: str | None = None, of: int | None = None) -> pd.DataFrame:
+    """Rows of one part of the measure `segmentation`: of one arm, of one class (or cell)."""
+    rows = frame[(frame["measure"] == "segmentation") & (frame["at"] == "stop") & (frame["part"] == name)]
+    rows = rows if arm is None else rows[rows["arm"] == arm]
+    return rows if of is None else rows[rows["x"] == of]
+
+
+def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
+    """arm, replicate, value: the mean recall over some classes, of the replicates that have them all."""
+    rows = part(frame, "recall")
+    rows = rows[rows["x"].isin(classes)].pivot_table(index=["arm", "replicate"], columns="x", values="value")
+    rows = rows.reindex(columns=[float(c) for c in classes]).dropna()
+    return rows.mean(axis=1).rename("value").reset_index()
+
+
+def said(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+    """An arm's mean recall over some classes, as text."""
+    rows = mean_recall(frame, classes)
+    return level(rows.loc[rows["arm"] == arm, "value"])
+
+
+def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+    """The difference of two arms in it, paired over replicates, as text."""
+    return points(_difference(mean_recall(frame, classes), arm, rival))
+
+
+def kind(page, claim_id: str) -> str:
+    """The verdict on a claim as one of "holds", "fails", "undecided", "not-run"; records that cannot be judged decide nothing."""
+    try:
+        word = page.verdict(claim_id).word.split()[0]
+    except JudgeError:
+        return "undecided"
+    return "not-run" if word == "not" else word
+
+
+def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
+    one, other = (rows[rows["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
+    return paired_differences(one, other)
+
+
+def _empty(ax: Axes) -> None:
+    ax.text(0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=10, color=INK)
+
+
+def _runs(frame: pd.DataFrame, arms: Sequence[str]) -> str:
+    counts = frame.groupby("arm")["replicate"].nunique().reindex(arms).dropna().astype(int)
+    return f"n = {' and '.join(map(str, dict.fromkeys(counts)))}" if len(counts) else "n = 0"
+
+
+def _key(figure: Figure, arms: Sequence[str], published: bool = False, place: str = "outside upper center") -> None:
+    handles = [Line2D([], [], linestyle="", label=label(network(a)), **look(a)) for a in arms]
+    if published:
+        handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, label="published, one run"))
+    figure.legend(handles=handles, loc=place, ncols=min(len(handles), 3), fontsize=8.5)
+
+
+def recalls(frame: pd.DataFrame) -> Figure:
+    """Recall of each class: mean, 95 % interval, single runs, and the published values as hollow marks; one panel a protocol."""
+    figure, axes = canvas(2, height=3.5)
+    rows = part(frame, "recall")
+    for ax, (protocol, arms) in zip(axes, PROTOCOLS.items()):
+        there = [arm for arm in arms if arm in set(rows["arm"])]
+        for arm in there:
+            shift = 0.17 if network(arm) == "vanilla" else -0.17
+            for k in range(len(CLASSES)):
+                values = 100 * part(rows, "recall", arm, k)["value"].dropna()
+                mean, low, high, _ = mean_interval(values)
+                ax.plot(values, np.full(len(values), k + shift), marker="|", color=look(arm)["color"], alpha=0.4, linestyle="", markersize=8)
+                ax.plot(np.clip([low, high], 0, 100), [k + shift] * 2, color=look(arm)["color"], linewidth=3, solid_capstyle="round")
+                ax.plot(mean, k + shift, markersize=6, **look(arm))
+                ax.plot(100 * circles.RECALLS[network(arm)][k], k + shift, linestyle="", markersize=7.5, markerfacecolor="none",
+                        markeredgecolor=PUBLISHED, markeredgewidth=1.3, marker=look(arm)["marker"])
+        ax.set(title=f"{protocol} ({_runs(rows, arms)})", xlabel="recall (%)", xlim=(-2, 102), ylim=(len(CLASSES) - 0.5, -0.5))
+        ax.set_yticks(range(len(CLASSES)), CLASSES)
+        ax.grid(axis="y", visible=False)
+        if not there:
+            _empty(ax)
+    _key(figure, HEADLINE[:2], published=True)
+    return figure
+
+
+def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circles.Scenes, published: bool = True) -> Figure:
+    """Recall of yellow right against yellow left, every run a mark; lines: the best that observers without position can do."""
+    figure, axes = canvas(len(panels), height=3.6 if published else 4.0)
+    belief = circles.beliefs(drawn, "x")
+    right, left = circles.trade_off(drawn, belief["scene"], "x")
+    rows = part(frame, "recall")
+    for ax, (title, arms) in zip(axes, panels.items()):
+        ax.plot([0, 100], [100, 0], color=INK, linewidth=1.2)
+        ax.plot(100 * right, 100 * left, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
+        for arm in arms:
+            one = rows[rows["arm"] == arm].pivot_table(index="replicate", columns="x", values="value").reindex(columns=[1.0, 2.0]).dropna()
+            ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=f"{label(network(arm))} ({len(one)})", **look(arm))
+            if published and (there := circles.RECALLS.get(network(arm))):
+                ax.plot(100 * there[1], 100 * there[2], linestyle="", markersize=8, markerfacecolor="none", markeredgewidth=1.3,
+                        markeredgecolor=PUBLISHED, marker=look(arm)["marker"], clip_on=False)
+        ax.set(title=title, xlabel="recall of yellow right (%)", xlim=(0, 103), ylim=(0, 103), aspect="equal")
+        if not set(arms) & set(rows["arm"]):
+            _empty(ax)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8, handletextpad=0.2)
+    axes[0].set_ylabel("recall of yellow left (%)")
+    return figure
+
+
+def confusions(frame: pd.DataFrame) -> Figure:
+    """Which class the pixels of each class were given, in per cent of the row; the mean over replicates, one panel a network."""
+    figure, axes = canvas(len(HEADLINE), columns=2, height=2.75)
+    rows, n = part(frame, "confusion"), len(CLASSES)
+    for ax, arm in zip(axes, HEADLINE):
+        means = rows[rows["arm"] == arm].groupby("x")["value"].mean().reindex(np.arange(float(n * n))).to_numpy().reshape(n, n)
+        shades = LinearSegmentedColormap.from_list(arm, [to_rgba(look(arm)["color"], 0), to_rgba(look(arm)["color"], 1)])
+        ax.imshow(means, cmap=shades, vmin=0, vmax=1, interpolation="none")
+        for (i, j), value in np.ndenumerate(means):
+            if np.isfinite(value):
+                ax.text(j, i, f"{100 * value:.1f}", ha="center", va="center", size=8, color="white" if value > 0.6 else INK)
+        released = "as released" if arm.endswith("released") else "our protocol"
+        ax.set_title(f"{network(arm)}, {released} (n = {rows.loc[rows['arm'] == arm, 'replicate'].nunique()})", size=9)
+        ax.set_xticks(range(n), [c.replace(" ", "\n") for c in CLASSES], size=8)
+        ax.set_yticks(range(n), CLASSES, size=8)
+        ax.grid(visible=False)
+        ax.label_outer()
+        if np.isnan(means).all():
+            _empty(ax)
+    for ax in axes[2:]:
+        ax.set_xlabel("called")
+    return figure
+
+
+def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
+    """Loss over training images seen: on the training images after every epoch, on the test images at the end, and as published."""
+    figure, axes = canvas(2, height=3.2)
+    ends = part(frame, "loss")
+    for ax, (protocol, arms) in zip(axes, PROTOCOLS.items()):
+        for arm in arms:
+            style, own = look(arm), curves[(curves["arm"] == arm) & curves["loss"].notna()]
+            for _, run in own.groupby("replicate"):
+                ax.plot(images * run["epoch"], run["loss"], color=style["color"], alpha=0.2, linewidth=0.8)
+            means = own.groupby("epoch")["loss"].mean()
+            ax.plot(images * means.index, means, color=style["color"], markersize=3, marker=".")
+            last = ends[ends["arm"] == arm]
+            mean, low, high, _ = mean_interval(last["value"].dropna())
+            at = images * 1.15 * (last["epochs"].max() if len(last) else np.nan)
+            ax.plot([at, at], np.clip([low, high], 1e-4, None), color=style["color"], linewidth=2.5)
+            ax.plot(at, mean, markersize=6, **style)
+            if protocol == "as released":
+                ax.plot(PUBLISHED_IMAGES * np.array([1, 2]), PUBLISHED_LOSS[network(arm)], linestyle="", markersize=7, markeredgewidth=1.3,
+                        markerfacecolor="none", markeredgecolor=PUBLISHED, marker=style["marker"])
+        ax.set(xscale="log", yscale="log", title=f"{protocol} ({_runs(ends, arms)})", xlabel="training images seen")
+        if not set(arms) & set(curves["arm"]):
+            _empty(ax)
+    axes[0].set_ylabel("cross-entropy (nats a pixel)")
+    _key(figure, HEADLINE[:2], published=True)
+    return figure
+
+
+def answers(frame: pd.DataFrame, data: Data, number: int) -> Figure:
+    """Test image `number` and its labels, and beside them what each network makes of it: above in our protocol, below as released."""
+    image, truth = data.test.inputs[0][number], data.test.target[number]
+    rows = frame[(frame["measure"] == "segmented") & (frame["part"] == str(number)) & (frame["replicate"] == 0)]
+    figure, axes = canvas(6, columns=3, height=2.45)
+    circles.picture(axes[0], image, f"test image {number + 1}")
+    circles.label_image(axes[3], truth, image, "labels")
+    for ax, arm in zip((axes[1], axes[2], axes[4], axes[5]), HEADLINE):
+        given = rows[rows["arm"] == arm].sort_values("x")["value"].to_numpy()
+        title = network(arm) + (", as released" if arm.endswith("released") else "")
+        if given.size != truth.numel():
+            circles.label_image(ax, torch.zeros_like(truth), title=title)
+            _empty(ax)
+            continue
+        given = torch.from_numpy(given).long().view_as(truth)
+        circles.label_image(ax, given, title=f"{title}\n{float((given == truth).float().mean()):.1%} of pixels right")
+        ax.contour(truth.numpy() > 0, levels=[0.5], colors=INK, linewidths=0.6) if (truth > 0).any() else None
+    circles.legend(figure)
+    return figure
+
+
+def scores(frame: pd.DataFrame, arms: Sequence[str], classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
+    """Recall, precision and intersection over union in per cent, mean [95 %], by class and network."""
+    rows = []
+    for k in classes:
+        for arm in arms:
+            found = {name: mean_interval(100 * part(frame, name, arm, k)["value"].dropna()) for name in ("recall", "precision", "iou")}
+            texts = {name: f"{m:.1f} [{low:.1f}, {high:.1f}]" if n else NOTHING for name, (m, low, high, n) in found.items()}
+            rows.append({"class": CLASSES[k], "network": label(arm), **texts, "n": found["recall"].n})
+    return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
+
+
+def by_rate(results: Results) -> pd.DataFrame:
+    """What each learning rate gave on the tuning images, and the sign of the headline's difference there."""
+    frame, rows = results.frame(), []
+    for rate, group in frame.groupby("learning_rate"):
+        row, recall = {"learning rate": f"{rate:g}"}, mean_recall(group)
+        for arm in LEARNING_RATES:
+            chosen = " ✓" if LEARNING_RATES[arm] == rate else ""
+            loss = part(group, "loss", arm)["value"].dropna()
+            row[f"loss, {label(arm)}"] = f"{loss.mean():.3f}{chosen}" if len(loss) else "–"
+            row[f"recall, {label(arm)} (%)"] = f"{100 * m:.1f}" if (m := recall.loc[recall["arm"] == arm, "value"].mean()) == m else "–"
+        difference = _difference(recall, "coordinate bias", "vanilla")
+        row["difference (points)"] = f"{100 * difference.mean():+.1f}" if len(difference) else "–"
+        rows.append(row | {"n": group["replicate"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def against(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> pd.DataFrame:
+    """Differences in the mean recall to one arm, paired, as rows for `plots.forest`."""
+    rows, recall = [], mean_recall(frame)
+    for arm in (a for a in arms if a != rival):
+        mean, low, high, n = mean_interval(_difference(recall, arm, rival))
+        if n:
+            rows.append({"label": label(arm), "mean": mean, "low": low, "high": high, "n": n})
+    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"])
+
+
+@torch.no_grad()
+def border(size: int = 128, seed: int = 0) -> dict[str, np.ndarray]:
+    """How far an untrained plain network's response to an even picture departs from that in the middle: padding -> (size, size).
+
+    A network that does not know where it is answers alike everywhere, up to its pattern of eight pixels. In units of the
+    response's own size.
+    """
+    found, even = {}, torch.full((1, 3, size, size), 0.5)
+    for padding in ("zeros", "circular"):
+        torch.manual_seed(seed)
+        out = build("vgg9_fcn", padding_mode=padding).eval()(even)[0]
+        middle = out[:, size // 16 * 8:, size // 16 * 8:][:, :8, :8].repeat(1, size // 8, size // 8)
+        found[padding] = ((out - middle).square().sum(0).sqrt() / middle.square().sum(0).mean().sqrt()).numpy()
+    return found
+
+
+def border_figure(found: Mapping[str, np.ndarray]) -> Figure:
+    """The maps of `border`, on one scale, and their means by distance from the nearest edge."""
+    figure, axes = canvas(3, height=2.5, share_x=False, share_y=False)
+    top = max(float(values.max()) for values in found.values()) or 1.0
+    shades = LinearSegmentedColormap.from_list("departure", [to_rgba(INK, 0.04), to_rgba("#d55e00", 1)])
+    for ax, (padding, values) in zip(axes, found.items()):
+        ax.imshow(values, cmap=shades, vmin=0, vmax=top, interpolation="none")
+        ax.set(xticks=[], yticks=[], title=f"padding: {padding}")
+        ax.grid(visible=False)
+        index = np.arange(len(values))
+        edge = np.minimum(index, index[::-1])
+        distance = np.minimum(edge[:, None], edge[None])
+        arm = "vanilla" if padding == "zeros" else "vanilla, circular padding"
+        means = [values[distance == d].mean() for d in range(len(values) // 2)]
+        axes[2].plot(np.maximum(means, 1e-9), color=look(arm)["color"], label=padding)
+    axes[2].set(xlabel="pixels from the edge", yscale="log", ylim=(1e-7, 3 * top), title="departure")
+    axes[2].legend(fontsize=8)
+    return figure
