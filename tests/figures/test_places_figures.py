@@ -76,7 +76,7 @@ def test_the_brightness_of_a_perfect_square_is_a_step():
     shown = [(f"{8},{7}", y * 16 + x, float(abs(x - 8) <= 4 and abs(y - 7) <= 4)) for y in range(16) for x in range(16)]
     frame = pd.DataFrame([("deconv draws", "quadrant", 0, part, x, v, 0.1) for part, x, v in shown], columns=COLUMNS)
     around = places_maps.brightness(frame, 16).set_index("distance")["value"]
-    assert (around[:4] == 1).all() and (around[5:] == 0).all()
+    assert (around.loc[[0, 1, 2, 3, 4]] == 1).all() and (around.loc[[5, 6, 7, 8]] == 0).all()
     assert places_maps.undecided(frame)["grey pixels, mean"].tolist() == ["0.0"]
     assert "(8, 7)" in written(places_maps.pictures(frame, "draws", "quadrant", 16))
 
@@ -84,7 +84,7 @@ def test_the_brightness_of_a_perfect_square_is_a_step():
 def test_numbers_at_any_n():
     assert numbers.said([]) == "not on record" and numbers.said([0.5]) == "50.0 %, n = 1"
     assert numbers.said([1.0, 1.0], "pixels") == "1.00 pixels [1.00, 1.00], n = 2"
-    assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0]})) == "1 of 1 run (2 % to 100 %)"
+    assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0, 1.0]})) == "2 of 2 runs (16 % to 100 %)"
 
 
 def test_with_no_records_figures_say_so_and_tables_are_empty():
@@ -92,7 +92,7 @@ def test_with_no_records_figures_say_so_and_tables_are_empty():
     for figure in (places.swarm(EMPTY), places.search(EMPTY, EMPTY.assign(loss=0.0)), places_maps.error_maps(EMPTY, "names", 16),
                    places_maps.pictures(EMPTY, "draws", "uniform", 16), places_maps.edges(places_maps.brightness(EMPTY, 16)),
                    places.curves(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "loss", "score"])),
-                   places.time_to_success(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "seen"]))):
+                   places.time_to_success(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "seen", "until"]))):
         assert "not on record yet" in written(figure)
     assert curves.empty and places.rates(EMPTY).empty and numbers.both_sides(EMPTY).empty and numbers.untold(EMPTY).empty
     assert places_maps.undecided(EMPTY).empty

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
-from spatialbias.book.page import SENTENCES, WORDS, box, claims_table, raw
+from spatialbias.book.page import SENTENCES, WORDS, _lower, box, claims_table, raw
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import JudgeError, expected_false_verdicts, judge, ledger
 from spatialbias.figures.plots import forest
@@ -107,8 +107,9 @@ class Ledger:
         """Counts of verdicts, for the prose, and the reading that they allow."""
         counts = Counter(self._kind(c.id) for c in self.claims)
         judged = [c for c in self.claims if self._kind(c.id) in ("holds", "fails")]
+        statements = {c.id: _lower(c.statement.rstrip(".")) for c in self.claims}
         told = dict.fromkeys(i for i, _ in READINGS if i in self.verdicts)
-        reading = [READINGS.get((i, self._kind(i)), SENTENCES["not-run"].format(i)) for i in told]
+        reading = [READINGS.get((i, self._kind(i)), SENTENCES["not-run"].format(statements[i])) for i in told]
         return {
             "claims": str(len(self.claims)),
             "holds": str(counts["holds"]),

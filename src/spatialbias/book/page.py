@@ -76,7 +76,7 @@ class Page:
         if lacking:
             total = sum(len(r.plan.labelled) for r in self.results.values())
             parts.append(
-                f"<b>{lacking} of {total} trials are not on record yet</b>; every number below is of those that are, with its own n. "
+                f"<b>{lacking} of {total} trials are not on record yet, or not measured for this page</b>; every number below is of those that are, with its own n. "
                 f"<code>spatialbias sweep {self.main.plan.study.name} --profile paper</code> completes them."
             )
         return box(parts) if parts else None
@@ -89,7 +89,8 @@ class Page:
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
         return " ".join(
-            SENTENCES[_kind(self.verdict(i).word)].format(_lower(next(c for c in ledger() if c.id == i).statement.rstrip("."))) for i in ids
+            (SENTENCES if claim.kind == "conclusion" else ASKED)[_kind(self.verdict(claim.id).word)].format(_lower(claim.statement.rstrip(".")))
+            for claim in sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
         )
 
     def claims(self, *ids: str):
@@ -101,9 +102,9 @@ class Page:
 
     def stops(self):
         """Every trial's stop reason and epochs, by arm and N."""
-        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(["arm", "n_train", "split", "replicate", "dataset"])
+        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(SAME)
         rows = []
-        for (arm, n_train, split), group in trials.groupby(["arm", "n_train", "split"], sort=False, dropna=False):
+        for (arm, n_train, split, _), group in trials.groupby(["arm", "n_train", "split", "learning_rate"], sort=False, dropna=False):
             counts = Counter(group["stop_reason"])
             where = {"N": int(n_train)} if pd.notna(n_train) else {"split": split} if split else {}
             rows.append(
@@ -160,6 +161,9 @@ class Page:
         return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
 
 
+SAME = ["arm", "n_train", "split", "replicate", "dataset", "learning_rate"]  # trials that studies share agree in these
+
+
 def mean_text(frame: pd.DataFrame) -> str:
     """The mean accuracy of a frame's rows, as text."""
     return level(frame["value"])
@@ -178,6 +182,14 @@ SENTENCES = {
     "fails": "The source says that {}: in our records this fails.",
     "undecided": "The source says that {}: our records do not decide it.",
     "not-run": "The source says that {}: this has not been run yet.",
+}
+
+
+ASKED = {  # of a hypothesis, whosoever it is
+    "holds": "That {}: in our records this holds.",
+    "fails": "That {}: in our records this fails.",
+    "undecided": "That {}: our records do not decide it.",
+    "not-run": "That {}: this has not been run yet.",
 }
 
 
@@ -203,7 +215,7 @@ def claims_table(claims, frames):
             beside = "; ".join(
                 (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
                 + ("" if c.inside is None else " ✓" if c.inside else " ✗")
-                + f" ({html.escape(str(c.published.condition))})"
+                + (f" ({html.escape(str(c.published.condition))})" if c.published.condition else "")
                 for c in verdict.published[:4]
             )
         except JudgeError as error:

@@ -168,16 +168,16 @@ def _name(ax: Axes, ends: dict, arms: list[str], log: bool) -> None:
 
 
 def successes(curves: pd.DataFrame) -> pd.DataFrame:
-    """Time to success of every run: columns arm, split, replicate, epoch, seen. Success is the first epoch from which on every held-out
-    position is named until training ends; a run without it is censored at its last epoch (`seen` is False)."""
+    """Time to success of every run: columns arm, split, replicate, epoch, seen, until. Success is the first epoch from which on every
+    held-out position is named until training ends; a run without it is censored at its last epoch (`seen` is False)."""
     rows = []
     for (arm, split, replicate), one in curves.dropna(subset=["score"]).groupby(["arm", "split", "replicate"], sort=False):
         one = one.sort_values("epoch")
         held = (one["score"] >= SUCCESS).to_numpy()[::-1].cumprod()[::-1].astype(bool)  # right here and ever after
         seen = bool(held[-1])
         epoch = int(one["epoch"].to_numpy()[held.argmax() if seen else -1])
-        rows.append({"arm": arm, "split": split, "replicate": replicate, "epoch": epoch, "seen": seen})
-    return pd.DataFrame(rows, columns=["arm", "split", "replicate", "epoch", "seen"])
+        rows.append({"arm": arm, "split": split, "replicate": replicate, "epoch": epoch, "seen": seen, "until": int(one["epoch"].max())})
+    return pd.DataFrame(rows, columns=["arm", "split", "replicate", "epoch", "seen", "until"])
 
 
 def time_to_success(times: pd.DataFrame, order: Iterable[str] | None = None) -> Figure:
@@ -193,7 +193,7 @@ def time_to_success(times: pd.DataFrame, order: Iterable[str] | None = None) -> 
             rows = times[(times["split"] == cell) & (times["arm"] == arm)]
             if rows.empty:
                 continue
-            table, ink, last = kaplan_meier(rows["epoch"], rows["seen"]), colour(arm, k), int(rows["epoch"].max())
+            table, ink, last = kaplan_meier(rows["epoch"], rows["seen"]), colour(arm, k), int(rows["until"].max())
             x = [0, *table["time"], last]
             done, low, high = (100 * (1 - np.r_[1, table[c], table[c].iloc[-1] if len(table) else 1]) for c in ("surviving", "high", "low"))
             ax.fill_between(x, low, high, step="post", color=ink, alpha=0.15, linewidth=0)

@@ -97,9 +97,10 @@ def spent(*results) -> pd.DataFrame:
     for one in results:
         for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
             rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split),
-                         "trials": len(group), "parameters": _range(group["parameters"], ","), "learning rate": _range(group["learning_rate"], "g"),
-                         "epochs": _range(group["epochs"], "d"),
-                         "diverged": int((group["stop_reason"] == "diverged").sum()), "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
+                         "trials": len(group), "parameters": _range(group["parameters"], ","),
+                         "learning rate": _range(group["learning_rate"], "g"), "epochs": _range(group["epochs"], "d"),
+                         "diverged": int((group["stop_reason"] == "diverged").sum()),
+                         "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
     return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged",
                                        "seconds an epoch"])
 

@@ -10,28 +10,22 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from spatialbias.claims import JudgeError
 from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
-from spatialbias.figures import circles
-from spatialbias.figures.numbers import NOTHING, level, points
+from spatialbias.figures import circles, plots
+from spatialbias.figures.segmentation_tables import network, part
 from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
 from spatialbias.models import build
-from spatialbias.statistics import mean_interval, paired_differences
-from spatialbias.studies import Results
-from spatialbias.studies.coordbias import HEADLINE, LEARNING_RATES, QUESTIONS
+from spatialbias.statistics import mean_interval
+from spatialbias.studies.coordbias import HEADLINE, QUESTIONS
 
 PROTOCOLS = {"our protocol": HEADLINE[:2], "as released": HEADLINE[2:]}
 LAST = next(c for c in CLAIMS if c.id == "coordbias.loss").published
 PUBLISHED_LOSS = {  # of validation after epochs 1 and 2, read off the source's figure [F]; the second is the claim's
     "vanilla": (0.126, -LAST[1].value), "coordinate bias": (0.021, -LAST[0].value)}
 PUBLISHED_IMAGES = 5000  # an epoch
-
-
-def network(arm: str) -> str:
-    """Whose colour and published value an arm has: the same network under either protocol."""
-    return arm.removesuffix(", as released")
+UNTOLD = ("vanilla", "redrawn random maps", "wider vanilla", "vanilla, batch norm", "vanilla, circular padding")
 
 
 def look(arm: str) -> dict:
@@ -39,46 +33,6 @@ def look(arm: str) -> dict:
     arm = network(arm)
     place = QUESTIONS.index(arm) if arm in QUESTIONS else 0
     return {"color": colour(arm, place), "marker": marker(arm, place)}
-
-
-def part(frame: pd.DataFrame, name: str, arm: str | None = None, of: int | None = None) -> pd.DataFrame:
-    """Rows of one part of the measure `segmentation`: of one arm, of one class (or cell)."""
-    rows = frame[(frame["measure"] == "segmentation") & (frame["at"] == "stop") & (frame["part"] == name)]
-    rows = rows if arm is None else rows[rows["arm"] == arm]
-    return rows if of is None else rows[rows["x"] == of]
-
-
-def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
-    """arm, replicate, value: the mean recall over some classes, of the replicates that have them all."""
-    rows = part(frame, "recall")
-    rows = rows[rows["x"].isin(classes)].pivot_table(index=["arm", "replicate"], columns="x", values="value")
-    rows = rows.reindex(columns=[float(c) for c in classes]).dropna()
-    return rows.mean(axis=1).rename("value").reset_index()
-
-
-def said(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
-    """An arm's mean recall over some classes, as text."""
-    rows = mean_recall(frame, classes)
-    return level(rows.loc[rows["arm"] == arm, "value"])
-
-
-def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
-    """The difference of two arms in it, paired over replicates, as text."""
-    return points(_difference(mean_recall(frame, classes), arm, rival))
-
-
-def kind(page, claim_id: str) -> str:
-    """The verdict on a claim as one of "holds", "fails", "undecided", "not-run"; records that cannot be judged decide nothing."""
-    try:
-        word = page.verdict(claim_id).word.split()[0]
-    except JudgeError:
-        return "undecided"
-    return "not-run" if word == "not" else word
-
-
-def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
-    one, other = (rows[rows["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
-    return paired_differences(one, other)
 
 
 def _empty(ax: Axes) -> None:
@@ -93,7 +47,8 @@ def _runs(frame: pd.DataFrame, arms: Sequence[str]) -> str:
 def _key(figure: Figure, arms: Sequence[str], published: bool = False, place: str = "outside upper center") -> None:
     handles = [Line2D([], [], linestyle="", label=label(network(a)), **look(a)) for a in arms]
     if published:
-        handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, label="published, one run"))
+        hollow = {"markerfacecolor": "none", "markeredgecolor": PUBLISHED}
+        handles.append(Line2D([], [], linestyle="", marker="o", label="published, one run", **hollow))
     figure.legend(handles=handles, loc=place, ncols=min(len(handles), 3), fontsize=8.5)
 
 
@@ -104,12 +59,12 @@ def recalls(frame: pd.DataFrame) -> Figure:
     for ax, (protocol, arms) in zip(axes, PROTOCOLS.items()):
         there = [arm for arm in arms if arm in set(rows["arm"])]
         for arm in there:
-            shift = 0.17 if network(arm) == "vanilla" else -0.17
+            ink, shift = look(arm)["color"], 0.17 if network(arm) == "vanilla" else -0.17
             for k in range(len(CLASSES)):
                 values = 100 * part(rows, "recall", arm, k)["value"].dropna()
                 mean, low, high, _ = mean_interval(values)
-                ax.plot(values, np.full(len(values), k + shift), marker="|", color=look(arm)["color"], alpha=0.4, linestyle="", markersize=8)
-                ax.plot(np.clip([low, high], 0, 100), [k + shift] * 2, color=look(arm)["color"], linewidth=3, solid_capstyle="round")
+                ax.plot(values, np.full(len(values), k + shift), marker="|", color=ink, alpha=0.4, linestyle="", markersize=8)
+                ax.plot(np.clip([low, high], 0, 100), [k + shift] * 2, color=ink, linewidth=3, solid_capstyle="round")
                 ax.plot(mean, k + shift, markersize=6, **look(arm))
                 ax.plot(100 * circles.RECALLS[network(arm)][k], k + shift, linestyle="", markersize=7.5, markerfacecolor="none",
                         markeredgecolor=PUBLISHED, markeredgewidth=1.3, marker=look(arm)["marker"])
@@ -132,8 +87,10 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
         ax.plot([0, 100], [100, 0], color=INK, linewidth=1.2)
         ax.plot(100 * right, 100 * left, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
         for arm in arms:
-            one = rows[rows["arm"] == arm].pivot_table(index="replicate", columns="x", values="value").reindex(columns=[1.0, 2.0]).dropna()
-            ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=f"{label(network(arm))} ({len(one)})", **look(arm))
+            one = rows[rows["arm"] == arm].pivot_table(index="replicate", columns="x", values="value")
+            one = one.reindex(columns=[1.0, 2.0]).dropna()
+            name = f"{label(network(arm))} (n = {len(one)})"
+            ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=name, **look(arm))
             if published and (there := circles.RECALLS.get(network(arm))):
                 ax.plot(100 * there[1], 100 * there[2], linestyle="", markersize=8, markerfacecolor="none", markeredgewidth=1.3,
                         markeredgecolor=PUBLISHED, marker=look(arm)["marker"], clip_on=False)
@@ -143,6 +100,15 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8, handletextpad=0.2)
     axes[0].set_ylabel("recall of yellow left (%)")
     return figure
+
+
+def bars(recall: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """The mean recall of every arm, with the plain network's as a line through all."""
+    if recall.empty:
+        figure, (ax,) = canvas(1, height=1.5)
+        _empty(ax)
+        return figure
+    return plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla")
 
 
 def confusions(frame: pd.DataFrame) -> Figure:
@@ -217,43 +183,6 @@ def answers(frame: pd.DataFrame, data: Data, number: int) -> Figure:
     return figure
 
 
-def scores(frame: pd.DataFrame, arms: Sequence[str], classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
-    """Recall, precision and intersection over union in per cent, mean [95 %], by class and network."""
-    rows = []
-    for k in classes:
-        for arm in arms:
-            found = {name: mean_interval(100 * part(frame, name, arm, k)["value"].dropna()) for name in ("recall", "precision", "iou")}
-            texts = {name: f"{m:.1f} [{low:.1f}, {high:.1f}]" if n else NOTHING for name, (m, low, high, n) in found.items()}
-            rows.append({"class": CLASSES[k], "network": label(arm), **texts, "n": found["recall"].n})
-    return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
-
-
-def by_rate(results: Results) -> pd.DataFrame:
-    """What each learning rate gave on the tuning images, and the sign of the headline's difference there."""
-    frame, rows = results.frame(), []
-    for rate, group in frame.groupby("learning_rate"):
-        row, recall = {"learning rate": f"{rate:g}"}, mean_recall(group)
-        for arm in LEARNING_RATES:
-            chosen = " ✓" if LEARNING_RATES[arm] == rate else ""
-            loss = part(group, "loss", arm)["value"].dropna()
-            row[f"loss, {label(arm)}"] = f"{loss.mean():.3f}{chosen}" if len(loss) else "–"
-            row[f"recall, {label(arm)} (%)"] = f"{100 * m:.1f}" if (m := recall.loc[recall["arm"] == arm, "value"].mean()) == m else "–"
-        difference = _difference(recall, "coordinate bias", "vanilla")
-        row["difference (points)"] = f"{100 * difference.mean():+.1f}" if len(difference) else "–"
-        rows.append(row | {"n": group["replicate"].nunique()})
-    return pd.DataFrame(rows)
-
-
-def against(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> pd.DataFrame:
-    """Differences in the mean recall to one arm, paired, as rows for `plots.forest`."""
-    rows, recall = [], mean_recall(frame)
-    for arm in (a for a in arms if a != rival):
-        mean, low, high, n = mean_interval(_difference(recall, arm, rival))
-        if n:
-            rows.append({"label": label(arm), "mean": mean, "low": low, "high": high, "n": n})
-    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"])
-
-
 @torch.no_grad()
 def border(size: int = 128, seed: int = 0) -> dict[str, np.ndarray]:
     """How far an untrained plain network's response to an even picture departs from that in the middle: padding -> (size, size).
@@ -261,10 +190,10 @@ def border(size: int = 128, seed: int = 0) -> dict[str, np.ndarray]:
     A network that does not know where it is answers alike everywhere, up to its pattern of eight pixels. In units of the
     response's own size.
     """
-    found, even = {}, torch.full((1, 3, size, size), 0.5)
+    found, even = {}, torch.full((1, 3, size, size), 0.5, dtype=torch.float64)
     for padding in ("zeros", "circular"):
         torch.manual_seed(seed)
-        out = build("vgg9_fcn", padding_mode=padding).eval()(even)[0]
+        out = build("vgg9_fcn", padding_mode=padding).double().eval()(even)[0]
         middle = out[:, size // 16 * 8:, size // 16 * 8:][:, :8, :8].repeat(1, size // 8, size // 8)
         found[padding] = ((out - middle).square().sum(0).sqrt() / middle.square().sum(0).mean().sqrt()).numpy()
     return found
@@ -284,7 +213,7 @@ def border_figure(found: Mapping[str, np.ndarray]) -> Figure:
         distance = np.minimum(edge[:, None], edge[None])
         arm = "vanilla" if padding == "zeros" else "vanilla, circular padding"
         means = [values[distance == d].mean() for d in range(len(values) // 2)]
-        axes[2].plot(np.maximum(means, 1e-9), color=look(arm)["color"], label=padding)
-    axes[2].set(xlabel="pixels from the edge", yscale="log", ylim=(1e-7, 3 * top), title="departure")
+        axes[2].plot(np.maximum(means, 1e-12), color=look(arm)["color"], label=padding)
+    axes[2].set(xlabel="pixels from the edge", yscale="log", ylim=(1e-9, 3 * top), title="departure")
     axes[2].legend(fontsize=8)
     return figure

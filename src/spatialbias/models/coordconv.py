@@ -118,13 +118,19 @@ class _Double(nn.ConvTranspose2d):
         return super().forward(x)[..., : 2 * x.shape[-2], : 2 * x.shape[-1]]
 
 
-class _Same(nn.ZeroPad2d):
-    """Padding such that a convolution divides an even map by its stride, the odd row and column at the end."""
+class _Same(nn.Module):
+    """Padding such that a convolution divides a map by its stride, rounded up; the odd row and column at the end."""
 
     def __init__(self, kernel: int, stride: int = 1) -> None:
-        total = max(kernel - stride, 0)
-        before, after = total // 2, total - total // 2
-        super().__init__((before, after, before, after))
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        ends: list[int] = []
+        for side in (x.shape[-1], x.shape[-2]):
+            total = max(self.kernel - (side % self.stride or self.stride), 0)
+            ends += [total // 2, total - total // 2]
+        return nn.functional.pad(x, ends)
 
 
 class coordconv_regressor(nn.Module):  # noqa: N801

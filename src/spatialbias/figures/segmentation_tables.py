@@ -1,0 +1,103 @@
+"""Numbers and tables of the coordinate bias's result pages: mean recalls, verdicts, scores by class, rates."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from spatialbias.claims import JudgeError
+from spatialbias.datasets.circles import CLASSES
+from spatialbias.figures.numbers import NOTHING, level, points
+from spatialbias.figures.style import label
+from spatialbias.statistics import mean_interval, paired_differences
+from spatialbias.studies import Results
+from spatialbias.studies.coordbias import LEARNING_RATES
+
+
+def network(arm: str) -> str:
+    """Whose colour and published value an arm has: the same network under either protocol."""
+    return arm.removesuffix(", as released")
+
+
+def part(frame: pd.DataFrame, name: str, arm: str | None = None, of: int | None = None) -> pd.DataFrame:
+    """Rows of one part of the measure `segmentation`: of one arm, of one class (or cell)."""
+    rows = frame[(frame["measure"] == "segmentation") & (frame["at"] == "stop") & (frame["part"] == name)]
+    rows = rows if arm is None else rows[rows["arm"] == arm]
+    return rows if of is None else rows[rows["x"] == of]
+
+
+def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
+    """arm, replicate, value: the mean recall over some classes, of the replicates that have them all."""
+    rows = part(frame, "recall")
+    rows = rows[rows["x"].isin(classes)].pivot_table(index=["arm", "replicate"], columns="x", values="value")
+    rows = rows.reindex(columns=[float(c) for c in classes]).dropna()
+    return rows.mean(axis=1).rename("value").reset_index()
+
+
+def said(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+    """An arm's mean recall over some classes, as text."""
+    rows = mean_recall(frame, classes)
+    return level(rows.loc[rows["arm"] == arm, "value"])
+
+
+def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+    """The difference of two arms in it, paired over replicates, as text."""
+    return points(_difference(mean_recall(frame, classes), arm, rival))
+
+
+def kind(page, claim_id: str) -> str:
+    """The verdict on a claim as one of "holds", "fails", "undecided", "not-run"; records that cannot be judged decide nothing."""
+    try:
+        word = page.verdict(claim_id).word.split()[0]
+    except JudgeError:
+        return "undecided"
+    return "not-run" if word == "not" else word
+
+
+def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
+    one, other = (rows[rows["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
+    return paired_differences(one, other)
+
+
+def pace(results: Results, arm: str, rival: str) -> str:
+    """One arm's time to train over another's, median over replicates in one numerics class, as text."""
+    seconds = results.trials().set_index(["replicate", "numerics"])
+    one, other = (seconds.loc[seconds["arm"] == a, "seconds"] for a in (arm, rival))
+    ratios = (one / other).dropna()
+    return f"{ratios.median():.2f} (n = {len(ratios)})" if len(ratios) else NOTHING
+
+
+def scores(frame: pd.DataFrame, arms: Sequence[str], classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
+    """Recall, precision and intersection over union in per cent, mean [95 %], by class and network."""
+    rows = []
+    for k in classes:
+        for arm in arms:
+            found = {name: part(frame, name, arm, k)["value"].dropna() for name in ("recall", "precision", "iou")}
+            texts = {name: level(values).removesuffix(f", n = {len(values)}").replace(" %", "") for name, values in found.items()}
+            rows.append({"class": CLASSES[k], "network": label(arm), **texts, "n": len(found["recall"])})
+    return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
+
+
+def by_rate(results: Results) -> pd.DataFrame:
+    """What each learning rate gave on the tuning images, and the sign of the headline's difference there."""
+    frame, rows = results.frame(), []
+    for rate, group in frame.groupby("learning_rate"):
+        row, recall = {"learning rate": f"{rate:g}"}, mean_recall(group)
+        for arm in LEARNING_RATES:
+            chosen = " ✓" if LEARNING_RATES[arm] == rate else ""
+            loss = part(group, "loss", arm)["value"].dropna()
+            row[f"loss, {label(arm)}"] = f"{loss.mean():.3f}{chosen}" if len(loss) else "–"
+            row[f"recall, {label(arm)} (%)"] = f"{100 * m:.1f}" if (m := recall.loc[recall["arm"] == arm, "value"].mean()) == m else "–"
+        difference = _difference(recall, "coordinate bias", "vanilla")
+        row["difference (points)"] = f"{100 * difference.mean():+.1f}" if len(difference) else "–"
+        rows.append(row | {"n": group["replicate"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def against(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> pd.DataFrame:
+    """Differences in the mean recall to one arm, paired, as rows for `plots.forest`."""
+    rows, recall = [], mean_recall(frame)
+    for arm in (a for a in arms if a != rival):
+        mean, low, high, n = mean_interval(_difference(recall, arm, rival))
+        if n:
+            rows.append({"label": label(arm), "mean": mean, "low": low, "high": high, "n": n})
+    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"])

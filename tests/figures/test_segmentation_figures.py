@@ -1,0 +1,124 @@
+"""The figures and tables of the segmentation pages: right with many runs, with one, with none, and with any arms missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spatialbias.book.ledger import READINGS
+from spatialbias.claims import ledger
+from spatialbias.claims.coordbias import CLAIMS
+from spatialbias.datasets import load
+from spatialbias.figures import circles, plots, segmentation
+from spatialbias.figures import segmentation_tables as numbers
+from spatialbias.figures.segmentation import PROTOCOLS
+from spatialbias.store import Store
+from spatialbias.studies import study
+from spatialbias.studies.coordbias import HEADLINE, QUESTIONS
+
+COLUMNS = "arm replicate learning_rate measure at part x value epochs".split()
+
+
+def frame(arms, replicates, level=0.6):
+    """What trained networks might leave: recalls about `level`, of the coordinate bias higher."""
+    random, rows = np.random.default_rng(0), []
+    for arm in arms:
+        for r in range(replicates):
+            base = {"arm": arm, "replicate": r, "learning_rate": 1e-3, "measure": "segmentation", "at": "stop", "epochs": 2}
+            recall = np.clip([0.99, *(level + 0.3 * arm.startswith("coord") + random.normal(0, 0.03, 3))], 0, 1)
+            for name in ("recall", "precision", "iou"):
+                rows += [{**base, "part": name, "x": float(k), "value": v} for k, v in enumerate(recall)]
+            cells = np.where(np.eye(4, dtype=bool), recall[:, None], (1 - recall[:, None]) / 3)
+            rows += [{**base, "part": "confusion", "x": float(k), "value": v} for k, v in enumerate(cells.flat)]
+            rows.append({**base, "part": "loss", "x": None, "value": float(random.uniform(0.05, 0.2))})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"x": float, "value": float})
+
+
+def curves(arms, replicates):
+    rows = [{"arm": a, "replicate": r, "epoch": e, "loss": 0.3 / e + 0.01 * r} for a in arms for r in range(replicates) for e in (1, 2)]
+    return pd.DataFrame(rows, columns=["arm", "replicate", "epoch", "loss"])
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return circles.scenes(300, size=64)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("circles", n_train=8, n_test=4, size=32)
+
+
+SOME = [(HEADLINE, 3), (HEADLINE, 1), (HEADLINE[1:2], 2), (HEADLINE[2:], 1), ((), 0)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("arms", "replicates"), SOME)
+def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
+    found = frame(arms, replicates)
+    figures = [segmentation.recalls(found), segmentation.sides(found, PROTOCOLS, drawn), segmentation.confusions(found),
+               segmentation.losses(curves(arms, replicates), found, 600), segmentation.bars(numbers.mean_recall(found), HEADLINE),
+               plots.forest(numbers.against(found, HEADLINE, "coordinate bias"))]
+    for figure in figures:
+        figure.draw_without_rendering()
+    said = sum(text.get_text() == "not on record yet" for figure in figures for ax in figure.axes for text in ax.texts)
+    assert (said == 0) == (set(arms) >= set(HEADLINE))
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_questions_are_drawn(drawn):
+    found = frame(QUESTIONS, 2)
+    for figure in (segmentation.bars(numbers.mean_recall(found), QUESTIONS), segmentation.sides(found, {"all": QUESTIONS}, drawn, published=False)):
+        figure.draw_without_rendering()
+    assert set(segmentation.UNTOLD) < set(QUESTIONS)
+    assert len({(segmentation.look(a)["color"], segmentation.look(a)["marker"]) for a in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_answers_are_the_records_pixels(data):
+    truth = data.test.target
+    rows = [{"arm": arm, "replicate": 0, "measure": "segmented", "part": str(k), "x": float(i), "value": float(v)}
+            for arm in HEADLINE[:2] for k in range(len(truth)) for i, v in enumerate(truth[k].flatten().tolist())]
+    figure = segmentation.answers(pd.DataFrame(rows), data, 1)
+    figure.draw_without_rendering()
+    titles = [ax.get_title(loc="center") for ax in figure.axes]
+    assert sum("100.0%" in t for t in titles) == 2
+    assert sum(t.get_text() == "not on record yet" for ax in figure.axes for t in ax.texts) == 2
+
+
+def test_a_mean_recall_needs_every_class():
+    found = frame(HEADLINE[:2], 3)
+    gone = found[~((found["part"] == "recall") & (found["x"] == 2) & (found["replicate"] == 1))]
+    assert sorted(numbers.mean_recall(gone)["replicate"].unique()) == [0, 2]
+    one = numbers.part(found, "recall", "vanilla")
+    assert numbers.mean_recall(found, (1, 2))["value"].iloc[-3] == pytest.approx(one[one["x"].isin([1, 2]) & (one["replicate"] == 0)]["value"].mean())
+
+
+def test_texts_say_what_is_missing():
+    found = frame(HEADLINE[:1], 1)
+    assert numbers.said(found, "vanilla").endswith("n = 1") and "nan" not in numbers.said(found, "vanilla")
+    assert numbers.lead(found, "coordinate bias", "vanilla") == numbers.NOTHING
+    table = numbers.scores(found, HEADLINE[:2])
+    assert len(table) == 6 and (table.loc[table["network"] == "coordinate bias", "recall"] == numbers.NOTHING).all()
+
+
+@pytest.mark.parametrize("name", ["coordbias.tuning", "coordbias.open_questions"])
+def test_tables_of_an_empty_store(name, tmp_path):
+    results = study(name).plan("paper").sweep(Store(tmp_path, tmp_path), missing="show")
+    assert numbers.by_rate(results).empty
+    assert numbers.pace(results, "CoordConv", "coordinate bias") == numbers.NOTHING
+
+
+def test_published_values_are_the_claims():
+    assert segmentation.PUBLISHED_LOSS == {"vanilla": (0.126, 0.118), "coordinate bias": (0.021, 0.012)}
+    assert [len(v) for v in circles.RECALLS.values()] == [4, 4]
+
+
+def test_every_verdict_has_its_reading():
+    told = {i for i, _ in READINGS if i.startswith("coordbias.")}
+    assert told < {c.id for c in ledger()} and {c.id for c in CLAIMS} - told == {"coordbias.loss"}
+    assert all((i, kind) in READINGS for i in told for kind in ("holds", "fails", "undecided", "not-run"))
+
+
+def test_without_zeros_the_border_reaches_less_far():
+    found = segmentation.border(64)
+    assert (found["zeros"] > 1e-9).mean() > (found["circular"] > 1e-9).mean() > 0
+    segmentation.border_figure(found).draw_without_rendering()
