@@ -1,6 +1,7 @@
 """The benchmark: its baseline learns what the engine learns, its timing is sound, and its parts run."""
 
 import json
+import statistics
 import sys
 
 import pytest
@@ -141,3 +142,23 @@ def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
 def test_nothing_on_record_is_said(results):
     assert report.load() == {} and display.figure({}) is None
     assert "No benchmark is on record" in display.answer({}) and "No benchmark" in display.records({}).data
+
+
+def test_precision_is_judged_by_the_farther_end_of_the_interval():
+    from spatialbias.bench import precision
+
+    half, full = [30.1, 30.2, 29.9, 30.0], [30.0, 30.0, 30.0, 30.0]
+    found = precision.row("a network", half, full)
+    mean, margin = 0.05, 2.353363 * statistics.stdev([0.1, 0.2, -0.1, 0.0]) / 2  # t at 95 % with 3 degrees of freedom
+    assert found.value == pytest.approx(mean + margin, abs=1e-4) and found.reached is True and found.n == 4
+    assert "+0.05 points" in found.ours and "n = 4" in report.cells(found.plain())["Rounds"]
+    assert precision.row("a network", [31.0, 30.0, 31.0], [30.0, 30.0, 30.0]).reached is False
+
+
+def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch):
+    from spatialbias.bench import quadrant
+
+    monkeypatch.setattr(quadrant, "EPOCHS", 1)
+    taken, epochs = quadrant.to_perfect(16, 0)  # a single epoch on 48 positions: too short to learn them
+    assert taken > 0 and epochs == 1
+    assert quadrant.plain_epoch(16, 2) > 0

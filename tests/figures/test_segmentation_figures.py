@@ -8,7 +8,7 @@ from spatialbias.book.ledger import READINGS
 from spatialbias.claims import ledger
 from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets import load
-from spatialbias.figures import circles, plots, segmentation
+from spatialbias.figures import circles, segmentation
 from spatialbias.figures import segmentation_tables as numbers
 from spatialbias.figures.segmentation import PROTOCOLS
 from spatialbias.store import Store
@@ -57,7 +57,7 @@ def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
     found = frame(arms, replicates)
     figures = [segmentation.recalls(found), segmentation.sides(found, PROTOCOLS, drawn), segmentation.confusions(found),
                segmentation.losses(curves(arms, replicates), found, 600), segmentation.bars(numbers.mean_recall(found), HEADLINE),
-               plots.forest(numbers.against(found, HEADLINE, "coordinate bias"))]
+               segmentation.differences(found, HEADLINE, "coordinate bias")]
     for figure in figures:
         figure.draw_without_rendering()
     said = sum(text.get_text() == "not on record yet" for figure in figures for ax in figure.axes for text in ax.texts)

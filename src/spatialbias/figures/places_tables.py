@@ -30,6 +30,8 @@ def said(values, unit: str = "%") -> str:
     values = pd.Series(values, dtype=float).dropna()
     scale, places = (100, 1) if unit == "%" else (1, 2)
     mean, low, high, n = mean_interval(values)
+    if unit == "%" and not np.isnan(low):  # shares end there, Student's interval does not
+        low, high = np.clip((low, high), 0, 1)
     if not n:
         return NOTHING
     interval = "" if np.isnan(low) else f" [{scale * low:.{places}f}, {scale * high:.{places}f}]"

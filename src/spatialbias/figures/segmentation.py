@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -14,7 +14,7 @@ from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
-from spatialbias.figures.segmentation_tables import network, part
+from spatialbias.figures.segmentation_tables import against, network, part
 from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
 from spatialbias.models import build
 from spatialbias.statistics import mean_interval
@@ -89,6 +89,8 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
         for arm in arms:
             one = rows[rows["arm"] == arm].pivot_table(index="replicate", columns="x", values="value")
             one = one.reindex(columns=[1.0, 2.0]).dropna()
+            if one.empty:
+                continue
             name = f"{label(network(arm))} (n = {len(one)})"
             ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=name, **look(arm))
             if published and (there := circles.RECALLS.get(network(arm))):
@@ -97,18 +99,35 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
         ax.set(title=title, xlabel="recall of yellow right (%)", xlim=(0, 103), ylim=(0, 103), aspect="equal")
         if not set(arms) & set(rows["arm"]):
             _empty(ax)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8, handletextpad=0.2)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8, handletextpad=0.2)
     axes[0].set_ylabel("recall of yellow left (%)")
     return figure
+
+
+def _nothing() -> Figure:
+    figure, (ax,) = canvas(1, height=1.5)
+    _empty(ax)
+    return figure
+
+
+def _tall(figure: Figure) -> Figure:
+    """High enough for its own labels, be there a single line in it."""
+    figure.set_figheight(max(figure.get_figheight(), 1.4))
+    return figure
+
+
+def differences(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> Figure:
+    """Every arm's mean recall minus the rival's; grey: within a point."""
+    rows = against(frame, arms, rival)
+    return _tall(plots.forest(rows, xlabel=f"mean recall minus that of {label(rival)} (points)", band=(-1, 1))) if len(rows) else _nothing()
 
 
 def bars(recall: pd.DataFrame, arms: Sequence[str]) -> Figure:
     """The mean recall of every arm, with the plain network's as a line through all."""
     if recall.empty:
-        figure, (ax,) = canvas(1, height=1.5)
-        _empty(ax)
-        return figure
-    return plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla")
+        return _nothing()
+    return _tall(plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla"))
 
 
 def confusions(frame: pd.DataFrame) -> Figure:
@@ -121,10 +140,10 @@ def confusions(frame: pd.DataFrame) -> Figure:
         ax.imshow(means, cmap=shades, vmin=0, vmax=1, interpolation="none")
         for (i, j), value in np.ndenumerate(means):
             if np.isfinite(value):
-                ax.text(j, i, f"{100 * value:.1f}", ha="center", va="center", size=8, color="white" if value > 0.6 else INK)
+                ax.text(j, i, f"{100 * value:.1f}", ha="center", va="center", size=8, color="white" if value > 0.45 else INK)
         released = "as released" if arm.endswith("released") else "our protocol"
         ax.set_title(f"{network(arm)}, {released} (n = {rows.loc[rows['arm'] == arm, 'replicate'].nunique()})", size=9)
-        ax.set_xticks(range(n), [c.replace(" ", "\n") for c in CLASSES], size=8)
+        ax.set_xticks(range(n), [c.replace(" ", "\n").replace("kg", "k-\ng") for c in CLASSES], size=8)
         ax.set_yticks(range(n), CLASSES, size=8)
         ax.grid(visible=False)
         ax.label_outer()
@@ -199,18 +218,22 @@ def border(size: int = 128, seed: int = 0) -> dict[str, np.ndarray]:
     return found
 
 
+def from_edge(size: int) -> np.ndarray:
+    """Every pixel's distance from the nearest edge, in pixels: 0 at the edge."""
+    edge = np.minimum(np.arange(size), np.arange(size)[::-1])
+    return np.minimum(edge[:, None], edge[None])
+
+
 def border_figure(found: Mapping[str, np.ndarray]) -> Figure:
-    """The maps of `border`, on one scale, and their means by distance from the nearest edge."""
+    """The maps of `border`, on one logarithmic scale, and their means by distance from the nearest edge."""
     figure, axes = canvas(3, height=2.5, share_x=False, share_y=False)
     top = max(float(values.max()) for values in found.values()) or 1.0
     shades = LinearSegmentedColormap.from_list("departure", [to_rgba(INK, 0.04), to_rgba("#d55e00", 1)])
     for ax, (padding, values) in zip(axes, found.items()):
-        ax.imshow(values, cmap=shades, vmin=0, vmax=top, interpolation="none")
+        ax.imshow(np.maximum(values, 1e-6), cmap=shades, norm=LogNorm(1e-5, top), interpolation="none")
         ax.set(xticks=[], yticks=[], title=f"padding: {padding}")
         ax.grid(visible=False)
-        index = np.arange(len(values))
-        edge = np.minimum(index, index[::-1])
-        distance = np.minimum(edge[:, None], edge[None])
+        distance = from_edge(len(values))
         arm = "vanilla" if padding == "zeros" else "vanilla, circular padding"
         means = [values[distance == d].mean() for d in range(len(values) // 2)]
         axes[2].plot(np.maximum(means, 1e-12), color=look(arm)["color"], label=padding)
