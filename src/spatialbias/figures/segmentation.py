@@ -107,6 +107,7 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
 
 def _nothing() -> Figure:
     figure, (ax,) = canvas(1, height=1.5)
+    ax.set_axis_off()
     _empty(ax)
     return figure
 
@@ -157,14 +158,15 @@ def confusions(frame: pd.DataFrame) -> Figure:
 def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
     """Loss over training images seen: on the training images after every epoch, on the test images at the end, and as published."""
     figure, axes = canvas(2, height=3.2)
-    ends = part(frame, "loss")
+    ends, top = part(frame, "loss"), 0.5
     for ax, (protocol, arms) in zip(axes, PROTOCOLS.items()):
         for arm in arms:
             style, own = look(arm), curves[(curves["arm"] == arm) & curves["loss"].notna()]
             for _, run in own.groupby("replicate"):
                 ax.plot(images * run["epoch"], run["loss"], color=style["color"], alpha=0.2, linewidth=0.8)
-            means = own.groupby("epoch")["loss"].mean()
-            ax.plot(images * means.index, means, color=style["color"], markersize=3, marker=".")
+            middle = own.groupby("epoch")["loss"].median()
+            top = max(top, 1.5 * middle.max()) if len(middle) else top
+            ax.plot(images * middle.index, middle, color=style["color"], markersize=3, marker=".")
             last = ends[ends["arm"] == arm]
             mean, low, high, _ = mean_interval(last["value"].dropna())
             at = images * 1.15 * (last["epochs"].max() if len(last) else np.nan)
@@ -177,6 +179,7 @@ def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
         if not set(arms) & set(curves["arm"]):
             _empty(ax)
     axes[0].set_ylabel("cross-entropy (nats a pixel)")
+    axes[0].set_ylim(top=top)  # one run whose norms have not settled after an epoch must not squeeze all others
     _key(figure, HEADLINE[:2], published=True)
     return figure
 
@@ -195,10 +198,11 @@ def answers(frame: pd.DataFrame, data: Data, number: int) -> Figure:
             circles.label_image(ax, torch.zeros_like(truth), title=title)
             _empty(ax)
             continue
-        given = torch.from_numpy(given).long().view_as(truth)
+        given = torch.tensor(given.tolist()).long().view_as(truth)
         circles.label_image(ax, given, title=f"{title}\n{float((given == truth).float().mean()):.1%} of pixels right")
         ax.contour(truth.numpy() > 0, levels=[0.5], colors=INK, linewidths=0.6) if (truth > 0).any() else None
-    circles.legend(figure)
+    if number == 0:  # the others stand below it
+        circles.legend(figure)
     return figure
 
 
