@@ -164,3 +164,16 @@ def test_the_rate_falls_to_a_tenth_after_each_fifth():
         optimiser.step()
         schedule.step()
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3, 1e-4, 1e-4])
+
+
+def test_batch_statistics_are_those_of_single_images():
+    """As the source validates: the answer to an image does not depend on the others."""
+    arguments = {"n_train": 4, "n_test": 6, "size": 32}
+    data = datasets.load("circles", **arguments)
+    trial = Trial(model="vgg9_fcn", model_args={"statistics": "batch"}, dataset="circles", dataset_args=arguments)
+    torch.manual_seed(0)
+    network = build("vgg9_fcn", statistics="batch")
+    found = [row["value"] for row in TABLE["segmented"][0](Subject(network, trial, data, data.test, training.Execution())) if row["part"] == "1"]
+    with torch.no_grad():
+        alone = network.eval()(data.test[1:2].inputs[0].float() / 255).argmax(1).flatten().tolist()
+    assert found == alone

@@ -66,8 +66,8 @@ MEASURES = {  # name: revision; what each one is stands in measures.py
     "canvas": 1,
     "picture": 1,
     "coordinates_off": 1,
-    "segmentation": 1,
-    "segmented": 1,
+    "segmentation": 2,
+    "segmented": 2,
 }
 
 

@@ -148,10 +148,10 @@ def mean_loss(model: nn.Module, batch: Batch, loss: str, execution: Execution) -
 
 
 @torch.no_grad()
-def predictions(model: nn.Module, batch: Batch, execution: Execution):
+def predictions(model: nn.Module, batch: Batch, execution: Execution, size: int | None = None):
     """Yield (outputs in fp32, the part of the batch that they belong to), in evaluation mode."""
     model.eval()
-    size = getattr(model, "evaluation_batch", EVALUATION_BATCH)
+    size = size or getattr(model, "evaluation_batch", EVALUATION_BATCH)
     for first in range(0, len(batch), size):
         part = batch[first:first + size]
         with execution.autocast():

@@ -176,6 +176,7 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
         model = models.build(trial.model, **trial.model_args).to(execution.device)
     if trial.model != "kernel_ridge" and data.train.inputs[0].dim() == 4:
         model.to(memory_format=torch.channels_last)
+    torch.manual_seed(trial.seed("measure"))  # of a network that draws even when it answers
     for name in names:
         function, every_state = measures.TABLE[components.known(components.MEASURES, name, "measure")]
         rows = []

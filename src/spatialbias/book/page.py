@@ -7,6 +7,7 @@ page.provenance()                              # where the numbers come from
 """
 
 import html
+import math
 import os
 from collections import Counter
 
@@ -84,12 +85,15 @@ class Page:
     def verdict(self, claim_id: str):
         """The judge's verdict on one claim, from this page's records; None where the records cannot be judged."""
         claim = next(c for c in ledger() if c.id == claim_id)
-        return judge_claim(claim, self.results[claim.study].frame() if claim.study in self.results else None)
+        try:
+            return judge_claim(claim, self.results[claim.study].frame() if claim.study in self.results else None)
+        except JudgeError:
+            return None
 
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
         return " ".join(
-            (SENTENCES if claim.kind == "conclusion" else ASKED)[_kind(self.verdict(claim.id).word)].format(_lower(claim.statement.rstrip(".")))
+            (SENTENCES if claim.kind == "conclusion" else ASKED)[_kind(getattr(self.verdict(claim.id), "word", "undecided"))].format(_lower(claim.statement.rstrip(".")))
             for claim in sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
         )
 
@@ -244,7 +248,8 @@ def _found(verdict, most: int = 6) -> str:
         mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in (f.mean, f.low, f.high))
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
-        return f"{html.escape(f.condition + rival)}: <b>{mean}</b> [{low}, {high}]{each}"
+        interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
+        return f"{html.escape(f.condition + rival)}: <b>{mean}</b>{interval}{each}"
 
     lines = [one(f) for f in findings]
     unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit

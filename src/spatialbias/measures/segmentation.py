@@ -12,10 +12,16 @@ from spatialbias.measures.subject import Subject
 PICTURES = 4  # test images of which the answer is kept, pixel by pixel
 
 
+def answers(subject: Subject, batch):
+    """Predictions; one image at a time where batch norm takes its statistics from the batch, as the source validates."""
+    alone = 1 if getattr(subject.model, "statistics", "running") == "batch" else None
+    return training.predictions(subject.model, subject.prepare(batch), subject.execution, alone)
+
+
 def confusion(subject: Subject) -> tuple[Tensor, float]:
     """Pixels by true and by given class, (classes, classes), and the mean loss."""
     counts, loss = 0, 0.0
-    for out, part in training.predictions(subject.model, subject.prepare(subject.test), subject.execution):
+    for out, part in answers(subject, subject.test):
         classes = out.shape[1]
         counts += torch.bincount((part.target * classes + out.argmax(1)).flatten(), minlength=classes**2)
         loss += float(training.LOSSES[subject.trial.loss](out, part.target)) * len(part)
@@ -38,7 +44,7 @@ def segmentation(subject: Subject) -> Iterator[dict]:
 
 def segmented(subject: Subject) -> Iterator[dict]:
     """The class given to every pixel of the first test images; part is the image's number, x the pixel's index."""
-    out = next(training.predictions(subject.model, subject.prepare(subject.test[:PICTURES]), subject.execution))[0]
+    out = torch.cat([out for out, _ in answers(subject, subject.test[:PICTURES])])
     for number, classes in enumerate(out.argmax(1).flatten(1).tolist()):
         for index, value in enumerate(classes):
             yield {"part": str(number), "x": float(index), "value": float(value), "n": 1}

@@ -65,7 +65,7 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
                                      (statistics, ("running", "batch"), "statistics")):
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}: it must be one of {', '.join(allowed)}")
-        tracked = statistics == "running"
+        self.statistics, tracked = statistics, statistics == "running"
         self.stages, channels = nn.ModuleList(), 3
         for widths in ((first_width, 64), (128, 128), (256, 256)):
             stage: list[nn.Module] = []
