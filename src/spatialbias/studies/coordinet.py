@@ -126,7 +126,8 @@ def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> T
         **ARMS[arm],
         **changes,
     }
-    shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
+    usual = (1, 28) if values["model"] == "coordinet_v1" else (3, 32)  # a network's own default stays unsaid
+    shape = {"channels": channels, "size": size} if (channels, size) != usual else {}
     if values["model"] == "pooled_cnn":
         shape.pop("size", None)
     if values["model"] == "kernel_ridge":  # solved, not descended
