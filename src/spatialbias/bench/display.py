@@ -6,6 +6,7 @@ from spatialbias.bench.report import busy, cells, judged, load
 
 NAMES = {"amx": "AMX (bfloat16 matrix products in tiles)", "avx512_bf16": "AVX-512 with bfloat16", "avx512": "AVX-512",
          "avx2": "AVX2"}
+MOST = 3.0  # times its target, as far as a bar is drawn
 NONE = "No benchmark is on record. `spatialbias bench` on an idle machine makes one, and this page then shows it."
 
 
@@ -66,7 +67,8 @@ def figure(runs: dict[str, dict]):
 
 
 def _share(row: dict, value: float) -> float:
-    return row["target"] / value if row["at_most"] else value / row["target"]
+    """As a share of the target; far beyond it the bar ends, or it would dwarf the others."""
+    return min(row["target"] / value if row["at_most"] else value / row["target"], MOST)
 
 
 def records(runs: dict[str, dict]):
