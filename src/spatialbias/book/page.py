@@ -231,7 +231,7 @@ def claims_table(claims, frames):
             f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
             f"<td>{text}</td><td>{beside or '–'}</td></tr>"
         )
-    head = "<tr><th>the source says</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
+    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
     return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
 
 
