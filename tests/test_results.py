@@ -76,3 +76,22 @@ def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
     assert results.pack([few, rotation], OPTIONS) == 0
     assert list(read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")) == [trial.key]
     assert not (tmp_path / "shipped" / "coordinet.rotation.parquet").exists()
+
+
+PLACE = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16}, max_epochs=1)
+
+
+def test_other_tasks_are_recomputed_by_their_own_measure():
+    record, _ = run(PLACE, Execution(), ("canvas", "score"))
+    said = []
+    assert results.recompute(record, Execution(), said.append) and "bit for bit" in said[0] and "score 0" in said[0]
+    record["rows"][-1]["value"] += 0.5  # score is the last measure taken
+    assert not results.recompute(record, Execution(), said.append) and "DIFFERS" in said[1]
+    record["provenance"]["numerics"] = "cpu abacus fp32 torch 1"  # all or nothing by a hair: shown, not judged
+    assert results.recompute(record, Execution(), said.append) and "another numerics class" in said[2]
+
+
+def test_a_record_without_the_usual_measures_is_recomputed_too():
+    record, _ = run(PLACE, Execution(), ("right",))
+    said = []
+    assert results.recompute(record, Execution(), said.append) and "right" in said[0]

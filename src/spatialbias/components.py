@@ -44,7 +44,7 @@ TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, 
 
 LOSSES = {"cross_entropy": 1, "mean_squared_error": 1, "binary_cross_entropy": 1}
 
-MEASURES = {  # name: revision; what each one is stands in measures.py
+MEASURES = {  # name: revision; what each one is stands in measures/
     "accuracy": 1,
     "rotation": 1,
     "rotation_masked": 1,

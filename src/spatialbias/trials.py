@@ -174,9 +174,9 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
     data = datasets.load(trial.dataset, **trial.dataset_args)
     with INITIALISING:
         model = models.build(trial.model, **trial.model_args).to(execution.device)
+        torch.manual_seed(trial.seed("measure"))  # of a network that draws even when it answers
     if trial.model != "kernel_ridge" and data.train.inputs[0].dim() == 4:
         model.to(memory_format=torch.channels_last)
-    torch.manual_seed(trial.seed("measure"))  # of a network that draws even when it answers
     for name in names:
         function, every_state = measures.TABLE[components.known(components.MEASURES, name, "measure")]
         rows = []

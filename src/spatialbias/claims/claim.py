@@ -94,7 +94,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Published:
-    """One number that a source prints, in the unit of the values, from a single run.
+    """One number that a source prints, in the unit of the values (whatever their sign), from a single run.
 
     arm: whose number; "" for the difference between the claim's arm and its first rival.
     condition: label of the claim's condition that it belongs to (may be left out if there is one only).

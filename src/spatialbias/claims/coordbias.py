@@ -31,7 +31,7 @@ CLAIMS = (
           published=(*printed("coordinate bias", COORDINATE), *printed("vanilla", VANILLA)), **OWN),
     Claim(id="coordbias.loss", statement="The validation loss is lower by more than 0.05 nats a pixel (the source's protocol).",
           tag="F", arm="coordinate bias, as released", rivals=("vanilla, as released",), values=LOSS, thresholds=(0.05, 0.05),
-          published=(Published(-0.012, "coordinate bias, as released"), Published(-0.118, "vanilla, as released")), **OWN),
+          published=(Published(0.012, "coordinate bias, as released"), Published(0.118, "vanilla, as released")), **OWN),
     Claim(id="coordbias.survives_norm", statement="A batch norm after the convolution does not cancel the coordinate bias: the gain stays large.",
           arm="coordinate bias, batch norm", rivals=("vanilla, batch norm",), rule="large margin", **OPEN),
     Claim(id="coordbias.only_parameters", statement="The gain comes from the additional parameters: maps redrawn for every image do as well (within a point).",
