@@ -156,9 +156,33 @@ def test_precision_is_judged_by_the_farther_end_of_the_interval():
 
 
 def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch):
+    from spatialbias import training
     from spatialbias.bench import quadrant
 
-    monkeypatch.setattr(quadrant, "EPOCHS", 1)
-    taken, epochs = quadrant.to_perfect(16, 0)  # a single epoch on 48 positions: too short to learn them
-    assert taken > 0 and epochs == 1
-    assert quadrant.plain_epoch(16, 2) > 0
+    monkeypatch.setattr(quadrant, "EPOCHS", 3)
+    taken, epochs, arrived = quadrant.to_perfect(16, 0)  # three epochs on 55 positions: too short to learn them
+    assert (epochs, arrived) == (3, False) and taken > 0
+
+    seen, real = [], training.predictions
+
+    def from_the_second_epoch_on(model, batch, execution, size=None):
+        for outputs, part in real(model, batch, execution, size):
+            if len(batch) == 9:  # the held-out positions
+                seen.append(len(part))
+                outputs = torch.nn.functional.one_hot(part.target, outputs.shape[1]).float() * (sum(seen) > len(batch))
+            yield outputs, part
+
+    monkeypatch.setattr(training, "predictions", from_the_second_epoch_on)
+    sooner, epochs, arrived = quadrant.to_perfect(16, 0)
+    assert (epochs, arrived) == (2, True) and sooner > 0
+
+
+def test_the_plain_program_is_timed_with_its_held_out_score(monkeypatch):
+    from spatialbias.bench import quadrant
+
+    def a_second(function, *arguments) -> float:
+        function(*arguments)
+        return 1.0
+
+    monkeypatch.setattr(quadrant, "seconds", a_second)  # 55 positions to train on in batches of 16, and 9 held out
+    assert quadrant.plain_epoch(16, 2) == (4 + 1) / torch.get_num_threads()
