@@ -63,6 +63,19 @@ RENDERING = {
     "coordconv": ({**RENDER, **PAINTER}, 50),
     "deconv": ({**RENDER, **DECONV_PAINTER}, 50),
 }
+# On 64 pixels an epoch has 151 batches of 16, on 32 only 29: so many epochs here are the sources' 50 in steps. The tutorial's 50
+# epochs of the network that finds a pixel have 73 batches there and 14 here.
+AS_MANY_STEPS = {
+    "coordconv names": ("classification", (CLASSIFICATION["coordconv"][0], 260)),
+    "coordconv draws": ("rendering", (RENDERING["coordconv"][0], 260)),
+    "coordconv draws, normalised input": ("rendering", ({**RENDERING["coordconv"][0], "model_args": {"normalise": True}}, 100)),
+    "deconv draws": ("rendering", (RENDERING["deconv"][0], 260)),
+}
+TUTORIAL_FINDS = {**TUTORIAL, "loss": "mean_squared_error", "model": "coordconv_regressor", "model_args": {"padding": "valid"}}
+TUTORIAL_REGRESSION = {
+    "rate 0.001": ({**TUTORIAL_FINDS, "learning_rate": 1e-3}, 260),
+    "rate 0.01": ({**TUTORIAL_FINDS, "learning_rate": 1e-2}, 260),
+}
 CANVAS = {
     "coordconv names": ("classification", CLASSIFICATION["coordconv"]),
     "deconv names": ("classification", CLASSIFICATION["deconv"]),
@@ -99,26 +112,37 @@ REMARKS = {
 }
 
 
-def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **more) -> Trial:
+def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **data) -> Trial:
     """One network on one split. Replicates turn the held-out quadrant, or redraw the uniform split (0: the published one)."""
     model_args = {"size": p.size, **changes.get("model_args", {})}
     if changes["model"] == "conv_regressor_quadrant":  # its last layers take any size
         model_args.pop("size")
     return Trial(**{
         "dataset": "not_so_clevr",
-        "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate},
+        "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate, **data},
         "replicate": replicate,
         "max_epochs": max(round(epochs * p.epochs), 1),
         "curve_images": 1000,
-        **changes, **more, "model_args": model_args,
+        **changes, "model_args": model_args,
     })
 
 
-def grid(task: str, arms: dict):
-    """The grid of a study: its arms on every split."""
+def grid(task: str, arms: dict, **data):
+    """The grid of a study: its arms on every split; `data` are further arguments of the data set."""
 
     def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
         changes, epochs = arms[arm]
+        for split in p.splits:
+            yield trial(p, task, split, replicate, changes, epochs, **data)
+
+    return trials
+
+
+def mixed(arms: dict):
+    """The grid of a study whose arms have tasks of their own."""
+
+    def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
+        task, (changes, epochs) = arms[arm]
         for split in p.splits:
             yield trial(p, task, split, replicate, changes, epochs)
 
@@ -187,6 +211,18 @@ STUDIES = (
         Canvas,
     ),
     Study(
+        "coordconv.as_many_steps",
+        "And with as many steps as the sources took?",
+        tuple(AS_MANY_STEPS),
+        mixed(AS_MANY_STEPS),
+        profiles(splits=("quadrant",)) | {
+            "smoke": SMOKE | {"splits": ("quadrant",), "epochs": 0.01},
+            "quick": QUICK | {"splits": ("quadrant",), "epochs": 0.2},
+        },
+        ("score",),
+        Canvas,
+    ),
+    Study(
         "coordconv.tutorial",
         "Does the tutorial's recipe give what it reports?",
         tuple(TUTORIALS),
@@ -208,6 +244,18 @@ STUDIES = (
         Canvas,
     ),
     Study(
+        "coordconv.tutorial_regression",
+        "Does the tutorial's recipe find every coordinate?",
+        tuple(TUTORIAL_REGRESSION),
+        grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0),
+        profiles(splits=("tutorial_quadrant",)) | {
+            "smoke": SMOKE | {"splits": ("tutorial_quadrant",), "epochs": 0.01},
+            "quick": QUICK | {"splits": ("tutorial_quadrant",), "epochs": 0.2},
+        },
+        ("score", "right"),
+        Canvas,
+    ),
+    Study(
         "coordconv.rendering",
         "Can a network draw a square where it is told to?",
         tuple(RENDERING),
@@ -220,7 +268,7 @@ STUDIES = (
         "coordconv.canvas",
         "Where on the canvas do the networks err?",
         tuple(CANVAS),
-        lambda p, arm, replicate: (trial(p, CANVAS[arm][0], split, replicate, *CANVAS[arm][1]) for split in p.splits),
+        mixed(CANVAS),
         {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": PAPER | {"replicates": 1}},
         ("score", "canvas", "picture"),
         Canvas,
