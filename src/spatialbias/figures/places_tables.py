@@ -146,3 +146,9 @@ def told_apart(size: int = 64, seed: int = 0) -> dict[str, int]:
     with torch.autocast("cpu", torch.bfloat16):
         coarse = network(centre)
     return {"pixels": size**2, "fp32": len(network(centre).unique()), "bf16": len(coarse.unique())}
+
+
+def steps(trial, size: int | None = None) -> int:
+    """Steps of the optimiser in all epochs of a trial; of the same epochs on another canvas."""
+    args = trial.dataset_args | ({"size": size} if size else {})
+    return -(-len(not_so_clevr.load(**args).train) // trial.batch_size) * trial.max_epochs

@@ -47,6 +47,8 @@ LABELS = {
     "kernel_ridge": "kernel ridge",
     "coordconv": "CoordConv",
     "deconv": "deconvolution",
+    "coordconv painter": "CoordConv",
+    "deconv painter": "deconvolution",
 }
 SIZES = {"text": 9, "title": 10}
 

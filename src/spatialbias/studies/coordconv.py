@@ -66,10 +66,10 @@ RENDERING = {
 # On 64 pixels an epoch has 151 batches of 16, on 32 only 29: so many epochs here are the sources' 50 in steps. The tutorial's 50
 # epochs of the network that finds a pixel have 73 batches there and 14 here.
 AS_MANY_STEPS = {
-    "coordconv names": ("classification", (CLASSIFICATION["coordconv"][0], 260)),
-    "coordconv draws": ("rendering", (RENDERING["coordconv"][0], 260)),
-    "coordconv draws, normalised input": ("rendering", ({**RENDERING["coordconv"][0], "model_args": {"normalise": True}}, 100)),
-    "deconv draws": ("rendering", (RENDERING["deconv"][0], 260)),
+    "coordconv, as many steps": ("classification", (CLASSIFICATION["coordconv"][0], 260)),
+    "coordconv painter, as many steps": ("rendering", (RENDERING["coordconv"][0], 260)),
+    "coordconv painter, normalised input": ("rendering", ({**RENDERING["coordconv"][0], "model_args": {"normalise": True}}, 100)),
+    "deconv painter, as many steps": ("rendering", (RENDERING["deconv"][0], 260)),
 }
 TUTORIAL_FINDS = {**TUTORIAL, "loss": "mean_squared_error", "model": "coordconv_regressor", "model_args": {"padding": "valid"}}
 TUTORIAL_REGRESSION = {
