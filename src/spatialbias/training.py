@@ -3,6 +3,7 @@
 import math
 import platform
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -27,11 +28,22 @@ class Execution:
     device: str = "cpu"
     precision: str = "fp32"  # of activations and matrix products; weights are always fp32
     threads: int = 1
+    flush: bool = False  # numbers too small for a whole mantissa are zero
 
     def numerics(self) -> str:
         """The numerics class: two equal trials give equal bits if their classes are equal."""
         kind = torch.cuda.get_device_name() if self.device == "cuda" else instruction_set()
-        return f"{self.device} {kind} {self.precision} torch {torch.__version__.split('+')[0]}"
+        return f"{self.device} {kind} {self.precision}{' flushed' * self.flush} torch {torch.__version__.split('+')[0]}"
+
+    @contextmanager
+    def arithmetic(self):
+        """Computing as this execution says about denormal numbers, in this thread; not to be nested."""
+        flushed = self.flush and torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            if flushed:
+                torch.set_flush_denormal(False)
 
     def autocast(self):
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
@@ -79,7 +91,7 @@ def _faster_in_bf16() -> bool:
 class Fit:
     """What training leaves: the curve, why and when it stopped, and the weights at the stop and at the mark."""
 
-    curve: list[dict] = field(default_factory=list)  # one entry an epoch: epoch, loss and, where evaluated, score
+    curve: list[dict] = field(default_factory=list)  # epoch, loss and, at `curve_epoch`s, score; every epoch if the loss matters
     reason: str = "cap"  # "loss", "cap", "diverged", "epochs" (no loss to reach was set) or "solved"
     epoch: int = 0
     loss: float = math.nan
@@ -114,7 +126,11 @@ def fit(model: nn.Module, train: Batch, *, loss: str, learning_rate: float, batc
             optimiser.zero_grad(set_to_none=True)
             LOSSES[loss](output.float(), batch.target).backward()
             optimiser.step()
-        result.epoch, result.loss = epoch, mean_loss(model, train, loss, execution)
+        result.epoch, due = epoch, curve_epoch(epoch) or epoch in (mark_epoch, max_epochs)
+        if not due and stop_loss is None and schedule != "plateau":  # nobody asks for the loss, which costs a third of an epoch
+            scheduler.step()
+            continue
+        result.loss = mean_loss(model, train, loss, execution)
         entry = {"epoch": epoch, "loss": result.loss}
         if not math.isfinite(result.loss):
             result.reason = "diverged"
@@ -123,7 +139,7 @@ def fit(model: nn.Module, train: Batch, *, loss: str, learning_rate: float, batc
         elif epoch == max_epochs:
             result.reason = "cap" if stop_loss is not None else "epochs"
         ended = epoch == max_epochs or result.reason in ("diverged", "loss")
-        if score is not None and (ended or epoch == mark_epoch or curve_epoch(epoch)):
+        if score is not None and (ended or due):
             entry["score"] = score(model)
         result.curve.append(entry)
         if ended:

@@ -106,13 +106,14 @@ def explain(error: ValidationError) -> str:
 
 
 def suited(trial: Trial, execution=None):
-    """The execution of a trial: `execution` (default: the fastest sound way here), in fp32 where its data set needs that."""
+    """The execution of a trial: `execution` (default: the fastest sound way here); where its data set needs fp32, that, and without
+    denormal numbers: a softmax over a whole canvas is full of them, and they make a step two to three times as slow."""
     from dataclasses import replace
 
     from spatialbias import training
 
     execution = execution or training.detect()
-    return replace(execution, precision="fp32") if trial.dataset in components.EXACT else execution
+    return replace(execution, precision="fp32", flush=True) if trial.dataset in components.EXACT else execution
 
 
 def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",)):
@@ -140,12 +141,13 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
                   for out, part in training.predictions(model, curve, execution)]
         return float(sum(scores)) / len(curve)
 
-    fit = training.fit(
-        model, prepare(train, data, execution), loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
-        learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
-        batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
-        order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
-        score=score if curve else None)
+    with execution.arithmetic():
+        fit = training.fit(
+            model, prepare(train, data, execution), loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
+            learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
+            batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
+            order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
+            score=score if curve else None)
     record = {
         "key": trial.key,
         "trial": trial.model_dump(),
@@ -188,7 +190,8 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
                 else:
                     model.load_state_dict(state)
                 subject = measures.Subject(model, trial, data, examples(trial, data)[1], execution)
-                rows += [{"measure": name, "at": "published" if at == "mark" else at, **row} for row in function(subject)]
+                with execution.arithmetic():
+                    rows += [{"measure": name, "at": "published" if at == "mark" else at, **row} for row in function(subject)]
         record["rows"] = [row for row in record["rows"] if row["measure"] != name] + rows
         record["measured"][name] = components.MEASURES[name]
 

@@ -8,6 +8,7 @@ needs is taken from the records of the released recipe, `coordconv.full_size`, w
 
 import statistics
 import time
+from dataclasses import replace
 from itertools import islice
 
 from spatialbias.bench.measuring import CORES, Row, ratios, seconds, spread, threads
@@ -49,7 +50,7 @@ def to_perfect(size: int, seed: int) -> tuple[float, int, bool]:
     from spatialbias import datasets, models, training
     from spatialbias.trials import prepare
 
-    execution = training.detect(device="cpu")
+    execution = replace(training.detect(device="cpu"), flush=True)
     exact = training.Execution()
     data = datasets.load("not_so_clevr", split="quadrant", size=size)
     test = prepare(data.test, data, exact)
@@ -64,9 +65,10 @@ def to_perfect(size: int, seed: int) -> tuple[float, int, bool]:
             reached.append(time.process_time() - start)
         return right / len(test)
 
-    fit = training.fit(model, prepare(data.train, data, execution), loss="cross_entropy", learning_rate=RATE, beta2=0.99,
-                       weight_decay=0.002, schedule="cosine", batch_size=16, max_epochs=EPOCHS, stop_loss=None, mark_epoch=None,
-                       order=torch.Generator().manual_seed(seed), execution=execution, score=score)
+    with execution.arithmetic():
+        fit = training.fit(model, prepare(data.train, data, execution), loss="cross_entropy", learning_rate=RATE, beta2=0.99,
+                           weight_decay=0.002, schedule="cosine", batch_size=16, max_epochs=EPOCHS, stop_loss=None, mark_epoch=None,
+                           order=torch.Generator().manual_seed(seed), execution=execution, score=score)
     first = next((k for k, entry in enumerate(fit.curve, 1) if entry["score"] == 1), EPOCHS)
     return (reached[0] if reached else time.process_time() - start), first, bool(reached)
 
