@@ -224,3 +224,29 @@ def test_half_precision_stays_close_with_full_precision_weights(fp32):
 def test_what_is_asked_for_is_detected():
     assert training.detect("fp32", "cpu") == Execution("cpu", "fp32", 1)
     assert training.detect("bf16", "cpu").precision == "bf16"
+
+
+def test_a_loss_that_nobody_asks_for_is_computed_at_the_curves_epochs_only(fp32):
+    data = batch()
+    few = train(linear(), data, fp32, max_epochs=33)
+    every = train(linear(), data, fp32, max_epochs=33, stop_loss=1e-9)
+    assert [e["epoch"] for e in few.curve] == [*range(1, 21), 25, 30, 33]
+    assert few.curve == [e for e in every.curve if e["epoch"] in {e["epoch"] for e in few.curve}]
+    assert (few.epoch, few.reason, every.reason) == (33, "epochs", "cap")
+    assert all(torch.equal(a, b) for a, b in zip(few.states["stop"].values(), every.states["stop"].values()))
+
+
+def test_a_rate_that_follows_the_loss_sees_it_after_every_epoch(fp32):
+    assert len(train(linear(), batch(), fp32, max_epochs=33, schedule="plateau").curve) == 33
+
+
+def test_denormal_numbers_are_flushed_where_the_execution_says_so():
+    def left() -> float:
+        return float(torch.full((8,), 1e-30) @ torch.full((8,), 1e-12))  # 8e-42, less than the least normal number
+
+    flushed = Execution("cpu", "fp32", 1, flush=True)
+    assert left() > 0
+    with flushed.arithmetic():
+        assert left() == 0
+    assert left() > 0
+    assert flushed.numerics() != Execution("cpu", "fp32", 1).numerics()

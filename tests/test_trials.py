@@ -230,3 +230,13 @@ def test_pixelwise_classes_need_nothing_special(monkeypatch, fp32):
     data = datasets.load("circles", n_train=12, n_test=10, size=32)
     right = (model(data.test.inputs[0] / 255).argmax(1) == data.test.target).float().mean()
     assert record["rows"][0]["value"] == pytest.approx(float(right), abs=1e-6) and "score" in record["curve"][0]
+
+
+def test_data_that_need_fp32_are_computed_so_and_without_denormal_numbers():
+    from spatialbias.training import Execution
+    from spatialbias.trials import suited
+
+    asked = Execution("cpu", "bf16", 1)
+    squares = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16})
+    assert suited(squares, asked) == Execution("cpu", "fp32", 1, flush=True)
+    assert suited(Trial(model="fully_connected", dataset="digits", n_train=97), asked) == asked
