@@ -160,8 +160,9 @@ def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch
     from spatialbias.bench import quadrant
 
     monkeypatch.setattr(quadrant, "EPOCHS", 3)
-    taken, epochs, arrived = quadrant.to_perfect(16, 0)  # three epochs on 55 positions: too short to learn them
+    taken, epochs, arrived, model = quadrant.to_perfect(16, 0)  # three epochs on 55 positions: too short to learn them
     assert (epochs, arrived) == (3, False) and taken > 0
+    assert [len(side) for side in quadrant.denormals(model, 16, 1)] == [3, 3]
 
     seen, real = [], training.predictions
 
@@ -173,7 +174,7 @@ def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch
             yield outputs, part
 
     monkeypatch.setattr(training, "predictions", from_the_second_epoch_on)
-    sooner, epochs, arrived = quadrant.to_perfect(16, 0)
+    sooner, epochs, arrived, _ = quadrant.to_perfect(16, 0)
     assert (epochs, arrived) == (2, True) and sooner > 0
 
 

@@ -9,9 +9,11 @@ needs is taken from the records of the released recipe, `coordconv.full_size`, w
 import statistics
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import islice
+from typing import Any, NamedTuple
 
-from spatialbias.bench.measuring import CORES, Row, ratios, seconds, spread, threads
+from spatialbias.bench.measuring import CORES, Row, alternate, ratios, seconds, spread, threads
 
 FASTER = {"avx512_bf16": 5.0, "amx": 10.0}
 EPOCHS, RATE = 5, 0.01  # of our recipe
@@ -21,30 +23,38 @@ def part(quick: bool) -> list[Row]:
     from spatialbias.training import instruction_set
 
     size, rounds = (16, 1) if quick else (64, 3)
-    ours, plain = [], []
     with threads(1):
-        for seed in range(rounds):
-            ours.append(to_perfect(size, seed))
+        ours = [to_perfect(size, seed) for seed in range(rounds)]
+        kept, flushed = denormals(ours[-1].model, size, rounds)
     with threads(CORES):
-        for _ in range(rounds):
-            plain.append(plain_epoch(size, 4 if quick else 60))
-    epochs, paces = needed(), [t / e for t, e, _ in ours]
-    taken, an_epoch = map(statistics.median, ([t for t, *_ in ours], plain))
+        plain = [plain_epoch(size, 4 if quick else 60) for _ in range(rounds)]
+    epochs, paces, times = needed(), [run.seconds / run.epochs for run in ours], [run.seconds for run in ours]
+    taken, an_epoch = map(statistics.median, (times, plain))
     rows = [Row("quadrant", "CoordConv, one epoch", f"{statistics.median(paces):.1f} s", f"{an_epoch:.1f} s, plain",
-                **spread(ratios(plain, paces)))]
+                **spread(ratios(plain, paces))),
+            Row("quadrant", "CoordConv once trained, a step in fp32", f"{1e3 * statistics.median(flushed):.0f} ms, no denormal numbers",
+                f"{1e3 * statistics.median(kept):.0f} ms with them", **spread(ratios(kept, flushed)))]
     if epochs:
         total = [epochs * value for value in plain]
-        arrived = sum(there for *_, there in ours)
+        arrived = sum(run.arrived for run in ours)
         rows.append(Row("quadrant", "CoordConv, 100 % of the held-out quadrant",
                         f"{taken / 60:.1f} min ({arrived} of {rounds} runs arrive)", f"{statistics.median(total) / 60:.1f} min, plain",
-                        **spread(ratios(total, [t for t, *_ in ours])),
+                        **spread(ratios(total, times)),
                         target=None if quick else FASTER.get(instruction_set())))
     return rows
 
 
-def to_perfect(size: int, seed: int) -> tuple[float, int, bool]:
-    """Processor seconds and epochs until every held-out position is named right (scores included), by our recipe, and whether that
-    happened: if not, they are those of the whole schedule."""
+class Run(NamedTuple):
+    """One training by our recipe: processor seconds and epochs until every held-out position is named right (scores included), and
+    whether that happened; if not, they are those of the whole schedule. The model is as the schedule leaves it."""
+
+    seconds: float
+    epochs: int
+    arrived: bool
+    model: Any
+
+
+def to_perfect(size: int, seed: int) -> Run:
     import torch
 
     from spatialbias import datasets, models, training
@@ -70,7 +80,24 @@ def to_perfect(size: int, seed: int) -> tuple[float, int, bool]:
                            weight_decay=0.002, schedule="cosine", batch_size=16, max_epochs=EPOCHS, stop_loss=None, mark_epoch=None,
                            order=torch.Generator().manual_seed(seed), execution=execution, score=score)
     first = next((k for k, entry in enumerate(fit.curve, 1) if entry["score"] == 1), EPOCHS)
-    return (reached[0] if reached else time.process_time() - start), first, bool(reached)
+    return Run(reached[0] if reached else time.process_time() - start, first, bool(reached), model)
+
+
+def denormals(model, size: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of a training step of a trained network in fp32, with denormal numbers and with zeros in their place."""
+    import torch
+
+    from spatialbias import datasets, training
+
+    batch = datasets.load("not_so_clevr", split="quadrant", size=size).train[:16]
+
+    def step(execution) -> None:
+        with execution.arithmetic():
+            loss = training.LOSSES["cross_entropy"](model.train()(*batch.inputs), batch.target)
+            torch.autograd.grad(loss, list(model.parameters()))
+
+    taken = alternate({flush: partial(step, training.Execution(flush=flush)) for flush in (False, True)}, 3 * rounds)
+    return taken[False], taken[True]
 
 
 def plain_epoch(size: int, steps: int) -> float:
