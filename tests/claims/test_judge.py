@@ -364,7 +364,7 @@ def test_the_ledger_frame_has_a_row_for_every_claim():
     frames = {CLAIM.study: ahead(), faulty.study: edit(pair(0.03), "fc", 1, current=False).assign(study=faulty.study)}
     table = ledger_frame([CLAIM, other, faulty], frames).set_index("id")
     assert list(table.columns) == ["statement", "published", "found", "verdict"]
-    assert list(table["verdict"]) == ["holds", "not run", "refused"]
+    assert list(table["verdict"]) == ["holds", "not run", "undecided"]
     row = table.loc[CLAIM.id]
     assert row["published"].startswith("simple_cnn, N = 390: 21.9 [F] (outside our 4")
     assert row["found"].startswith("N = 195 against coordinet: +30.") and row["found"].count("points, n = 10") == 4

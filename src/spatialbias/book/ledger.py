@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
-from spatialbias.book.page import SENTENCES, WORDS, _lower, box, claims_table, raw
+from spatialbias.book.page import SENTENCES, _lower, box, claims_table, kind, raw
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import JudgeError, expected_false_verdicts, judge, ledger
 from spatialbias.figures.plots import forest
@@ -100,8 +100,7 @@ class Ledger:
                 self.verdicts[claim.id] = None
 
     def _kind(self, claim_id: str) -> str:
-        verdict = self.verdicts[claim_id]
-        return "fails" if verdict is None else WORDS[next(k for k in WORDS if verdict.word.startswith(k))]
+        return kind(self.verdicts[claim_id])
 
     def numbers(self) -> dict[str, str]:
         """Counts of verdicts, for the prose, and the reading that they allow."""

@@ -14,7 +14,7 @@ from collections import Counter
 import pandas as pd
 
 from spatialbias.book.parameters import check_parameters
-from spatialbias.claims import JudgeError, ledger
+from spatialbias.claims import JudgeError, Verdict, ledger
 from spatialbias.claims import judge as judge_claim
 from spatialbias.figures.numbers import level, points
 from spatialbias.figures.style import label
@@ -90,10 +90,14 @@ class Page:
         except JudgeError:
             return None
 
+    def kind(self, claim_id: str) -> str:
+        """The verdict as "holds", "fails", "undecided" or "not-run"; records that cannot be judged decide nothing."""
+        return kind(self.verdict(claim_id))
+
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
         return " ".join(
-            (SENTENCES if claim.kind == "conclusion" else ASKED)[_kind(getattr(self.verdict(claim.id), "word", "undecided"))].format(_lower(claim.statement.rstrip(".")))
+            (SENTENCES if claim.kind == "conclusion" else ASKED)[self.kind(claim.id)].format(_lower(claim.statement.rstrip(".")))
             for claim in sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
         )
 
@@ -197,8 +201,9 @@ ASKED = {  # of a hypothesis, whosoever it is
 }
 
 
-def _kind(word: str) -> str:
-    return WORDS[next(k for k in WORDS if word.startswith(k))]
+def kind(verdict: Verdict | None) -> str:
+    """A verdict without its details: "holds", "fails", "undecided" or "not-run"; None, of records that cannot be judged, decides nothing."""
+    return "undecided" if verdict is None else "not-run" if verdict.word == "not run" else verdict.word.split()[0]
 
 
 def _lower(text: str) -> str:
@@ -206,13 +211,11 @@ def _lower(text: str) -> str:
     return text if text.split()[0].removesuffix("'s") in ("Coordinet", "CIPS", "CoordConv") else text[0].lower() + text[1:]
 
 
-WORDS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "not run": "not-run", "refused": "fails"}
-
-
 def claims_table(claims, frames):
     """Claims as an HTML table: statement, published, found, verdict."""
     rows = []
     for claim in claims:
+        verdict = None
         try:
             verdict = judge_claim(claim, frames.get(claim.study))
             word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
@@ -223,12 +226,11 @@ def claims_table(claims, frames):
                 for c in verdict.published[:4]
             )
         except JudgeError as error:
-            word, text, why, beside = "refused", html.escape(str(error)), str(error), ""
-        kind = _kind(word)
+            word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         rows.append(
             f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
-            f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
+            f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
             f"<td>{text}</td><td>{beside or '–'}</td></tr>"
         )
     head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"

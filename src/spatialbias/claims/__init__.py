@@ -55,8 +55,8 @@ def found(verdict: Verdict) -> str:
 def ledger_frame(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The table at a chapter's end, one row a claim: id, statement, published, found, verdict (all text).
 
-    frames: study -> its tidy frame; a study without one is `not run`. Where the judge refuses the records the verdict
-    reads "refused" and `found` says why: one faulty study must not hide the rest of the table.
+    frames: study -> its tidy frame; a study without one is `not run`. Records that cannot be judged decide nothing:
+    `undecided`, and `found` says why. One faulty study must not hide the rest of the table.
     """
     rows = []
     for claim in claims:
@@ -66,7 +66,7 @@ def ledger_frame(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
             row |= {"found": found(verdict) or verdict.reason, "verdict": verdict.word}
             row["published"] = _published(claim, verdict)
         except JudgeError as error:
-            row |= {"found": str(error), "verdict": "refused"}
+            row |= {"found": str(error), "verdict": "undecided"}
         rows.append(row)
     return pd.DataFrame(rows, columns=["id", "statement", "published", "found", "verdict"])
 

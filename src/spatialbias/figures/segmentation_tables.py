@@ -1,10 +1,9 @@
-"""Numbers and tables of the coordinate bias's result pages: mean recalls, verdicts, scores by class, rates."""
+"""Numbers and tables of the coordinate bias's result pages: mean recalls, scores by class, rates."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from spatialbias.claims import JudgeError
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures.numbers import NOTHING, level, points
 from spatialbias.figures.style import label
@@ -42,15 +41,6 @@ def said(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> s
 def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """The difference of two arms in it, paired over replicates, as text."""
     return points(_difference(mean_recall(frame, classes), arm, rival))
-
-
-def kind(page, claim_id: str) -> str:
-    """The verdict on a claim as one of "holds", "fails", "undecided", "not-run"; records that cannot be judged decide nothing."""
-    try:
-        word = page.verdict(claim_id).word.split()[0]
-    except JudgeError:
-        return "undecided"
-    return "not-run" if word == "not" else word
 
 
 def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
