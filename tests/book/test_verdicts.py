@@ -6,6 +6,7 @@ import pytest
 
 from spatialbias.book import ledger as chapter
 from spatialbias.book import page as book
+from spatialbias.book.verdicts import SENTENCES
 from tests.claims.test_judge import ONE, edit, pair
 
 STALE = edit(pair(0.03), "fc", 1, current=False)  # the judge refuses records that are not current
@@ -28,7 +29,7 @@ def page(frame) -> book.Page:
 def test_prose_and_table_follow_the_verdict(kind):
     one = page(FRAMES[kind])
     assert one.kind(ONE.id) == kind
-    assert one.sentence(ONE.id) == book.SENTENCES[kind].format("the CNN beats both others by a large margin")
+    assert one.sentence(ONE.id) == SENTENCES[kind].format("the CNN beats both others by a large margin")
     assert f"class='verdict {kind}'" in one.claims(ONE.id).data
 
 

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pandas as pd
 
-from spatialbias.book.page import SENTENCES, _lower, box, claims_table, kind, raw
+from spatialbias.book.page import box, raw
 from spatialbias.book.parameters import check_parameters
-from spatialbias.claims import JudgeError, expected_false_verdicts, judge, ledger
+from spatialbias.book.verdicts import SENTENCES, _lower, claims_table, judged, kind
+from spatialbias.claims import expected_false_verdicts, ledger
 from spatialbias.figures.plots import forest
 from spatialbias.studies import study
 
@@ -92,12 +93,7 @@ class Ledger:
         self.profile = profile
         results = {name: study(name).plan("paper").sweep(missing="show") for name in dict.fromkeys(c.study for c in self.claims)}
         self.results, self.frames = results, {name: r.frame() for name, r in results.items()}
-        self.verdicts = {}
-        for claim in self.claims:
-            try:
-                self.verdicts[claim.id] = judge(claim, self.frames[claim.study])
-            except JudgeError:
-                self.verdicts[claim.id] = None
+        self.verdicts = {c.id: judged(c, self.frames[c.study]) for c in self.claims}
 
     def _kind(self, claim_id: str) -> str:
         return kind(self.verdicts[claim_id])
@@ -154,7 +150,7 @@ class Ledger:
         return forest(pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"]))
 
     def table(self):
-        return claims_table(self.claims, self.frames)
+        return raw(claims_table(self.claims, self.frames))
 
     def provenance(self):
         """Which studies, how complete, of which numerics classes."""
