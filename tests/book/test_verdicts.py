@@ -44,3 +44,9 @@ def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
     counts = chapter.Ledger(ONE.work).numbers()
     assert (counts["holds"], counts["fails"], counts["undecided"], counts["not_run"]) == ("0", "0", "1", "0")
     assert counts["false_verdicts"] == "0.0"
+
+
+def test_a_page_reads_its_verdict(monkeypatch):
+    sentences = {kind: f"It {kind}." for kind in FRAMES}
+    monkeypatch.setattr(book, "readings", lambda: {ONE.id: sentences})
+    assert [page(frame).reading(ONE.id) for frame in FRAMES.values()] == list(sentences.values())

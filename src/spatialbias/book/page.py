@@ -14,7 +14,7 @@ import pandas as pd
 
 from spatialbias.book import verdicts
 from spatialbias.book.parameters import check_parameters
-from spatialbias.claims import Verdict, ledger
+from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import level, points
 from spatialbias.figures.style import label
 from spatialbias.statistics import paired_differences
@@ -94,6 +94,10 @@ class Page:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
         claims = sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
         return " ".join(verdicts.sentence(c, self.kind(c.id)) for c in claims)
+
+    def reading(self, claim_id: str) -> str:
+        """What follows from the verdict on a claim."""
+        return readings()[claim_id][self.kind(claim_id)]
 
     def claims(self, *ids: str):
         """The table of claims: what the source says and found, what we find, the verdict."""
