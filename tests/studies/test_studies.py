@@ -166,7 +166,7 @@ def test_right_at_any_n():
     some = results(made(TRIALS[1]), made(TRIALS[2], reason="cap"))
     assert some.missing == 2 and [arm for arm, _, _ in some.present] == ["wide", "narrow"]
     table = some.trials()
-    assert table.stop_reason.tolist() == ["loss", "cap"] and table.replicate.tolist() == [0, 1] and table.parameters.tolist() == [77, 77]
+    assert table.key.tolist() == [TRIALS[1].key, TRIALS[2].key] and table.stop_reason.tolist() == ["loss", "cap"] and table.replicate.tolist() == [0, 1] and table.parameters.tolist() == [77, 77]
     assert some.numerics() == {"cpu x": 2}
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from spatialbias.book import verdicts
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import Verdict, ledger, readings
-from spatialbias.figures.numbers import level, points
-from spatialbias.figures.style import label
+from spatialbias.figures.numbers import level, points, span
+from spatialbias.figures.style import label, split_name
 from spatialbias.statistics import paired_differences
 from spatialbias.store import Store
 from spatialbias.studies import Results, study
@@ -105,26 +105,20 @@ class Page:
         return raw(verdicts.claims_table(chosen, {n: r.frame() for n, r in self.results.items()}))
 
     def stops(self):
-        """Every trial's stop reason and epochs, by arm and N."""
-        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(SAME)
+        """Why trials stopped and what they took: one row a network and N, or split, of each study if there are several."""
+        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates("key")  # studies share trials
+        several, aimed = trials["study"].nunique() > 1, trials["stop_reason"].isin(["loss", "solved", "cap"]).any()
         rows = []
-        for (arm, n_train, split, _), group in trials.groupby(["arm", "n_train", "split", "learning_rate"], sort=False, dropna=False):
+        for (name, arm, n_train, split), group in trials.groupby(["study", "arm", "n_train", "split"], sort=False, dropna=False):
             counts = Counter(group["stop_reason"])
-            where = {"N": int(n_train)} if pd.notna(n_train) else {"split": split} if split else {}
-            rows.append(
-                {
-                    "network": label(arm),
-                    **where,
-                    "trials": len(group),
-                    "parameters": f"{group['parameters'].iloc[0]:,}",
-                    "learning rate": f"{group['learning_rate'].iloc[0]:g}",
-                    **({"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if not counts["epochs"] else {}),
-                    "diverged": counts["diverged"],
-                    "epochs, median": int(group["epochs"].median()),
-                    "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
-                    "seconds, median": f"{group['seconds'].median():.1f}",
-                }
-            )
+            row = {"study": name.partition(".")[2]} if several else {}
+            row |= {"network": label(arm)} | ({"N": int(n_train)} if pd.notna(n_train) else {"split": split_name(split)} if split else {})
+            row |= {"trials": len(group), "parameters": span(group["parameters"], ","), "learning rate": span(group["learning_rate"], "g")}
+            row |= {"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if aimed else {}
+            row |= {"diverged": counts["diverged"]}
+            row |= {"epochs, median": int(group["epochs"].median())} if aimed else {}
+            row |= {"epochs, range" if aimed else "epochs": span(group["epochs"], "d")}
+            rows.append(row | {"seconds, median": f"{group['seconds'].median():.1f}"})
         return table(pd.DataFrame(rows))
 
     def networks(self) -> dict | None:
@@ -163,9 +157,6 @@ class Page:
             ("to recompute a sample", "<code>spatialbias results verify --sample 5</code>"),
         ]
         return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
-
-
-SAME = ["arm", "n_train", "split", "replicate", "dataset", "learning_rate"]  # trials that studies share agree in these
 
 
 def mean_text(frame: pd.DataFrame) -> str:

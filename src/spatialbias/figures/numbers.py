@@ -25,3 +25,8 @@ def _text(values: pd.Series, unit: str, sign: str) -> str:
         return NOTHING
     interval = "" if math.isnan(low) else f" [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
     return f"{100 * mean:{sign}.1f}{unit}{interval}, n = {n}"
+
+
+def span(values: pd.Series, form: str) -> str:
+    """The least and the largest: "25–100"; one number if they are equal."""
+    return "–".join(dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max())))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.figures.style import INK, canvas, colour, label, marker, split_name
 from spatialbias.statistics import clopper_pearson, kaplan_meier
 
 SPLITS = ("uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_uniform")
@@ -30,11 +30,6 @@ def blank(text: str = "not on record yet") -> Figure:
 
 def splits_in(frame: pd.DataFrame) -> list[str]:
     return [split for split in SPLITS if split in set(frame["split"])]
-
-
-def split_name(split: str) -> str:
-    owner, _, kind = split.rpartition("_")
-    return f"{kind}, the {owner}’s" if owner else kind
 
 
 def heaps(values: Sequence[float], low: float, high: float, bins: int = 40, most: float = 0.38) -> np.ndarray:

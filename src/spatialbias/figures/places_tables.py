@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.numbers import NOTHING
+from spatialbias.figures.numbers import NOTHING, span
 from spatialbias.figures.places import SUCCESS, split_name, splits_in
 from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import label
@@ -99,17 +99,12 @@ def spent(*results) -> pd.DataFrame:
     for one in results:
         for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
             rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split),
-                         "trials": len(group), "parameters": _range(group["parameters"], ","),
-                         "learning rate": _range(group["learning_rate"], "g"), "epochs": _range(group["epochs"], "d"),
+                         "trials": len(group), "parameters": span(group["parameters"], ","),
+                         "learning rate": span(group["learning_rate"], "g"), "epochs": span(group["epochs"], "d"),
                          "diverged": int((group["stop_reason"] == "diverged").sum()),
                          "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
     return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged",
                                        "seconds an epoch"])
-
-
-def _range(values: pd.Series, form: str) -> str:
-    ends = dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max()))
-    return "–".join(ends)
 
 
 def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:

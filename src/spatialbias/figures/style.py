@@ -102,6 +102,12 @@ def label(arm: str) -> str:
     return LABELS.get(arm) or (LABELS.get(head, head) + comma + rest)
 
 
+def split_name(split: str) -> str:
+    """A split's name in running text and figures: "tutorial_uniform" is "uniform, the tutorial’s"."""
+    owner, _, kind = split.rpartition("_")
+    return f"{kind}, the {owner}’s" if owner else kind
+
+
 def canvas(
     panels: int = 1, width: float = 7.2, height: float = 3.0, columns: int | None = None, share_y: bool = True, share_x: bool = True
 ) -> tuple[Figure, list[Axes]]:

@@ -156,17 +156,18 @@ class Results:
         return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype({"loss": float, "score": float})
 
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its stop reason, epochs, seconds, final loss, parameters and numerics."""
+        """One row a trial: its key, stop reason, epochs, seconds, final loss, parameters and numerics."""
         rows = [
             {
                 **self._base(arm, trial, record),
+                "key": trial.key,
                 "loss": record["stop"]["loss"],
                 "parameters": record["parameters"],
                 "seconds": record["provenance"]["seconds"],
             }
             for arm, trial, record in self.present
         ]
-        return pd.DataFrame(rows, columns=[*self._base_columns, "loss", "parameters", "seconds"])
+        return pd.DataFrame(rows, columns=[*self._base_columns, "key", "loss", "parameters", "seconds"])
 
     def numerics(self) -> Counter:
         """How many trials were computed in each numerics class."""
