@@ -36,6 +36,11 @@ def test_arms_differ_and_are_paired(name):
     assert len(set(map(frozenset, grid.values()))) == 1
 
 
+def test_a_plan_knows_its_images():
+    assert FEW.plan("quick", dataset="mnist").images == "mnist"
+    assert studies.study("coordconv.regression").plan("smoke").images is None
+
+
 def test_tuning_is_on_tuning_images_and_nothing_else_is():
     for name in studies.names():
         roles = {trial.role for trial in studies.study(name).plan("smoke").trials}

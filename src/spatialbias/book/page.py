@@ -40,14 +40,13 @@ class Page:
         return self._sweep(study(name).plan(self.profile, **parameters), parameters)
 
     def _sweep(self, plan, given) -> Results:
-        dataset = getattr(plan.parameters, "dataset", "digits")  # other data are generated
-        if self.profile != "paper" and dataset != "digits":
+        if self.profile != "paper" and plan.images:
             from spatialbias.datasets.images import DataMissing, available
 
             try:
-                available(dataset)
+                available(plan.images)
             except DataMissing as error:
-                self.substitute = (dataset, str(error))
+                self.substitute = (plan.images, str(error))
                 plan = plan.study.plan(self.profile, **{**given, "dataset": "digits"})
         self.results[plan.study.name] = plan.sweep()
         return self.results[plan.study.name]
@@ -65,8 +64,8 @@ class Page:
                 f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
                 "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers."
             )
-        elif getattr(p, "dataset", "cifar10") != "cifar10":
-            parts.append(f"This page was computed on <b>{html.escape(p.dataset)}</b>.")
+        elif self.main.plan.images not in (None, "cifar10"):
+            parts.append(f"This page was computed on <b>{self.main.plan.images}</b>.")
         if self.profile != "paper":
             parts.append(
                 f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "

@@ -98,6 +98,11 @@ class Plan:
     def trials(self) -> list[Trial]:
         return [trial for _, trial in self.labelled]
 
+    @property
+    def images(self) -> str | None:
+        """The image set that its networks learn; None if their data are generated."""
+        return next((trial.dataset for trial in self.trials if trial.dataset in components.SHAPES), None)
+
     def estimate(self, store: Store | None = None) -> tuple[int, float | None]:
         """(trials that are missing, core-hours they will take; None if nothing like them is on record)."""
         return estimate(self.trials, store or Store(), self.study.measures)
