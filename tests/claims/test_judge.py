@@ -10,6 +10,7 @@ from spatialbias import claims
 from spatialbias import statistics as st
 from spatialbias.claims import Claim, JudgeError, Published, Values, expected_false_verdicts, judge, ledger_frame, over
 from spatialbias.claims.claim import COLUMNS
+from spatialbias.studies import WORKS
 
 CLAIM = Claim(
     id="coordinet.cnn_beats_both",
@@ -380,7 +381,7 @@ def test_expected_false_verdicts():
 
 def test_the_ledger_is_sound():
     ledger = claims.ledger()
-    assert all(isinstance(claim, Claim) and claim.work in claims.WORKS for claim in ledger)
+    assert all(isinstance(claim, Claim) and claim.work in WORKS for claim in ledger)
     assert len({claim.id for claim in ledger}) == len(ledger)
 
 

@@ -193,3 +193,11 @@ def test_the_estimate_reads_the_store_it_is_given(tmp_path):
     store = Store(tmp_path / "work", None)
     store.put(made(TRIALS[0]))
     assert STUDY.plan("quick").estimate(store) == (3, pytest.approx(3 * 2.0 / 3600))
+
+
+def test_a_work_still_to_come_has_no_studies(monkeypatch):
+    there = studies.names()
+    monkeypatch.setattr(studies, "WORKS", (*studies.WORKS, "to_come"))
+    assert studies.names() == there
+    with pytest.raises(ValueError, match="unknown study 'to_come.a'; there are: coordinet"):
+        studies.study("to_come.a")

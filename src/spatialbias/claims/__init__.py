@@ -14,13 +14,12 @@ import pandas as pd
 from spatialbias.claims.claim import Claim, Published, Values, Verdict, label_of, over
 from spatialbias.claims.judge import JudgeError, judge
 from spatialbias.statistics import ALPHA
+from spatialbias.studies import WORKS
 
 __all__ = [
     "Claim", "JudgeError", "Published", "Values", "Verdict", "expected_false_verdicts", "found", "judge", "ledger",
     "ledger_frame", "over", "readings",
 ]  # fmt: skip
-
-WORKS = ("coordinet", "coordconv", "coordbias", "lrlc", "matrix")
 
 
 def ledger() -> tuple[Claim, ...]:
