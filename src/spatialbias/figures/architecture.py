@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from spatialbias import datasets, shifts
 from spatialbias.explorer.networks import Network, NoNetworks, load_networks
+from spatialbias.figures.maps import plane
 from spatialbias.figures.style import COLOURS, INK, SPARE, canvas, label, use
 from spatialbias.layers import coordinate_grid
 from spatialbias.models import build
@@ -29,9 +29,6 @@ from spatialbias.trials import run
 
 ROUND = "round,pad=0,rounding_size=1"
 GREEN, BLUE, RED = COLOURS["coordinet"], COLOURS["simple_cnn"], COLOURS["fully_connected"]
-# Blue is negative, red positive, nothing is transparent: it takes the page's own background, light or dark.
-DIVERGING = LinearSegmentedColormap.from_list("votes", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
-                                                        (.84, .37, 0, 1)])
 
 
 def power(value: float) -> str:
@@ -136,17 +133,6 @@ def diagram(model: nn.Module, image: Tensor) -> Figure:
 # ------------------------------------------------------------------------------------------------------------ the codes
 
 
-def _plane(ax, values, title: str = "", limit: float | None = None):
-    limit = limit or float(np.abs(values).max()) or 1.0
-    picture = ax.imshow(values, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="none")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8, loc="center")
-    return picture
-
-
 def encodings(size: int, frequencies: int = 16) -> dict[str, Encoding]:
     """One of each kind, those with parameters as they are before training (from a fixed seed)."""
     with torch.random.fork_rng(devices=[]):
@@ -163,14 +149,14 @@ def codes(size: int = 32, frequencies: int = 16) -> Figure:
     chosen = np.unique(np.linspace(0, frequencies - 1, 6).round().astype(int))
     figure, axes = canvas(2 * len(chosen), columns=len(chosen), height=1.42)
     for ax, k in zip(axes, chosen):
-        _plane(ax, maps["sine"][..., k], f"sin({c[k]:.3g}π x)", 1)
+        plane(ax, maps["sine"][..., k], f"sin({c[k]:.3g}π x)", 1)
     middle = chosen[len(chosen) // 2]
     rest = [(np.linalg.norm(maps["sine"], axis=2), "length of\nthe sine code", None),
             (maps["sine"][..., frequencies + middle], f"sin({c[middle]:.3g}π y)", 1),
             (maps["raw"][..., 0], "raw x", 1), (maps["fourier"][..., 0], "Fourier slot\n(untrained)", 1),
             (maps["fourier"][..., 1], "another", 1), (maps["embedding"][..., 0], "table slot\n(untrained)", None)]
     for ax, (values, title, limit) in zip(axes[len(chosen):], rest):
-        _plane(ax, values, title, limit)
+        plane(ax, values, title, limit)
     return figure
 
 
@@ -201,7 +187,7 @@ def similarity(size: int = 32, frequencies: int = 16) -> Figure:
     row, column = size // 4, round(size * 0.3)
     names = {"sine": ("sine", GREEN), "raw": ("raw", SPARE[1]), "fourier": ("Fourier", SPARE[0]), "embedding": ("table", SPARE[3])}
     for ax, (kind, (name, _)) in zip(left.subplots(2, 2).flat, names.items()):
-        _plane(ax, products[kind][row * size + column].view(size, size).numpy(), name, 1.5)
+        plane(ax, products[kind][row * size + column].view(size, size).numpy(), name, 1.5)
         ax.plot(column, row, marker="+", color=INK, markersize=7)
     ax = right.subplots()
     for kind, (name, ink) in names.items():
@@ -355,7 +341,7 @@ def vote_maps(network: Network, images: Tensor, classes: tuple[str, ...], titles
         top.set_axis_off()
         top.set_title(titles[k], size=8.5, loc="center")
         said = f"“{classes[found['answer'][k]]}”, lead {found['lead'][k]:.2g}\na pixel: {mean[k, 0]:.2g} ± {part[k].std():.2g}"
-        drawn = _plane(below, (part - mean)[k].view(images.shape[2:]).numpy(), said, limit)
+        drawn = plane(below, (part - mean)[k].view(images.shape[2:]).numpy(), said, limit)
     bar = figure.colorbar(drawn, ax=axes[len(images):], label="more or less than the mean\n(logit / 1000)", extend="both", aspect=14,
                           pad=0.01)
     bar.outline.set_linewidth(0.4)

@@ -7,36 +7,18 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from spatialbias.figures.circles import INKS, label_image, picture
+from spatialbias.figures.maps import plane
 from spatialbias.figures.style import COLOURS, INK, SPARE, canvas, colour
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
 from spatialbias.models import build
 
 OURS, THEIRS, PLAIN = colour("coordbias", 0), colour("coordconv", 1), COLOURS["simple_cnn"]
-# Blue is negative, orange positive, zero nearly clear: it takes the page's own background, light or dark.
-DIVERGING = LinearSegmentedColormap.from_list("ramps", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
-                                                        (.84, .37, 0, 1)])
-
-
-def plane(ax: Axes, values: Tensor, limit: float, title: str = "", numbers: bool = False):
-    """One map (H, W) in blue (negative) and orange (positive), with its numbers written in where there are few."""
-    drawn = ax.imshow(values.detach().numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="none")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8, loc="center")
-    for (i, j), value in np.ndenumerate(values.detach().numpy() if numbers else np.empty((0, 0))):
-        strong = abs(value) > 0.6 * limit
-        ax.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center", size=8.5, color="black" if strong else INK, weight="bold")
-    return drawn
 
 
 @torch.no_grad()
@@ -63,7 +45,7 @@ def composition(layer: CoordBiasConv2d, image: Tensor, label: Tensor, names: lis
     label_image(grid[2, 0], answer, image, "the answer")
     for k, row in enumerate(grid):
         for ax, (title, maps) in zip(row[1:5], found.items()):
-            plane(ax, maps[k], limit, title if k == 0 else "")
+            plane(ax, maps[k], title if k == 0 else "", limit)
         label_image(row[5], torch.where(found["sum"][k] > 0, k + 1, 0), image, "sum > 0" if k == 0 else "")
         row[1].set_ylabel(names[k], color=INKS[k + 1], size=8.5)
     return figure
@@ -86,7 +68,7 @@ def worked_example(seed: int = 3) -> Figure:
     found = terms(layer, image)
     figure, axes = canvas(10, columns=5, height=1.6, share_x=False, share_y=False)
     limit = max(float(v.abs().max()) for v in found.values())
-    plane(axes[0], torch.zeros(7, 7), 1, "input: 7 × 7 × 3")
+    plane(axes[0], torch.zeros(7, 7), "input: 7 × 7 × 3")
     axes[0].add_patch(Rectangle((-0.5, -0.5), 7, 7, facecolor=INK, alpha=0.2))
     for low in (-1.5, 1.5, 4.5):  # the windows of one row of the map, which reach into the padding
         axes[0].add_patch(Rectangle((low, -1.5), 3, 3, facecolor="none", edgecolor=PLAIN, linewidth=1, linestyle=(0, (3, 2))))
@@ -98,7 +80,7 @@ def worked_example(seed: int = 3) -> Figure:
         by_x, by_y = (f"{v:g}".replace("-", "−") for v in layer.coordinate_bias[k].tolist())
         titles = ("convolution + b", f"{by_x} · X", f"{by_y} · Y", "sum")
         for ax, title, maps in zip(row, titles, found.values()):
-            plane(ax, maps[k] + 0.0, limit, title, numbers=True)
+            plane(ax, maps[k] + 0.0, title, limit, numbers=True)
     return figure
 
 
@@ -204,7 +186,7 @@ def relation(maps: dict[str, Tensor]) -> Figure:
     figure, axes = canvas(6, columns=3, height=2.0, share_x=False, share_y=False)
     limit = max(float(v.abs().max()) for v in maps.values())
     for ax, (name, values) in zip(axes, maps.items()):
-        drawn = plane(ax, values, limit, titles.get(name, f"{name},\nzero padding"))
+        drawn = plane(ax, values, titles.get(name, f"{name},\nzero padding"), limit)
     bar = figure.colorbar(drawn, ax=axes, label="response to an empty picture", aspect=28, pad=0.02)
     bar.outline.set_linewidth(0.4)
     return figure

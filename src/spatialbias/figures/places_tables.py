@@ -6,9 +6,9 @@ import torch
 
 from spatialbias.datasets import not_so_clevr
 from spatialbias.figures.numbers import NOTHING, span
-from spatialbias.figures.places import SUCCESS, split_name, splits_in
+from spatialbias.figures.places import SUCCESS, splits_in
 from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import label
+from spatialbias.figures.style import label, split_name
 from spatialbias.models import build
 from spatialbias.statistics import clopper_pearson, mean_interval
 
