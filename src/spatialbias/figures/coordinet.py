@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import level, points
 from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
-from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences
 
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
@@ -42,13 +42,6 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     """The 95 % band of replicates x points of fractions."""
     bands = [mean_interval(table[x].dropna()) for x in table]
     ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
-
-
-def nothing(figure: Figure) -> Figure:
-    """A figure that says that its records are still to be made."""
-    figure.axes[0].set_axis_off()
-    figure.text(0.5, 0.5, "not on record yet", ha="center", va="center", fontsize=12, color=INK)
-    return figure
 
 
 def contrasts(frame: pd.DataFrame) -> Figure:
@@ -111,7 +104,7 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
     if not arms:
-        return nothing(figure)
+        return blank()
     handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
     figure.legend(handles, kinds.values(), loc="outside lower center", ncols=len(kinds), fontsize=8)
     return figure
@@ -178,7 +171,7 @@ def moves(frame: pd.DataFrame) -> Figure:
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
-    write_labels(axes[1], ends, {arm: k for k, arm in enumerate(arms)})
+    write_labels(axes[1], ends, arms)
     return figure
 
 
@@ -226,7 +219,7 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
     if not arms:
-        return nothing(figure)
+        return blank()
     names = [p for p in PARTS if p in set(frame["part"])]
     handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
     figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)

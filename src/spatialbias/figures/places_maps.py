@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from spatialbias.figures.maps import bare
-from spatialbias.figures.places import blank, splits_in
+from spatialbias.figures.places import splits_in
 from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import INK, canvas, colour, label, split_name
+from spatialbias.figures.style import INK, blank, canvas, colour, label, split_name
 
 HEAT = LinearSegmentedColormap.from_list("heat", ["#8080801e", "#e69f00", "#d55e00", "#7a1f00"])  # nothing takes the page's background
 SQUARE = 9  # side of the squares drawn
