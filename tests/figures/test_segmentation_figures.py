@@ -91,7 +91,7 @@ def test_a_mean_recall_needs_every_class():
 
 def test_texts_say_what_is_missing():
     found = frame(HEADLINE[:1], 1)
-    assert numbers.said(found, "vanilla").endswith("n = 1") and "nan" not in numbers.said(found, "vanilla")
+    assert numbers.recall(found, "vanilla").endswith("n = 1") and "nan" not in numbers.recall(found, "vanilla")
     assert numbers.lead(found, "coordinate bias", "vanilla") == numbers.NOTHING
     table = numbers.scores(found, HEADLINE[:2])
     assert len(table) == 6 and (table.loc[table["network"] == "coordinate bias", "recall"] == numbers.NOTHING).all()

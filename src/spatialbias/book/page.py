@@ -15,7 +15,7 @@ import pandas as pd
 from spatialbias.book import verdicts
 from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import Verdict, ledger, readings
-from spatialbias.figures.numbers import level, points, span
+from spatialbias.figures.numbers import points, said, span
 from spatialbias.figures.style import label, split_name
 from spatialbias.statistics import paired_differences
 from spatialbias.store import Store
@@ -160,7 +160,7 @@ class Page:
 
 def mean_text(frame: pd.DataFrame) -> str:
     """The mean accuracy of a frame's rows, as text."""
-    return level(frame["value"])
+    return said(frame["value"])
 
 
 def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.numbers import level, points
+from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences
@@ -136,10 +136,10 @@ def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
     for arm in NETWORKS:
         for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
             c = curve(frame, measure, arm)
-            numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
+            numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else NOTHING
     turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
     numbers["abstain"] = (
-        points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+        points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else NOTHING
     )
     return numbers
 
@@ -149,7 +149,7 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
     numbers = {"N": _size(frame)}
     for arm in NETWORKS:
         c = curve(frame, "resized_crop", arm)
-        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else "not on record"
+        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else NOTHING
     odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
     for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
         found = [
@@ -157,7 +157,7 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
             for arm in NETWORKS
             if len(c := curve(frame, measure, arm))
         ]
-        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
+        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else NOTHING
     return numbers
 
 
@@ -264,7 +264,7 @@ def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """Accuracy of the default network with its own, another image's and no modulation; for the prose."""
     own = frame[frame["arm"] == "coordinet"].set_index("part")["value"]
     names = {"own": "own", "another": "another image's", "ones": "none"}
-    return {key: level(own[[part]]) if part in own.index else "not on record" for key, part in names.items()}
+    return {key: said(own[[part]]) if part in own.index else NOTHING for key, part in names.items()}
 
 
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
@@ -273,5 +273,5 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     numbers = {"N": _size(frame)}
     for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
         for part in ("full", "filled", "direct", "weighted"):
-            numbers[f"{key}_{part}"] = level(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
+            numbers[f"{key}_{part}"] = said(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
     return numbers

@@ -5,12 +5,12 @@ import pandas as pd
 import torch
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.numbers import NOTHING, span
+from spatialbias.figures.numbers import NOTHING, said, span
 from spatialbias.figures.places import SUCCESS, splits_in
 from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import label, split_name
 from spatialbias.models import build
-from spatialbias.statistics import clopper_pearson, mean_interval
+from spatialbias.statistics import clopper_pearson
 
 TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (network, split) -> (train, test, epochs)
     ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100), ("coordconv", "tutorial_quadrant"): (1.0, 1.0, 100),
@@ -23,19 +23,6 @@ def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
     for column, value in where.items():
         frame = frame[frame[column] == value]
     return frame.dropna(subset=["value"])
-
-
-def said(values, unit: str = "%") -> str:
-    """A mean with its 95 % interval where there are two or more values: "98.1 % [97.0, 99.2], n = 10". "%" is of fractions."""
-    values = pd.Series(values, dtype=float).dropna()
-    scale, places = (100, 1) if unit == "%" else (1, 2)
-    mean, low, high, n = mean_interval(values)
-    if unit == "%" and not np.isnan(low):  # shares end there, Student's interval does not
-        low, high = np.clip((low, high), 0, 1)
-    if not n:
-        return NOTHING
-    interval = "" if np.isnan(low) else f" [{scale * low:.{places}f}, {scale * high:.{places}f}]"
-    return f"{scale * mean:.{places}f}{' ' * bool(unit)}{unit}{interval}, n = {n}"
 
 
 def rate_said(frame: pd.DataFrame, **where) -> str:
