@@ -28,6 +28,14 @@ def span(values: pd.Series, form: str) -> str:
     return "–".join(dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max())))
 
 
+def power(value: float) -> str:
+    """A small number as a reader likes it: 3·10⁻¹⁶; 0.0024 as it is."""
+    if not value or abs(value) >= 1e-4:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.0e}".split("e")
+    return f"{digits}·10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def _text(values: Iterable[float], form: str, unit: str, scale: float = 1, ends: tuple[float, float] = (-math.inf, math.inf)) -> str:
     mean, low, high, n = mean_interval(pd.Series(values, dtype=float).dropna())
     if not n:
