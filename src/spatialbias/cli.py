@@ -64,10 +64,10 @@ def _parser() -> argparse.ArgumentParser:
 def _studies(names: list[str]):
     from spatialbias import studies
 
-    chosen = []
-    for name in names or studies.WORKS:
-        chosen += [s for s in studies.names() if s.startswith(f"{name}.")] if name in studies.WORKS else [studies.study(name).name]
-    return [studies.study(name) for name in chosen]
+    there, chosen = studies.names(), []
+    for name in names:
+        chosen += [s for s in there if s.startswith(f"{name}.")] or [studies.study(name).name]
+    return [studies.study(name) for name in chosen or there]
 
 
 def _sweep(options) -> int:

@@ -10,6 +10,7 @@ from spatialbias import claims
 from spatialbias import statistics as st
 from spatialbias.claims import Claim, JudgeError, Published, Values, expected_false_verdicts, judge, ledger_frame, over
 from spatialbias.claims.claim import COLUMNS
+from spatialbias.studies import WORKS
 
 CLAIM = Claim(
     id="coordinet.cnn_beats_both",
@@ -364,7 +365,7 @@ def test_the_ledger_frame_has_a_row_for_every_claim():
     frames = {CLAIM.study: ahead(), faulty.study: edit(pair(0.03), "fc", 1, current=False).assign(study=faulty.study)}
     table = ledger_frame([CLAIM, other, faulty], frames).set_index("id")
     assert list(table.columns) == ["statement", "published", "found", "verdict"]
-    assert list(table["verdict"]) == ["holds", "not run", "refused"]
+    assert list(table["verdict"]) == ["holds", "not run", "undecided"]
     row = table.loc[CLAIM.id]
     assert row["published"].startswith("simple_cnn, N = 390: 21.9 [F] (outside our 4")
     assert row["found"].startswith("N = 195 against coordinet: +30.") and row["found"].count("points, n = 10") == 4
@@ -380,8 +381,15 @@ def test_expected_false_verdicts():
 
 def test_the_ledger_is_sound():
     ledger = claims.ledger()
-    assert all(isinstance(claim, Claim) and claim.work in claims.WORKS for claim in ledger)
+    assert all(isinstance(claim, Claim) and claim.work in WORKS for claim in ledger)
     assert len({claim.id for claim in ledger}) == len(ledger)
+
+
+def test_every_reading_is_of_a_claim_and_for_every_verdict():
+    ids = {claim.id for claim in claims.ledger()}
+    for claim, sentences in claims.readings().items():
+        assert claim in ids and list(sentences) == ["holds", "fails", "undecided", "not-run"]
+        assert all(text.endswith(".") for text in sentences.values())
 
 
 def test_claims_that_share_an_id_are_an_error(monkeypatch):

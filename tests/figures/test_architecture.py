@@ -7,7 +7,9 @@ import torch
 
 from spatialbias.datasets import Batch, Data
 from spatialbias.explorer.networks import NONE, Network
-from spatialbias.figures import architecture
+from spatialbias.figures import architecture, modulation, votes
+from spatialbias.figures.norms import path, theorem
+from spatialbias.figures.numbers import power
 from spatialbias.models import build
 
 SIZE, WIDTH = 8, 20
@@ -32,7 +34,7 @@ def written(figure):
 
 @pytest.mark.parametrize("value, text", [(3.2e-16, "3·10⁻¹⁶"), (1e-5, "1·10⁻⁵"), (0.0024, "0.0024"), (0.0, "0"), (-2e-10, "-2·10⁻¹⁰")])
 def test_small_numbers_are_written_as_powers(value, text):
-    assert architecture.power(value) == text
+    assert power(value) == text
 
 
 def test_costs_are_those_of_the_layers_by_hand(network, images):
@@ -56,7 +58,7 @@ def test_the_diagram_says_the_numbers_of_the_network(images, layers, width):
 
 
 def test_votes_add_up_to_the_answer_and_have_one_length(network, images):
-    found, (model, x) = architecture.votes(network, images), architecture.exact(network, images)
+    found, (model, x) = votes.votes(network, images), votes.exact(network, images)
     logits = model(x)
     torch.testing.assert_close(found["lead"], logits.max(1).values - logits.mean(1))
     assert found["answer"].equal(logits.argmax(1))
@@ -69,12 +71,12 @@ def test_votes_add_up_to_the_answer_and_have_one_length(network, images):
 
 
 def test_only_shuffling_with_the_coordinates_leaves_the_answer_alone(network, images):
-    changes = architecture.disturbances(network, images)["change"]
+    changes = votes.disturbances(network, images)["change"]
     assert changes[0] < 1e-12 and (changes[1:] > 1e-6).all()
 
 
 def test_exchanged_pictures_are_counted_once(network, images):
-    found = architecture.exchanged(network, images, 2)
+    found = modulation.exchanged(network, images, 2)
     usual = network.model(network.data.normalise(images)).argmax(1)
     assert found["pairs"] == sum(int((usual != usual.roll(k)).sum()) for k in (1, 2)) == found["modulation"] + found["pixels"] + found["neither"]
 
@@ -83,14 +85,14 @@ def test_path_is_the_models_own(images):
     for change in ({}, {"bias": True, "affine": True}):
         model = build("coordinet", size=SIZE, width=WIDTH, **change).double()
         x, m = torch.randn(2, 9, model.path[0].in_features, dtype=torch.float64), torch.randn(2, 4 * WIDTH, dtype=torch.float64)
-        torch.testing.assert_close(architecture.path(model, x, m, epsilon=1e-5), model.pixels(x, m))
+        torch.testing.assert_close(path(model, x, m, epsilon=1e-5), model.pixels(x, m))
 
 
 def test_the_theorem_holds_without_biases_and_affine_only(images):
     x = images[:2].float() / 127.5 - 1
-    plain = architecture.theorem(x, width=WIDTH)
+    plain = theorem(x, width=WIDTH)
     assert all(change < 1e-9 for change in plain.values()), plain
-    biased, affine = architecture.theorem(x, width=WIDTH, bias=True), architecture.theorem(x, width=WIDTH, affine=True)
+    biased, affine = theorem(x, width=WIDTH, bias=True), theorem(x, width=WIDTH, affine=True)
     for broken in (biased, affine):
         assert broken["inner norms left out"] > 1e-6 and broken["inner norms left out: gradients"] > 1e-6
         assert broken["m of every layer × 10"] < 1e-9  # this freedom is the norm's own
@@ -101,13 +103,13 @@ def test_the_theorem_holds_without_biases_and_affine_only(images):
 def test_classes_that_are_apart_and_classes_that_are_not():
     target = torch.arange(5).repeat_interleave(4)
     noise = torch.randn(20, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    share, low, high = architecture.between(noise, target, 500)
+    share, low, high = modulation.between(noise, target, 500)
     assert low <= share <= high and abs((low + high) / 2 - 4 / 19) < 0.1  # by chance (classes - 1) / (pictures - 1)
-    assert architecture.between(noise + 100 * target[:, None], target, 500)[0] > 0.99
+    assert modulation.between(noise + 100 * target[:, None], target, 500)[0] > 0.99
 
 
 def test_the_modulation_is_split_without_rest(network, images):
-    split = architecture.parts_of_modulation(network, images, torch.arange(6) % 2)
+    split = modulation.parts_of_modulation(network, images, torch.arange(6) % 2)
     assert sum(split.values()) == pytest.approx(1) and all(0 <= part <= 1 for part in split.values())
 
 
@@ -119,14 +121,14 @@ def test_the_sine_code_is_zero_in_the_middle_and_neighbours_are_alike():
 
 def test_a_network_is_trained_where_none_is_shipped(monkeypatch):
     def none(work):
-        raise architecture.NoNetworks("none")
+        raise votes.NoNetworks("none")
 
-    monkeypatch.setattr(architecture, "load_networks", none)
+    monkeypatch.setattr(votes, "load_networks", none)
     small = build("coordinet", width=4)
     state = {"stop": small.state_dict()}
-    monkeypatch.setattr(architecture, "build", lambda name, **arguments: small)
-    monkeypatch.setattr(architecture.Store, "states", lambda self, key: state)
-    plan = type(architecture.study("coordinet.few_samples").plan("smoke"))
+    monkeypatch.setattr(votes, "build", lambda name, **arguments: small)
+    monkeypatch.setattr(votes.Store, "states", lambda self, key: state)
+    plan = type(votes.study("coordinet.few_samples").plan("smoke"))
     monkeypatch.setattr(plan, "sweep", lambda self, store: None)
-    found = architecture.trained("smoke")
+    found = votes.trained("smoke")
     assert found.data.name == "digits" and "digits" in found.trained_on and isinstance(found.data.test, Batch)

@@ -8,7 +8,7 @@ from torch import nn
 from spatialbias.bench import circles as loop
 from spatialbias.datasets import circles as generator
 from spatialbias.datasets import load
-from spatialbias.figures import circles, coordbias
+from spatialbias.figures import circles, coordbias, counterpart
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 
 
@@ -63,15 +63,15 @@ def test_who_sees_more_does_no_worse(drawn):
 @pytest.mark.parametrize("options", [{"padding": 1}, {"padding": 2, "dilation": 2}, {"stride": 2, "padding": 1}, {"padding_mode": "replicate", "padding": 1}])
 def test_the_counterpart_of_coordconv_is_equal_inside(options):
     theirs = CoordConv2d(2, 4, 3, dtype=torch.float64, **options)
-    ours, x = coordbias.counterpart(theirs, 15, 12), torch.randn(2, 2, 15, 12, dtype=torch.float64)
-    where = coordbias.inside(theirs, 15, 12)
+    ours, x = counterpart.counterpart(theirs, 15, 12), torch.randn(2, 2, 15, 12, dtype=torch.float64)
+    where = counterpart.inside(theirs, 15, 12)
     torch.testing.assert_close(ours(x)[..., where], theirs(x)[..., where])
     assert 0 < where.float().mean() < 1 and ((ours(x) - theirs(x)).abs()[..., ~where] > 1e-6).any()
 
 
 def test_a_kernel_s_slope_is_twice_its_sum():
     theirs = CoordConv2d(1, 4, 5, padding=2, dtype=torch.float64)
-    torch.testing.assert_close(coordbias.counterpart(theirs, 20, 20).coordinate_bias, 2 * theirs.weight[:, 1:].sum((2, 3)))
+    torch.testing.assert_close(counterpart.counterpart(theirs, 20, 20).coordinate_bias, 2 * theirs.weight[:, 1:].sum((2, 3)))
 
 
 def test_extra_parameters_are_the_published_ones():
@@ -81,7 +81,7 @@ def test_extra_parameters_are_the_published_ones():
 
 
 def test_slopes_move_by_the_stated_factors():
-    paces = coordbias.paces((1, 3), size=32, filters=32)
+    paces = counterpart.paces((1, 3), size=32, filters=32)
     assert paces.loc[1, "one step of SGD"] == pytest.approx(4, rel=0.05) and paces.loc[3, "one step of SGD"] == pytest.approx(36, rel=0.15)
     assert paces["one step of Adam"].tolist() == pytest.approx([2, 18], rel=0.01)
 

@@ -6,6 +6,8 @@ import pytest
 
 from spatialbias.figures import places, places_maps
 from spatialbias.figures import places_tables as numbers
+from spatialbias.figures.plots import write_labels
+from spatialbias.figures.style import canvas
 
 COLUMNS = ["arm", "split", "replicate", "part", "x", "value", "learning_rate"]
 
@@ -83,6 +85,7 @@ def test_the_brightness_of_a_perfect_square_is_a_step():
 
 def test_numbers_at_any_n():
     assert numbers.said([]) == "not on record" and numbers.said([0.5]) == "50.0 %, n = 1"
+    assert numbers.said([1.0, 0.9]) == "95.0 % [31.5, 100.0], n = 2" and numbers.said([0.2, 0.1], "") == "0.15 [-0.49, 0.79], n = 2"
     assert numbers.said([1.0, 1.0], "pixels") == "1.00 pixels [1.00, 1.00], n = 2"
     assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0, 1.0]})) == "2 of 2 runs (16 % to 100 %)"
 
@@ -111,3 +114,14 @@ def test_knowing_nothing_costs_pixels():
 def test_half_precision_merges_pixels():
     found = numbers.told_apart(32)
     assert found["bf16"] < found["fp32"] <= found["pixels"] == 1024
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_names_at_the_ends_of_lines_keep_apart(scale):
+    _, (ax,) = canvas(1)
+    ax.set(yscale=scale, ylim=(1, 100))
+    write_labels(ax, {"deconv": (3, 10.0), "coordconv": (5, 10.5), "no coordinates": (4, 90.0)}, ["coordconv", "deconv", "no coordinates"], 0.1)
+    assert [text.get_text() for text in ax.texts] == ["deconvolution", "CoordConv", "no coordinates"] and {text.xy[0] for text in ax.texts} == {5}
+    heights = ax.yaxis.get_transform().transform([text.xy[1] for text in ax.texts])
+    assert heights[1] - heights[0] == pytest.approx(0.1 * np.ptp(ax.yaxis.get_transform().transform(ax.get_ylim())))
+    assert [ax.texts[k].xy[1] for k in (0, 2)] == pytest.approx([10, 90])

@@ -36,6 +36,11 @@ def test_arms_differ_and_are_paired(name):
     assert len(set(map(frozenset, grid.values()))) == 1
 
 
+def test_a_plan_knows_its_images():
+    assert FEW.plan("quick", dataset="mnist").images == "mnist"
+    assert studies.study("coordconv.regression").plan("smoke").images is None
+
+
 def test_tuning_is_on_tuning_images_and_nothing_else_is():
     for name in studies.names():
         roles = {trial.role for trial in studies.study(name).plan("smoke").trials}
@@ -166,7 +171,7 @@ def test_right_at_any_n():
     some = results(made(TRIALS[1]), made(TRIALS[2], reason="cap"))
     assert some.missing == 2 and [arm for arm, _, _ in some.present] == ["wide", "narrow"]
     table = some.trials()
-    assert table.stop_reason.tolist() == ["loss", "cap"] and table.replicate.tolist() == [0, 1] and table.parameters.tolist() == [77, 77]
+    assert table.key.tolist() == [TRIALS[1].key, TRIALS[2].key] and table.stop_reason.tolist() == ["loss", "cap"] and table.replicate.tolist() == [0, 1] and table.parameters.tolist() == [77, 77]
     assert some.numerics() == {"cpu x": 2}
 
 
@@ -188,3 +193,11 @@ def test_the_estimate_reads_the_store_it_is_given(tmp_path):
     store = Store(tmp_path / "work", None)
     store.put(made(TRIALS[0]))
     assert STUDY.plan("quick").estimate(store) == (3, pytest.approx(3 * 2.0 / 3600))
+
+
+def test_a_work_still_to_come_has_no_studies(monkeypatch):
+    there = studies.names()
+    monkeypatch.setattr(studies, "WORKS", (*studies.WORKS, "to_come"))
+    assert studies.names() == there
+    with pytest.raises(ValueError, match="unknown study 'to_come.a'; there are: coordinet"):
+        studies.study("to_come.a")

@@ -7,17 +7,16 @@ page.provenance()                              # where the numbers come from
 """
 
 import html
-import math
 import os
 from collections import Counter
 
 import pandas as pd
 
+from spatialbias.book import verdicts
 from spatialbias.book.parameters import check_parameters
-from spatialbias.claims import JudgeError, ledger
-from spatialbias.claims import judge as judge_claim
-from spatialbias.figures.numbers import level, points
-from spatialbias.figures.style import label
+from spatialbias.claims import Verdict, ledger, readings
+from spatialbias.figures.numbers import points, said, span
+from spatialbias.figures.style import label, split_name
 from spatialbias.statistics import paired_differences
 from spatialbias.store import Store
 from spatialbias.studies import Results, study
@@ -41,14 +40,13 @@ class Page:
         return self._sweep(study(name).plan(self.profile, **parameters), parameters)
 
     def _sweep(self, plan, given) -> Results:
-        dataset = getattr(plan.parameters, "dataset", "digits")  # other data are generated
-        if self.profile != "paper" and dataset != "digits":
+        if self.profile != "paper" and plan.images:
             from spatialbias.datasets.images import DataMissing, available
 
             try:
-                available(dataset)
+                available(plan.images)
             except DataMissing as error:
-                self.substitute = (dataset, str(error))
+                self.substitute = (plan.images, str(error))
                 plan = plan.study.plan(self.profile, **{**given, "dataset": "digits"})
         self.results[plan.study.name] = plan.sweep()
         return self.results[plan.study.name]
@@ -66,8 +64,8 @@ class Page:
                 f"<b>Not {html.escape(self.substitute[0])}:</b> it could neither be found nor downloaded, so this page was computed on the "
                 "embedded 8×8 digits, enlarged. Nothing on it can be compared with the published numbers."
             )
-        elif getattr(p, "dataset", "cifar10") != "cifar10":
-            parts.append(f"This page was computed on <b>{html.escape(p.dataset)}</b>.")
+        elif self.main.plan.images not in (None, "cifar10"):
+            parts.append(f"This page was computed on <b>{self.main.plan.images}</b>.")
         if self.profile != "paper":
             parts.append(
                 f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
@@ -82,49 +80,44 @@ class Page:
             )
         return box(parts) if parts else None
 
-    def verdict(self, claim_id: str):
+    def verdict(self, claim_id: str) -> Verdict | None:
         """The judge's verdict on one claim, from this page's records; None where the records cannot be judged."""
         claim = next(c for c in ledger() if c.id == claim_id)
-        try:
-            return judge_claim(claim, self.results[claim.study].frame() if claim.study in self.results else None)
-        except JudgeError:
-            return None
+        return verdicts.judged(claim, self.results[claim.study].frame() if claim.study in self.results else None)
+
+    def kind(self, claim_id: str) -> str:
+        """The verdict as "holds", "fails", "undecided" or "not-run"; records that cannot be judged decide nothing."""
+        return verdicts.kind(self.verdict(claim_id))
 
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
-        return " ".join(
-            (SENTENCES if claim.kind == "conclusion" else ASKED)[_kind(getattr(self.verdict(claim.id), "word", "undecided"))].format(_lower(claim.statement.rstrip(".")))
-            for claim in sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
-        )
+        claims = sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
+        return " ".join(verdicts.sentence(c, self.kind(c.id)) for c in claims)
+
+    def reading(self, claim_id: str) -> str:
+        """What follows from the verdict on a claim."""
+        return readings()[claim_id][self.kind(claim_id)]
 
     def claims(self, *ids: str):
         """The table of claims: what the source says and found, what we find, the verdict."""
-        return claims_table(
-            [c for c in ledger() if c.id in ids] if ids else [c for c in ledger() if c.study in self.results],
-            {n: r.frame() for n, r in self.results.items()},
-        )
+        chosen = [c for c in ledger() if (c.id in ids if ids else c.study in self.results)]
+        return raw(verdicts.claims_table(chosen, {n: r.frame() for n, r in self.results.items()}))
 
     def stops(self):
-        """Every trial's stop reason and epochs, by arm and N."""
-        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates(SAME)
+        """Why trials stopped and what they took: one row a network and N, or split, of each study if there are several."""
+        trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates("key")  # studies share trials
+        several, aimed = trials["study"].nunique() > 1, trials["stop_reason"].isin(["loss", "solved", "cap"]).any()
         rows = []
-        for (arm, n_train, split, _), group in trials.groupby(["arm", "n_train", "split", "learning_rate"], sort=False, dropna=False):
+        for (name, arm, n_train, split), group in trials.groupby(["study", "arm", "n_train", "split"], sort=False, dropna=False):
             counts = Counter(group["stop_reason"])
-            where = {"N": int(n_train)} if pd.notna(n_train) else {"split": split} if split else {}
-            rows.append(
-                {
-                    "network": label(arm),
-                    **where,
-                    "trials": len(group),
-                    "parameters": f"{group['parameters'].iloc[0]:,}",
-                    "learning rate": f"{group['learning_rate'].iloc[0]:g}",
-                    **({"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if not counts["epochs"] else {}),
-                    "diverged": counts["diverged"],
-                    "epochs, median": int(group["epochs"].median()),
-                    "epochs, range": f"{group['epochs'].min()}–{group['epochs'].max()}",
-                    "seconds, median": f"{group['seconds'].median():.1f}",
-                }
-            )
+            row = {"study": name.partition(".")[2]} if several else {}
+            row |= {"network": label(arm)} | ({"N": int(n_train)} if pd.notna(n_train) else {"split": split_name(split)} if split else {})
+            row |= {"trials": len(group), "parameters": span(group["parameters"], ","), "learning rate": span(group["learning_rate"], "g")}
+            row |= {"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if aimed else {}
+            row |= {"diverged": counts["diverged"]}
+            row |= {"epochs, median": int(group["epochs"].median())} if aimed else {}
+            row |= {"epochs, range" if aimed else "epochs": span(group["epochs"], "d")}
+            rows.append(row | {"seconds, median": f"{group['seconds'].median():.1f}"})
         return table(pd.DataFrame(rows))
 
     def networks(self) -> dict | None:
@@ -165,12 +158,9 @@ class Page:
         return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
 
 
-SAME = ["arm", "n_train", "split", "replicate", "dataset", "learning_rate"]  # trials that studies share agree in these
-
-
 def mean_text(frame: pd.DataFrame) -> str:
     """The mean accuracy of a frame's rows, as text."""
-    return level(frame["value"])
+    return said(frame["value"])
 
 
 def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
@@ -179,83 +169,6 @@ def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
         frame = frame[frame[column] == value]
     one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
     return points(paired_differences(one, other))
-
-
-SENTENCES = {
-    "holds": "The source says that {}: in our records this holds.",
-    "fails": "The source says that {}: in our records this fails.",
-    "undecided": "The source says that {}: our records do not decide it.",
-    "not-run": "The source says that {}: this has not been run yet.",
-}
-
-
-ASKED = {  # of a hypothesis, whosoever it is
-    "holds": "That {}: in our records this holds.",
-    "fails": "That {}: in our records this fails.",
-    "undecided": "That {}: our records do not decide it.",
-    "not-run": "That {}: this has not been run yet.",
-}
-
-
-def _kind(word: str) -> str:
-    return WORDS[next(k for k in WORDS if word.startswith(k))]
-
-
-def _lower(text: str) -> str:
-    """The first letter small, unless the word is a name."""
-    return text if text.split()[0].removesuffix("'s") in ("Coordinet", "CIPS", "CoordConv") else text[0].lower() + text[1:]
-
-
-WORDS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "not run": "not-run", "refused": "fails"}
-
-
-def claims_table(claims, frames):
-    """Claims as an HTML table: statement, published, found, verdict."""
-    rows = []
-    for claim in claims:
-        try:
-            verdict = judge_claim(claim, frames.get(claim.study))
-            word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
-            beside = "; ".join(
-                (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
-                + ("" if c.inside is None else " ✓" if c.inside else " ✗")
-                + (f" ({html.escape(str(c.published.condition))})" if c.published.condition else "")
-                for c in verdict.published[:4]
-            )
-        except JudgeError as error:
-            word, text, why, beside = "refused", html.escape(str(error)), str(error), ""
-        kind = _kind(word)
-        rows.append(
-            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
-            f"<code>{claim.id}</code></small></td>"
-            f"<td><span class='verdict {kind}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
-            f"<td>{text}</td><td>{beside or '–'}</td></tr>"
-        )
-    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
-    return raw(f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>")
-
-
-def _found(verdict, most: int = 6) -> str:
-    """What was found, one contrast a line: mean and 95 % interval; n once if it is the same throughout. Long lists fold away."""
-    findings = verdict.trend or verdict.findings
-    if not any(f.n for f in findings):
-        return html.escape(verdict.reason)
-    points, rate = verdict.claim.values.unit == "points", verdict.claim.rule == "success rate"
-    counts = {f.n for f in findings}
-
-    def one(f) -> str:
-        sign = "" if rate or not f.rival else "+"
-        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in (f.mean, f.low, f.high))
-        rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
-        each = f", n = {f.n}" if len(counts) > 1 else ""
-        interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
-        return f"{html.escape(f.condition + rival)}: <b>{mean}</b>{interval}{each}"
-
-    lines = [one(f) for f in findings]
-    unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit
-    tail = f"<br>{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
-    fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else ""
-    return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"
 
 
 def table(frame: pd.DataFrame):

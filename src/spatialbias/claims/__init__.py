@@ -1,6 +1,7 @@
 """The ledger: every claim of the works, one file a work, and what the judge says about it.
 
-A work's file (`claims/<work>.py`) holds one tuple, `CLAIMS`. Rules and n are committed before the records exist.
+A work's file (`claims/<work>.py`) holds the tuple `CLAIMS`, whose rules and n are committed before the records exist, and
+`READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" | "undecided" | "not-run": what follows from it}}.
 """
 
 import math
@@ -13,23 +14,30 @@ import pandas as pd
 from spatialbias.claims.claim import Claim, Published, Values, Verdict, label_of, over
 from spatialbias.claims.judge import JudgeError, judge
 from spatialbias.statistics import ALPHA
+from spatialbias.studies import WORKS
 
 __all__ = [
     "Claim", "JudgeError", "Published", "Values", "Verdict", "expected_false_verdicts", "found", "judge", "ledger",
-    "ledger_frame", "over",
+    "ledger_frame", "over", "readings",
 ]  # fmt: skip
-
-WORKS = ("coordinet", "coordconv", "coordbias", "lrlc", "matrix")
 
 
 def ledger() -> tuple[Claim, ...]:
     """The claims of every work whose file exists, in the book's order. Raises ValueError if two claims share an id."""
-    modules = [import_module(f"{__name__}.{work}") for work in WORKS if find_spec(f"{__name__}.{work}")]
-    claims = tuple(claim for module in modules for claim in module.CLAIMS)
+    claims = tuple(claim for module in _modules() for claim in module.CLAIMS)
     ids = [claim.id for claim in claims]
     if twice := sorted({id for id in ids if ids.count(id) > 1}):
         raise ValueError(f"claims share an id: {', '.join(twice)}")
     return claims
+
+
+def readings() -> dict[str, dict[str, str]]:
+    """What follows from the verdicts on some claims, in the order in which a chapter says it."""
+    return {claim: sentences for module in _modules() for claim, sentences in module.READINGS.items()}
+
+
+def _modules() -> list:
+    return [import_module(f"{__name__}.{work}") for work in WORKS if find_spec(f"{__name__}.{work}")]
 
 
 def expected_false_verdicts(claims: Iterable[Claim]) -> float:
@@ -55,8 +63,8 @@ def found(verdict: Verdict) -> str:
 def ledger_frame(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The table at a chapter's end, one row a claim: id, statement, published, found, verdict (all text).
 
-    frames: study -> its tidy frame; a study without one is `not run`. Where the judge refuses the records the verdict
-    reads "refused" and `found` says why: one faulty study must not hide the rest of the table.
+    frames: study -> its tidy frame; a study without one is `not run`. Records that cannot be judged decide nothing:
+    `undecided`, and `found` says why. One faulty study must not hide the rest of the table.
     """
     rows = []
     for claim in claims:
@@ -66,7 +74,7 @@ def ledger_frame(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
             row |= {"found": found(verdict) or verdict.reason, "verdict": verdict.word}
             row["published"] = _published(claim, verdict)
         except JudgeError as error:
-            row |= {"found": str(error), "verdict": "refused"}
+            row |= {"found": str(error), "verdict": "undecided"}
         rows.append(row)
     return pd.DataFrame(rows, columns=["id", "statement", "published", "found", "verdict"])
 

@@ -45,3 +45,54 @@ CLAIMS = (
     Claim(id="coordbias.padding_tells", statement="The vanilla network reads positions off its zero padding: with circular padding it does worse.",
           arm="vanilla", rivals=("vanilla, circular padding",), **OPEN),
 )
+
+READINGS = {  # what follows from the verdicts that the chapter turns on
+    "coordbias.recall_released": {
+        "holds": "Trained as the source trained, the network with the coordinate bias finds every positional class better by a large margin.",
+        "fails": "Trained as the source trained, the network with the coordinate bias does not find every positional class better by a large margin.",
+        "undecided": "Whether it finds every positional class better by a large margin, trained as the source trained, is not settled by our records.",
+        "not-run": "The source's protocol has not been run yet.",
+    },
+    "coordbias.recall": {
+        "holds": "With equal initialisation, a sound optimiser and evaluation mode the large margin is there in every class, too: it does not come from what else differed between the source's networks.",
+        "fails": "With equal initialisation, a sound optimiser and evaluation mode there is no large margin in every class.",
+        "undecided": "Whether the large margin is there in every class with equal initialisation, a sound optimiser and evaluation mode is not settled by our records.",
+        "not-run": "The comparison with equal initialisation has not been run yet.",
+    },
+    "coordbias.survives_norm": {
+        "holds": "A batch norm after every convolution does not cancel the coordinate bias: the gain stays large.",
+        "fails": "With a batch norm after every convolution the gain of the coordinate bias is no longer large.",
+        "undecided": "Whether the gain stays large with a batch norm after every convolution is not settled by our records.",
+        "not-run": "The networks with a batch norm have not been run yet.",
+    },
+    "coordbias.only_parameters": {
+        "holds": "Parameters alone explain the gain: maps redrawn for every image, with as many and no word about position, do as well within a point.",
+        "fails": "Maps redrawn for every image, with as many parameters and no word about position, end more than a point away from the coordinate bias.",
+        "undecided": "Whether maps redrawn for every image, with as many parameters, do as well is not settled by our records.",
+        "not-run": "Redrawn maps have not been run yet.",
+    },
+    "coordbias.only_width": {
+        "holds": "A wider network without coordinates does as well within a point.",
+        "fails": "A wider network without coordinates ends more than a point away from the coordinate bias.",
+        "undecided": "Whether a wider network without coordinates does as well is not settled by our records.",
+        "not-run": "The wider network has not been run yet.",
+    },
+    "coordbias.any_mark": {
+        "holds": "A mark of positions need not be a ramp: fixed random maps do as well within a point.",
+        "fails": "It matters how positions are marked: fixed random maps and ramps are more than a point apart.",
+        "undecided": "Whether fixed random maps do as well as ramps is not settled by our records.",
+        "not-run": "Fixed random maps have not been run yet.",
+    },
+    "coordbias.like_coordconv": {
+        "holds": "The coordinate bias does as well as CoordConv within a point, with a ninth of its additional parameters.",
+        "fails": "The coordinate bias and CoordConv are more than a point apart.",
+        "undecided": "Whether the coordinate bias does as well as CoordConv is not settled by our records.",
+        "not-run": "CoordConv has not been run on this task yet.",
+    },
+    "coordbias.padding_tells": {
+        "holds": "The plain network reads positions off its zero padding: with circular padding it does worse.",
+        "fails": "The plain network gains less than a point from its zero padding, if anything.",
+        "undecided": "Whether the plain network reads positions off its zero padding is not settled by our records.",
+        "not-run": "Circular padding has not been run yet.",
+    },
+}

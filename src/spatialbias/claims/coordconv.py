@@ -90,3 +90,30 @@ CLAIMS = (
     Claim(id="coordconv.strides_hurt", statement="With strided downsampling CoordConv is worse.",
           where="a port's README", tag="I", arm="as released", rivals=("strided",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
 )
+
+READINGS = {  # what follows from the verdicts that the chapter turns on
+    "coordconv.perfect": {
+        "holds": "Told its positions, the network names every held-out pixel, run after run: the failing that the source describes is mended.",
+        "fails": "Told its positions, the network does not name every held-out pixel run after run: a single perfect run, as published, says too little.",
+        "undecided": "How often the network names every held-out pixel, once it is told its positions, is not settled by our records.",
+        "not-run": "Whether the network names every held-out pixel, once it is told its positions, has not been run yet.",
+    },
+    "coordconv.must_know_where": {
+        "holds": "Without coordinates the same network names nothing, so what it achieves with them is due to them.",
+        "fails": "Without coordinates the same network names some positions: it has another way to know where it is.",
+        "undecided": "Whether the same network is lost without coordinates is not settled by our records.",
+        "not-run": "The same network without coordinates has not been run yet.",
+    },
+    "coordconv.beats_deconvolution": {
+        "holds": "In equal epochs it leaves the deconvolution far behind.",
+        "fails": "In equal epochs its lead over the deconvolution is not large on both splits.",
+        "undecided": "How far it leads a deconvolution of equal epochs is not settled.",
+        "not-run": "The comparison with a deconvolution has not been run yet.",
+    },
+    "coordconv.last_epoch": {
+        "holds": "A rate that decays makes the last epoch better than the released constant rate does, so the recipe has a part in what was published.",
+        "fails": "A rate that decays makes the last epoch no better than the released constant rate does.",
+        "undecided": "Whether a decaying rate makes the last epoch better is not settled.",
+        "not-run": "A decaying rate has not been compared with a constant one yet.",
+    },
+}

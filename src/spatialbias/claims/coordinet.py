@@ -129,3 +129,30 @@ CLAIMS = (
           conditions=tuple({"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s} for s in (0.25, 0.5, 1.0)),
           values=Values("warps"), **GRID),
 )
+
+READINGS = {  # what follows from the verdicts that the chapter turns on
+    "coordinet.cnn_beats_both": {
+        "holds": "The ranking that the source's conclusion rests on is there with enough repeats, too.",
+        "fails": "The ranking that the source's conclusion rests on is not there once all networks are trained to the loss that it names.",
+        "undecided": "The ranking that the source's conclusion rests on is not settled by our records.",
+        "not-run": "Whether the ranking that the source's conclusion rests on is there with enough repeats has not been run yet.",
+    },
+    "coordinet.h2_places_help": {
+        "holds": "Coordinet does use where its pixels are: random places cost it accuracy.",
+        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones, so it cannot speak for or against an explanation by relative location.",
+        "undecided": "Whether Coordinet uses where its pixels are is not settled by our records.",
+        "not-run": "Whether Coordinet uses where its pixels are has not been run yet.",
+    },
+    "coordinet.h1_invariance": {
+        "holds": "What does help at this size is averaging over positions, which the source's convolutional network leaves out.",
+        "fails": "Averaging over positions does not help at this size.",
+        "undecided": "Whether averaging over positions helps is not settled by our records.",
+        "not-run": "Averaging over positions has not been run yet.",
+    },
+    "coordinet.cnn_rotation": {
+        "holds": "Under rotation the convolutional network keeps its lead.",
+        "fails": "Under rotation, too, the convolutional network has no large lead.",
+        "undecided": "How far the convolutional network leads under rotation is not settled.",
+        "not-run": "The networks have not been turned yet.",
+    },
+}

@@ -12,6 +12,8 @@ from spatialbias.datasets.batch import Batch, Data
 CLASSES = ("background", "yellow right", "yellow left", "red bottom")
 CIRCLES = 3  # an image
 CELLS = 4  # of the noise's lattice, along each axis
+NODES = (CELLS + 1) ** 2
+NUMBERS = 3 * NODES + 5 * CIRCLES  # drawn for an image: an angle for every node and colour, then five a circle
 CHUNK = 250  # images at a time, to bound the memory needed
 
 
@@ -37,18 +39,17 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
 def generate(n: int, size: int, random: np.random.Generator) -> tuple[tuple[Tensor], Tensor]:
     """`n` images, as inputs and target of a batch."""
     images, labels = torch.empty(n, 3, size, size, dtype=torch.uint8), torch.empty(n, size, size, dtype=torch.long)
-    nodes = (CELLS + 1) ** 2
     noise = noise_basis(size)
     for start in range(0, n, CHUNK):
         part = slice(start, min(start + CHUNK, n))
-        drawn = random.random((part.stop - start, 3 * nodes + 5 * CIRCLES))  # one row an image
-        angles = torch.from_numpy(drawn[:, : 3 * nodes]).float().view(-1, 3, nodes) * (2 * torch.pi)
+        drawn = random.random((part.stop - start, NUMBERS))  # one row an image
+        angles = torch.from_numpy(drawn[:, : 3 * NODES]).float().view(-1, 3, NODES) * (2 * torch.pi)
         fields = torch.cat((angles.cos(), angles.sin()), -1) @ noise  # (n, 3, H W)
         low, high = fields.aminmax(dim=-1, keepdim=True)
         background = (fields - low) / (high - low) * 127.5  # half of full brightness
         image = background.round_().to(torch.uint8).view(-1, 3, size, size)
         label = torch.zeros(len(image), size, size, dtype=torch.long)
-        for circle in np.split(drawn[:, 3 * nodes :], CIRCLES, axis=1):  # later circles cover earlier ones
+        for circle in np.split(drawn[:, 3 * NODES :], CIRCLES, axis=1):  # later circles cover earlier ones
             yellow, x, y, radius, kind = place(circle, size)
             inside = discs(x, y, radius, size)  # (n, H, W)
             colour = torch.stack((torch.ones_like(yellow), yellow, torch.zeros_like(yellow)), 1) * 255  # (n, 3)
@@ -93,4 +94,4 @@ def noise_basis(size: int) -> Tensor:
     fade = 1 - t**3 * (t * (6 * t - 15) + 10)
     ramp = fade * offset
     basis = torch.stack((torch.einsum("ah,bw->abhw", fade, ramp), torch.einsum("ah,bw->abhw", ramp, fade)))
-    return basis.reshape(2 * (CELLS + 1) ** 2, size * size)
+    return basis.reshape(2 * NODES, size * size)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from spatialbias.datasets import Batch, not_so_clevr
-from spatialbias.figures.coordconv import HELD_OUT, MARKED, PLAIN, TOLD, plane
+from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
+from spatialbias.figures.maps import MARKED, plane
 from spatialbias.figures.style import INK, canvas
 from spatialbias.layers import CoordConv2d
 from spatialbias.models.by_hand import by_hand

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spatialbias.claims.coordbias import COORDINATE, VANILLA
 from spatialbias.datasets import circles
+from spatialbias.figures.maps import bare
 from spatialbias.figures.style import INK, PUBLISHED, SPARE, canvas
 
 INKS = (INK, "#e69f00", "#56b4e9", "#d55e00")  # of the four classes: right and left differ in lightness too
@@ -50,7 +51,7 @@ class Scenes:
 
 def scenes(n: int, size: int = 128, seed: int = 0) -> Scenes:
     """The circles of the first `n` training images: the generator's numbers, drawn again."""
-    drawn = np.random.default_rng([seed, 0]).random((n, 3 * (circles.CELLS + 1) ** 2 + 5 * circles.CIRCLES))
+    drawn = np.random.default_rng([seed, 0]).random((n, circles.NUMBERS))
     parts = [circles.place(c, size) for c in np.split(drawn[:, -5 * circles.CIRCLES:], circles.CIRCLES, axis=1)]
     yellow, x, y, radius, kind = (torch.stack(values, 1) for values in zip(*parts))
     visible, later = torch.empty_like(x), torch.zeros(n, size, size, dtype=torch.bool)
@@ -64,18 +65,10 @@ def scenes(n: int, size: int = 128, seed: int = 0) -> Scenes:
 # ------------------------------------------------------------------------------------------------------------ pictures
 
 
-def _bare(ax: Axes, title: str) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8, loc="center")
-
-
 def picture(ax: Axes, image: Tensor, title: str = "") -> None:
     """An image (3, H, W) of 8 bits."""
     ax.imshow(image.permute(1, 2, 0).numpy(), interpolation="none")
-    _bare(ax, title)
+    bare(ax, title)
 
 
 def label_image(ax: Axes, label: Tensor, image: Tensor | None = None, title: str = "") -> None:
@@ -86,7 +79,7 @@ def label_image(ax: Axes, label: Tensor, image: Tensor | None = None, title: str
         red = (image[0] == 255) & (image[1] == 0)
         if red.any():
             ax.contour(red.numpy(), levels=[0.5], colors=INKS[3], linewidths=0.8, linestyles="dotted")
-    _bare(ax, title)
+    bare(ax, title)
 
 
 def legend(figure: Figure) -> None:
@@ -108,9 +101,8 @@ def examples(images: Tensor, labels: Tensor) -> Figure:
 
 def construction(index: int, size: int = 128, seed: int = 0) -> tuple[Figure, Tensor]:
     """How training image `index` is made: three fields of noise, their mixture, the circles one after the other. And the image."""
-    nodes = (circles.CELLS + 1) ** 2
-    drawn = np.random.default_rng([seed, 0]).random((index + 1, 3 * nodes + 5 * circles.CIRCLES))[-1:]
-    angles = torch.from_numpy(drawn[:, :3 * nodes]).float().view(3, nodes) * (2 * torch.pi)
+    drawn = np.random.default_rng([seed, 0]).random((index + 1, circles.NUMBERS))[-1:]
+    angles = torch.from_numpy(drawn[:, :3 * circles.NODES]).float().view(3, circles.NODES) * (2 * torch.pi)
     fields = torch.cat((angles.cos(), angles.sin()), -1) @ circles.noise_basis(size)
     low, high = fields.aminmax(dim=-1, keepdim=True)
     image = ((fields - low) / (high - low) * 127.5).round().to(torch.uint8).view(3, size, size)
@@ -120,7 +112,7 @@ def construction(index: int, size: int = 128, seed: int = 0) -> tuple[Figure, Te
         alone = torch.where(torch.arange(3)[:, None, None] == k, image * 2.0, 0).clamp(max=255).byte()
         picture(axes[k], alone, f"noise for {name}")
     picture(axes[3], image, "mixed, at half brightness")
-    for k, circle in enumerate(np.split(drawn[:, 3 * nodes:], circles.CIRCLES, axis=1)):
+    for k, circle in enumerate(np.split(drawn[:, 3 * circles.NODES:], circles.CIRCLES, axis=1)):
         yellow, x, y, radius, kind = circles.place(circle, size)
         inside = circles.discs(x, y, radius, size)[0]
         image = torch.where(inside, torch.tensor([255, 255 * int(yellow), 0], dtype=torch.uint8)[:, None, None], image)
@@ -150,7 +142,7 @@ def maps(found: Tensor) -> Figure:
         low, high = float(values.min()), float(values.max())
         shades = LinearSegmentedColormap.from_list(name, [to_rgba(ink, 0), to_rgba(ink, 1)])
         ax.imshow(values.numpy(), cmap=shades, vmin=low, vmax=high, interpolation="none")
-        _bare(ax, f"{name}\n{low:.0%} to {high:.0%}")
+        bare(ax, f"{name}\n{low:.0%} to {high:.0%}")
     return figure
 
 

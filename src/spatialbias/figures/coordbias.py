@@ -7,36 +7,19 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from spatialbias.figures.circles import INKS, label_image, picture
-from spatialbias.figures.style import COLOURS, INK, SPARE, canvas, colour
+from spatialbias.figures.counterpart import OURS, THEIRS, inside, over_kernels
+from spatialbias.figures.maps import plane
+from spatialbias.figures.style import COLOURS, INK, SPARE, canvas
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
 from spatialbias.models import build
 
-OURS, THEIRS, PLAIN = colour("coordbias", 0), colour("coordconv", 1), COLOURS["simple_cnn"]
-# Blue is negative, orange positive, zero nearly clear: it takes the page's own background, light or dark.
-DIVERGING = LinearSegmentedColormap.from_list("ramps", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
-                                                        (.84, .37, 0, 1)])
-
-
-def plane(ax: Axes, values: Tensor, limit: float, title: str = "", numbers: bool = False):
-    """One map (H, W) in blue (negative) and orange (positive), with its numbers written in where there are few."""
-    drawn = ax.imshow(values.detach().numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="none")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8, loc="center")
-    for (i, j), value in np.ndenumerate(values.detach().numpy() if numbers else np.empty((0, 0))):
-        strong = abs(value) > 0.6 * limit
-        ax.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center", size=8.5, color="black" if strong else INK, weight="bold")
-    return drawn
+PLAIN = COLOURS["simple_cnn"]
 
 
 @torch.no_grad()
@@ -63,7 +46,7 @@ def composition(layer: CoordBiasConv2d, image: Tensor, label: Tensor, names: lis
     label_image(grid[2, 0], answer, image, "the answer")
     for k, row in enumerate(grid):
         for ax, (title, maps) in zip(row[1:5], found.items()):
-            plane(ax, maps[k], limit, title if k == 0 else "")
+            plane(ax, maps[k], title if k == 0 else "", limit)
         label_image(row[5], torch.where(found["sum"][k] > 0, k + 1, 0), image, "sum > 0" if k == 0 else "")
         row[1].set_ylabel(names[k], color=INKS[k + 1], size=8.5)
     return figure
@@ -86,7 +69,7 @@ def worked_example(seed: int = 3) -> Figure:
     found = terms(layer, image)
     figure, axes = canvas(10, columns=5, height=1.6, share_x=False, share_y=False)
     limit = max(float(v.abs().max()) for v in found.values())
-    plane(axes[0], torch.zeros(7, 7), 1, "input: 7 × 7 × 3")
+    plane(axes[0], torch.zeros(7, 7), "input: 7 × 7 × 3")
     axes[0].add_patch(Rectangle((-0.5, -0.5), 7, 7, facecolor=INK, alpha=0.2))
     for low in (-1.5, 1.5, 4.5):  # the windows of one row of the map, which reach into the padding
         axes[0].add_patch(Rectangle((low, -1.5), 3, 3, facecolor="none", edgecolor=PLAIN, linewidth=1, linestyle=(0, (3, 2))))
@@ -98,7 +81,7 @@ def worked_example(seed: int = 3) -> Figure:
         by_x, by_y = (f"{v:g}".replace("-", "−") for v in layer.coordinate_bias[k].tolist())
         titles = ("convolution + b", f"{by_x} · X", f"{by_y} · Y", "sum")
         for ax, title, maps in zip(row, titles, found.values()):
-            plane(ax, maps[k] + 0.0, limit, title, numbers=True)
+            plane(ax, maps[k] + 0.0, title, limit, numbers=True)
     return figure
 
 
@@ -120,22 +103,7 @@ def extra(kernel: int, **options) -> dict[str, float]:
 def sizes(kernels: tuple[int, ...] = (1, 3, 5, 7, 9, 11)) -> Figure:
     """Extra parameters a filter against the kernel size K."""
     rows = pd.DataFrame([extra(k) for k in kernels], index=kernels)
-    return _curves(rows, {"coordinate bias": OURS, "CoordConv": THEIRS, "CoordConv with r": THEIRS}, "parameters more,\na filter")
-
-
-def _curves(rows: pd.DataFrame, inks: dict[str, str], ylabel: str) -> Figure:
-    figure, (ax,) = canvas(1, height=2.7, width=6.4)
-    for (name, ink), mark in zip(inks.items(), "os^"):
-        ax.plot(rows.index, rows[name], color=ink, marker=mark, linestyle=(0, (4, 2)) if name.endswith("r") else "-")
-        ax.annotate(name, (rows.index[-1], rows[name].iloc[-1]), xytext=(7, 0), textcoords="offset points", color=ink, va="center",
-                    size=8.5, annotation_clip=False)
-    ax.set_yscale("log")
-    ax.set_xticks(rows.index)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if 0.7 * rows.min().min() <= t <= 1.4 * rows.max().max()]
-    ax.set_yticks(ticks, [str(t) for t in ticks])
-    ax.minorticks_off()
-    ax.set(xlabel="kernel size K", ylabel=ylabel)
-    return figure
+    return over_kernels(rows, {"coordinate bias": OURS, "CoordConv": THEIRS, "CoordConv with r": THEIRS}, "parameters more,\na filter")
 
 
 def encoder(size: int = 128) -> pd.DataFrame:
@@ -150,98 +118,6 @@ def encoder(size: int = 128) -> pd.DataFrame:
                      "coordinate bias": count(ours) - count(plain), "CoordConv": count(theirs) - count(plain),
                      "positions at the border": f"{edge:.1%}"})
     return pd.DataFrame(rows)
-
-
-# ------------------------------------------------------------------------------------------------- the relation to CoordConv
-
-
-def inside(layer: nn.Conv2d, height: int, width: int) -> Tensor:
-    """Which positions of the output (H', W') have a window that touches no padding."""
-    kernel = torch.ones(1, 1, *layer.kernel_size)
-    full = F.conv2d(torch.ones(1, 1, height, width), kernel, None, layer.stride, layer.padding, layer.dilation)
-    return full[0, 0] == kernel.numel()
-
-
-@torch.no_grad()
-def counterpart(layer: CoordConv2d, height: int, width: int) -> CoordBiasConv2d:
-    """The coordinate-bias layer that is closest to a CoordConv layer on maps of one size: equal inside, if it has no r.
-
-    Slopes and constant are fitted to the response to an empty picture, at the positions whose windows touch no padding.
-    """
-    response = layer(layer.weight.new_zeros(1, layer.in_channels, height, width))[0]  # (C_out, H', W'), bias included
-    where = inside(layer, height, width)
-    ones = torch.ones_like(response[:1])
-    basis = torch.cat((unit_grid(*response.shape[1:], response.dtype, "cpu"), ones))  # X, Y, 1
-    fit = torch.linalg.lstsq(basis[:, where].T, response[:, where].T).solution.T  # (C_out, 3)
-    ours = CoordBiasConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
-                           padding_mode=layer.padding_mode, dtype=response.dtype)
-    ours.weight.copy_(layer.weight[:, :layer.in_channels])
-    ours.coordinate_bias.copy_(fit[:, :2])
-    ours.bias.copy_(fit[:, 2])
-    return ours
-
-
-@torch.no_grad()
-def differences(kernel: int = 3, size: int = 16, seed: int = 0) -> tuple[dict[str, Tensor], CoordConv2d, CoordBiasConv2d]:
-    """CoordConv's response to an empty picture, its counterpart's, and what is left under several paddings and with r: (H', W') each."""
-    maps = {}
-    for what, options in {"zeros": {}, "replicate": {"padding_mode": "replicate"}, "none": {"padding": 0}, "r": {"radius": True}}.items():
-        torch.manual_seed(seed)
-        options = {"padding": kernel // 2, **options}
-        theirs = CoordConv2d(1, 1, kernel, dtype=torch.float64, **options)
-        ours, empty = counterpart(theirs, size, size), torch.zeros(1, 1, size, size, dtype=torch.float64)
-        maps[what] = theirs(empty)[0, 0] - ours(empty)[0, 0]
-        if what == "zeros":
-            maps = {"CoordConv": theirs(empty)[0, 0], "its counterpart": ours(empty)[0, 0], **maps}
-            pair = theirs, ours
-    return maps, *pair
-
-
-def relation(maps: dict[str, Tensor]) -> Figure:
-    """The maps of `differences`, on one scale."""
-    titles = {"zeros": "difference,\nzero padding", "replicate": "difference,\nreplicated border", "none": "difference,\nno padding",
-              "r": "difference,\nzeros, and r"}
-    figure, axes = canvas(6, columns=3, height=2.0, share_x=False, share_y=False)
-    limit = max(float(v.abs().max()) for v in maps.values())
-    for ax, (name, values) in zip(axes, maps.items()):
-        drawn = plane(ax, values, limit, titles.get(name, f"{name},\nzero padding"))
-    bar = figure.colorbar(drawn, ax=axes, label="response to an empty picture", aspect=28, pad=0.02)
-    bar.outline.set_linewidth(0.4)
-    return figure
-
-
-def paces(kernels: tuple[int, ...] = (1, 3, 5, 7), size: int = 64, filters: int = 256) -> pd.DataFrame:
-    """CoordConv's slopes relative to the coordinate bias's, median over filters: their size at the start, and their first step.
-
-    Both get the same gradient on their output: noise, and a ramp that asks for a slope.
-    """
-    rows = {}
-    for kernel in kernels:
-        torch.manual_seed(0)
-        wanted = unit_grid(size, size, torch.float64, "cpu")[0] - 0.5 + 0.1 * torch.randn(1, filters, size, size, dtype=torch.float64)
-        empty, found = torch.zeros(1, 1, size, size, dtype=torch.float64), {}
-        for kind in (CoordBiasConv2d, CoordConv2d):
-            for optimiser in (torch.optim.SGD, torch.optim.Adam):
-                torch.manual_seed(1)
-                layer = kind(1, filters, kernel, padding=kernel // 2, dtype=torch.float64)
-                before = _slopes(layer, size)
-                (layer(empty) * wanted).mean().backward()
-                optimiser(layer.parameters(), lr=1e-3).step()
-                found[kind, optimiser] = float((_slopes(layer, size) - before).abs().median())
-            start = kind(64, filters, kernel, padding=kernel // 2, dtype=torch.float64)  # as many inputs as layers have
-            found[kind, "start"] = float(_slopes(start, size).std())
-        names = {"one step of SGD": torch.optim.SGD, "one step of Adam": torch.optim.Adam, "at the start": "start"}
-        rows[kernel] = {name: found[CoordConv2d, what] / found[CoordBiasConv2d, what] for name, what in names.items()}
-    return pd.DataFrame(rows).T
-
-
-def _slopes(layer: nn.Conv2d, size: int) -> Tensor:
-    """b_x of every filter: for CoordConv that of its counterpart."""
-    return (counterpart(layer, size, size) if isinstance(layer, CoordConv2d) else layer).coordinate_bias[:, 0].detach().clone()
-
-
-def paces_figure(rows: pd.DataFrame) -> Figure:
-    return _curves(rows, dict(zip(rows.columns, (THEIRS, SPARE[2], INK))), "CoordConv's slope,\nrelative to ours")
 
 
 # --------------------------------------------------------------------------------------------------------------- batch norm

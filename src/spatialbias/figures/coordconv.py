@@ -1,38 +1,19 @@
-"""What the page `coordconv/layer` shows, drawn and measured with the layer itself; and how this chapter draws maps."""
+"""What the page `coordconv/layer` shows, drawn and measured with the layer itself."""
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from spatialbias.figures.maps import DIVERGING, plane
 from spatialbias.figures.style import COLOURS, INK, canvas, colour
 from spatialbias.layers import CoordConv2d, coordinate_grid
 from spatialbias.models.positions import position_maps
 
 PLAIN, TOLD, HELD_OUT = COLOURS["simple_cnn"], colour("coordconv", 1), COLOURS["fully_connected"]
-# Blue is negative, orange positive, zero nearly clear: it takes the page's own background, light or dark.
-DIVERGING = LinearSegmentedColormap.from_list("ramps", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
-                                                        (.84, .37, 0, 1)])
-MARKED = LinearSegmentedColormap.from_list("marked", [INK + "14", HELD_OUT])  # of pictures of nought and one
-
-
-def plane(ax: Axes, values: Tensor, title: str = "", limit: float | None = None, cmap=DIVERGING):
-    """One map (H, W), zero in the middle of the colours; or of values from 0 to `limit`, with `cmap=MARKED`."""
-    values = values.detach().numpy()
-    limit = limit or float(np.abs(values).max()) or 1.0
-    drawn = ax.imshow(values, cmap=cmap, vmin=-limit if cmap is DIVERGING else 0, vmax=limit, interpolation="none")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8, loc="center")
-    return drawn
 
 
 @torch.no_grad()

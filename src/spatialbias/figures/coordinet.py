@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.numbers import level, points
+from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
-from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences
 
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
@@ -42,13 +42,6 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     """The 95 % band of replicates x points of fractions."""
     bands = [mean_interval(table[x].dropna()) for x in table]
     ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
-
-
-def nothing(figure: Figure) -> Figure:
-    """A figure that says that its records are still to be made."""
-    figure.axes[0].set_axis_off()
-    figure.text(0.5, 0.5, "not on record yet", ha="center", va="center", fontsize=12, color=INK)
-    return figure
 
 
 def contrasts(frame: pd.DataFrame) -> Figure:
@@ -111,7 +104,7 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
     if not arms:
-        return nothing(figure)
+        return blank()
     handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
     figure.legend(handles, kinds.values(), loc="outside lower center", ncols=len(kinds), fontsize=8)
     return figure
@@ -139,24 +132,24 @@ def crop_controls(frame: pd.DataFrame) -> Figure:
 
 def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """What turning, blur and corners cost, averaged over 10 to 80 degrees, relative to 0; for the prose."""
-    angles, numbers = [float(a) for a in range(10, 90, 10)], {"N": _size(frame)}
+    angles, numbers = [float(a) for a in range(10, 90, 10)], {"N": sizes(frame)}
     for arm in NETWORKS:
         for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
             c = curve(frame, measure, arm)
-            numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else "not on record"
+            numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else NOTHING
     turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
     numbers["abstain"] = (
-        points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else "not on record"
+        points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else NOTHING
     )
     return numbers
 
 
 def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """What the smallest crop costs, and the size of the zig-zag between odd and even crops; for the prose."""
-    numbers = {"N": _size(frame)}
+    numbers = {"N": sizes(frame)}
     for arm in NETWORKS:
         c = curve(frame, "resized_crop", arm)
-        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else "not on record"
+        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else NOTHING
     odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
     for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
         found = [
@@ -164,7 +157,7 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
             for arm in NETWORKS
             if len(c := curve(frame, measure, arm))
         ]
-        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else "not on record"
+        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else NOTHING
     return numbers
 
 
@@ -178,79 +171,12 @@ def moves(frame: pd.DataFrame) -> Figure:
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
-    write_labels(axes[1], ends, {arm: k for k, arm in enumerate(arms)})
+    write_labels(axes[1], ends, arms)
     return figure
 
 
-def _size(frame: pd.DataFrame) -> str:
+def sizes(frame: pd.DataFrame) -> str:
     return "/".join(str(n) for n in sorted(frame["n_train"].unique())) or "390"
-
-
-PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
-    "resized": ("resized back to the training size", (0, (5, 2))),
-    "direct": ("pixels as they are, plain sum", (0, (1, 1.5))),
-    "weighted": ("pixels as they are, weighted by area", "-"),
-    "weighted, unmodulated": ("weighted, no modulation", (0, (4, 1, 1, 1))),
-    "filled": ("missing pixels filled with the mean", (0, (5, 2))),
-    "warped": ("as seen through the lens", (0, (1, 1.5))),
-    "straightened": ("straightened first", (0, (5, 2))),
-    "told": ("as seen, told the true places", "-"),
-}
-
-
-def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> Figure:
-    """A measure with parts over x: one panel a network, one dash a part."""
-    frame = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
-    arms = arms_in(frame, NETWORKS)
-    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
-    for ax, arm in zip(axes, arms, strict=False):
-        for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
-            table = rows.pivot_table(index="replicate", columns="x", values="value")
-            shade(ax, table, colour(arm))
-            ax.plot(
-                table.columns,
-                100 * table.mean(),
-                color=colour(arm),
-                linestyle=PARTS[part][1],
-                marker=marker(arm),
-                markersize=3.5,
-                linewidth=1.6,
-            )
-        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
-        if log:
-            ax.set_xscale("log", base=2)
-            points = sorted(frame["x"].dropna().unique())
-            ax.set_xticks(points, [f"{x:g}" for x in points])
-            ax.minorticks_off()
-        ax.set_title(label(arm), color=colour(arm))
-        ax.set_xlabel(xlabel)
-    axes[0].set_ylabel("test accuracy (%)")
-    if not arms:
-        return nothing(figure)
-    names = [p for p in PARTS if p in set(frame["part"])]
-    handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
-    figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)
-    return figure
-
-
-def fovea() -> Figure:
-    """One sample image in full, as its foveated pixels, and how the areas lie."""
-    from spatialbias import shifts
-    from spatialbias.explorer.samples import samples
-
-    images, _, _ = samples()
-    chosen = images[[24]]
-    values, places, areas = shifts.foveate(chosen)
-    figure, axes = canvas(2, width=5.6, height=2.8, share_x=False, share_y=False)
-    axes[0].imshow(chosen[0].permute(1, 2, 0).numpy())
-    axes[0].set_title(f"{chosen.shape[2] * chosen.shape[3]} pixels")
-    colours = (values[0].t() / 255).numpy()
-    axes[1].scatter(places[:, 0], -places[:, 1], s=areas.numpy() * 9, c=colours, marker="s", linewidths=0)
-    axes[1].set_title(f"{len(places)} pixels of three sizes")
-    axes[1].set_aspect("equal")
-    for ax in axes:
-        ax.set_axis_off()
-    return figure
 
 
 def variants(frame: pd.DataFrame) -> Figure:
@@ -271,14 +197,4 @@ def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """Accuracy of the default network with its own, another image's and no modulation; for the prose."""
     own = frame[frame["arm"] == "coordinet"].set_index("part")["value"]
     names = {"own": "own", "another": "another image's", "ones": "none"}
-    return {key: level(own[[part]]) if part in own.index else "not on record" for key, part in names.items()}
-
-
-def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracies on the foveated picture; for the prose."""
-    rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
-    numbers = {"N": _size(frame)}
-    for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
-        for part in ("full", "filled", "direct", "weighted"):
-            numbers[f"{key}_{part}"] = level(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
-    return numbers
+    return {key: said(own[[part]]) if part in own.index else NOTHING for key, part in names.items()}

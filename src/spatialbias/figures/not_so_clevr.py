@@ -8,7 +8,8 @@ from scipy.spatial import Delaunay, cKDTree
 from torch import Tensor
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.coordconv import HELD_OUT, MARKED, PLAIN, TOLD, plane
+from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
+from spatialbias.figures.maps import MARKED, bare, plane
 from spatialbias.figures.style import INK, canvas
 
 SPLIT = ListedColormap(["#00000000", PLAIN + "66", HELD_OUT])  # no centre, trained on, held out
@@ -46,11 +47,7 @@ def splits(cases: list[tuple[str, str, int]], size: int, square: int, columns: i
         picture = torch.zeros(size, size)
         picture[centres[:, 1], centres[:, 0]] = 1.0 + held_out.float()
         ax.imshow(picture.numpy(), cmap=SPLIT, vmin=0, vmax=2, interpolation="none")
-        ax.set(xticks=[], yticks=[])
-        ax.grid(visible=False)
-        for spine in ax.spines.values():
-            spine.set(visible=True, linewidth=0.5, alpha=0.5)
-        ax.set_title(f"{title}\n{int((~held_out).sum()):,} + {int(held_out.sum()):,}", size=8.5, loc="center")
+        bare(ax, f"{title}\n{int((~held_out).sum()):,} + {int(held_out.sum()):,}", 8.5)
     return figure
 
 

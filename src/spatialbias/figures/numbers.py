@@ -1,7 +1,9 @@
-"""Means with their intervals as running text, from fractions, one a replicate."""
+"""Numbers as running text: means over replicates with their 95 % intervals, and ranges."""
 
 import math
+from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from spatialbias.statistics import mean_interval
@@ -9,19 +11,35 @@ from spatialbias.statistics import mean_interval
 NOTHING = "not on record"
 
 
-def level(values: pd.Series) -> str:
-    """An accuracy: "28.7 % [27.9, 29.4], n = 10"; of a single replicate without an interval."""
-    return _text(values, " %", "")
+def said(values: Iterable[float], unit: str = "%") -> str:
+    """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10"; without an interval if n is 1."""
+    if unit == "%":
+        return _text(values, ".1f", unit, 100, (0, 1))  # shares end there, Student's interval does not
+    return _text(values, ".2f", unit)
 
 
-def points(values: pd.Series) -> str:
-    """A difference: "-3.1 points [-3.9, -2.4], n = 10"."""
-    return _text(values, " points", "+")
+def points(values: Iterable[float]) -> str:
+    """A difference of fractions: "-3.1 points [-3.9, -2.4], n = 10"."""
+    return _text(values, "+.1f", "points", 100)
 
 
-def _text(values: pd.Series, unit: str, sign: str) -> str:
-    mean, low, high, n = mean_interval(values.dropna())
+def span(values: pd.Series, form: str) -> str:
+    """The least and the largest: "25–100"; one number if they are equal."""
+    return "–".join(dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max())))
+
+
+def power(value: float) -> str:
+    """A small number as a reader likes it: 3·10⁻¹⁶; 0.0024 as it is."""
+    if not value or abs(value) >= 1e-4:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.0e}".split("e")
+    return f"{digits}·10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _text(values: Iterable[float], form: str, unit: str, scale: float = 1, ends: tuple[float, float] = (-math.inf, math.inf)) -> str:
+    mean, low, high, n = mean_interval(pd.Series(values, dtype=float).dropna())
     if not n:
         return NOTHING
-    interval = "" if math.isnan(low) else f" [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
-    return f"{100 * mean:{sign}.1f}{unit}{interval}, n = {n}"
+    low, high = scale * np.clip((low, high), *ends)
+    interval = "" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]"
+    return f"{scale * mean:{form}}{' ' * bool(unit)}{unit}{interval}, n = {n}"

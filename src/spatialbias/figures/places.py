@@ -8,33 +8,19 @@ from math import comb
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.figures.plots import arms_in, write_labels
+from spatialbias.figures.style import INK, blank, canvas, colour, label, marker, split_name
 from spatialbias.statistics import clopper_pearson, kaplan_meier
 
 SPLITS = ("uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_uniform")
 SUCCESS = 1.0 - 1e-9  # every held-out position
 
 
-def blank(text: str = "not on record yet") -> Figure:
-    """In the place of a figure whose records are not there."""
-    figure, (ax,) = canvas(1, height=1.3)
-    ax.set_axis_off()
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=12)
-    return figure
-
-
 def splits_in(frame: pd.DataFrame) -> list[str]:
     return [split for split in SPLITS if split in set(frame["split"])]
-
-
-def split_name(split: str) -> str:
-    owner, _, kind = split.rpartition("_")
-    return f"{kind}, the {owner}’s" if owner else kind
 
 
 def heaps(values: Sequence[float], low: float, high: float, bins: int = 40, most: float = 0.38) -> np.ndarray:
@@ -151,20 +137,8 @@ def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | No
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(ylabel)
         if panels == "split" and ax is axes[-1]:
-            _name(ax, ends, arms, log)
+            write_labels(ax, ends, arms, 0.075)
     return figure
-
-
-def _name(ax: Axes, ends: dict, arms: list[str], log: bool) -> None:
-    """Names at the right ends of lines, moved apart where they would overlap."""
-    if not ends:
-        return
-    low, high = np.log10(ax.get_ylim()) if log else ax.get_ylim()
-    right, last = max(x for x, _ in ends.values()), -np.inf
-    for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
-        last = max(np.log10(y) if log else y, last + 0.075 * (high - low))
-        ax.annotate(label(arm), (right, 10**last if log else last), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8.5,
-                    color=colour(arm, arms.index(arm)), annotation_clip=False)
 
 
 def successes(curves: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +181,7 @@ def time_to_success(times: pd.DataFrame, order: Iterable[str] | None = None) -> 
         if ax is axes[0]:
             ax.set_ylabel("runs that have succeeded (%)")
         if ax is axes[-1]:
-            _name(ax, ends, arms, False)
+            write_labels(ax, ends, arms, 0.075)
     return figure
 
 
@@ -245,5 +219,5 @@ def search(scores: pd.DataFrame, trials: pd.DataFrame) -> Figure:
             top.set_ylabel("held out, named (%)")
             below.set_ylabel("best of k (%)")
         if j == len(cells) - 1:
-            _name(below, ends, arms, False)
+            write_labels(below, ends, arms, 0.075)
     return figure

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from spatialbias.figures.places import blank, split_name, splits_in
+from spatialbias.figures.maps import bare
+from spatialbias.figures.places import splits_in
 from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import INK, canvas, colour, label
+from spatialbias.figures.style import INK, blank, canvas, colour, label, split_name
 
 HEAT = LinearSegmentedColormap.from_list("heat", ["#8080801e", "#e69f00", "#d55e00", "#7a1f00"])  # nothing takes the page's background
 SQUARE = 9  # side of the squares drawn
@@ -40,19 +40,11 @@ def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
         ax.plot(out % size, out // size, linestyle="", marker=".", markersize=2.2, color=INK)
         edge = SQUARE // 2
         ax.set(xlim=(edge - 1, size - edge), ylim=(size - edge, edge - 1))
-        _bare(ax, f"{spoken(arm)}, {split_name(split)}")
+        bare(ax, f"{spoken(arm)}, {split_name(split)}", 8.5)
     bar = figure.colorbar(drawn, ax=axes, label="1 − intersection over union" if word == "draws" else "distance from the truth (pixels)",
                           extend="neither" if word == "draws" else "max", aspect=30, pad=0.02, shrink=0.7)
     bar.outline.set_linewidth(0.4)
     return figure
-
-
-def _bare(ax: Axes, title: str = "") -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, linewidth=0.5, alpha=0.5)
-    ax.set_title(title, size=8.5, loc="center")
 
 
 def pictures(frame: pd.DataFrame, word: str, split: str, size: int) -> Figure:
@@ -75,7 +67,7 @@ def pictures(frame: pd.DataFrame, word: str, split: str, size: int) -> Figure:
             ax.plot(x, y, marker="o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
         else:
             ax.add_patch(Rectangle((x - SQUARE / 2, y - SQUARE / 2), SQUARE, SQUARE, fill=False, edgecolor=INK, linewidth=1.1))
-        _bare(ax, f"({x}, {y})" if arm == arms[0] else "")
+        bare(ax, f"({x}, {y})" if arm == arms[0] else "", 8.5)
         if place == places[0]:
             ax.set_ylabel(spoken(arm), color=colour(arm.split()[0]), size=9)
     return figure

@@ -5,12 +5,12 @@ import pandas as pd
 import torch
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.numbers import NOTHING
-from spatialbias.figures.places import SUCCESS, split_name, splits_in
+from spatialbias.figures.numbers import NOTHING, said, span
+from spatialbias.figures.places import SUCCESS, splits_in
 from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import label
+from spatialbias.figures.style import label, split_name
 from spatialbias.models import build
-from spatialbias.statistics import clopper_pearson, mean_interval
+from spatialbias.statistics import clopper_pearson
 
 TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (network, split) -> (train, test, epochs)
     ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100), ("coordconv", "tutorial_quadrant"): (1.0, 1.0, 100),
@@ -23,19 +23,6 @@ def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
     for column, value in where.items():
         frame = frame[frame[column] == value]
     return frame.dropna(subset=["value"])
-
-
-def said(values, unit: str = "%") -> str:
-    """A mean with its 95 % interval where there are two or more values: "98.1 % [97.0, 99.2], n = 10". "%" is of fractions."""
-    values = pd.Series(values, dtype=float).dropna()
-    scale, places = (100, 1) if unit == "%" else (1, 2)
-    mean, low, high, n = mean_interval(values)
-    if unit == "%" and not np.isnan(low):  # shares end there, Student's interval does not
-        low, high = np.clip((low, high), 0, 1)
-    if not n:
-        return NOTHING
-    interval = "" if np.isnan(low) else f" [{scale * low:.{places}f}, {scale * high:.{places}f}]"
-    return f"{scale * mean:.{places}f}{' ' * bool(unit)}{unit}{interval}, n = {n}"
 
 
 def rate_said(frame: pd.DataFrame, **where) -> str:
@@ -99,17 +86,12 @@ def spent(*results) -> pd.DataFrame:
     for one in results:
         for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
             rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split),
-                         "trials": len(group), "parameters": _range(group["parameters"], ","),
-                         "learning rate": _range(group["learning_rate"], "g"), "epochs": _range(group["epochs"], "d"),
+                         "trials": len(group), "parameters": span(group["parameters"], ","),
+                         "learning rate": span(group["learning_rate"], "g"), "epochs": span(group["epochs"], "d"),
                          "diverged": int((group["stop_reason"] == "diverged").sum()),
                          "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
     return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged",
                                        "seconds an epoch"])
-
-
-def _range(values: pd.Series, form: str) -> str:
-    ends = dict.fromkeys(f"{value:{form}}" for value in (values.min(), values.max()))
-    return "–".join(ends)
 
 
 def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
+from spatialbias.figures.style import INK, PUBLISHED, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 
 CHANCE = 10.0  # per cent, of the ten-class sets
@@ -77,23 +77,24 @@ def line(
     return float(mean[x].iloc[-1]), float(scale * mean["mean"].iloc[-1])
 
 
-def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], positions: Mapping[str, int], gap: float = 0.055) -> None:
-    """Write each line's name at its right end, moved apart where they would overlap."""
+def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str], gap: float = 0.055) -> None:
+    """Write each line's name at its right end, moved apart where they would overlap.
+
+    ends: where each line ends. arms: in the order of their colours. gap: least distance, as a share of the axis.
+    """
     if not ends:
         return
-    low, high = axes.get_ylim()
-    step = gap * (high - low)
-    right = max(x for x, _ in ends.values())
-    places: list[float] = []
+    scale = axes.yaxis.get_transform()  # of a logarithmic axis the logarithm
+    low, high = scale.transform(axes.get_ylim())
+    right, last = max(x for x, _ in ends.values()), -np.inf
     for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
-        y = max(y, places[-1] + step) if places else y
-        places.append(y)
+        last = max(float(scale.transform(y)), last + gap * (high - low))
         axes.annotate(
             label(arm),
-            (right, y),
+            (right, float(scale.inverted().transform(last))),
             xytext=(7, 0),
             textcoords="offset points",
-            color=colour(arm, positions[arm]),
+            color=colour(arm, arms.index(arm)),
             va="center",
             fontsize=8.5,
             annotation_clip=False,
@@ -167,7 +168,7 @@ def lines(
             ax.set_ylabel(ylabel)
         last = k == len(axes) - 1 or ax.get_subplotspec().is_last_col()
         if last and hasattr(ax, "_spatialbias_ends"):
-            write_labels(ax, ax._spatialbias_ends, positions)
+            write_labels(ax, ax._spatialbias_ends, arms)
     if chance is not None and axes:
         axes[0].annotate(
             "chance", (0.01, chance), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points", fontsize=7.5, color=INK
@@ -195,7 +196,7 @@ def forest(
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(xlabel)
     if not len(rows):
-        ax.text(0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=12)
+        blank(ax)
     return figure
 
 

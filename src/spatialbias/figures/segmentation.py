@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,7 +14,7 @@ from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
 from spatialbias.figures.segmentation_tables import against, network, part
-from spatialbias.figures.style import INK, PUBLISHED, canvas, colour, label, marker
+from spatialbias.figures.style import INK, PUBLISHED, blank, canvas, colour, label, marker
 from spatialbias.models import build
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordbias import HEADLINE, QUESTIONS
@@ -33,10 +32,6 @@ def look(arm: str) -> dict:
     arm = network(arm)
     place = QUESTIONS.index(arm) if arm in QUESTIONS else 0
     return {"color": colour(arm, place), "marker": marker(arm, place)}
-
-
-def _empty(ax: Axes) -> None:
-    ax.text(0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=10, color=INK)
 
 
 def _runs(frame: pd.DataFrame, arms: Sequence[str]) -> str:
@@ -72,7 +67,7 @@ def recalls(frame: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(CLASSES)), CLASSES)
         ax.grid(axis="y", visible=False)
         if not there:
-            _empty(ax)
+            blank(ax)
     _key(figure, HEADLINE[:2], published=True)
     return figure
 
@@ -98,17 +93,10 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
                         markeredgecolor=PUBLISHED, marker=look(arm)["marker"], clip_on=False)
         ax.set(title=title, xlabel="recall of yellow right (%)", xlim=(0, 103), ylim=(0, 103), aspect="equal")
         if not set(arms) & set(rows["arm"]):
-            _empty(ax)
+            blank(ax)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8, handletextpad=0.2)
     axes[0].set_ylabel("recall of yellow left (%)")
-    return figure
-
-
-def _nothing() -> Figure:
-    figure, (ax,) = canvas(1, height=1.5)
-    ax.set_axis_off()
-    _empty(ax)
     return figure
 
 
@@ -121,13 +109,13 @@ def _tall(figure: Figure) -> Figure:
 def differences(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> Figure:
     """Every arm's mean recall minus the rival's; grey: within a point."""
     rows = against(frame, arms, rival)
-    return _tall(plots.forest(rows, xlabel=f"mean recall minus that of {label(rival)} (points)", band=(-1, 1))) if len(rows) else _nothing()
+    return _tall(plots.forest(rows, xlabel=f"mean recall minus that of {label(rival)} (points)", band=(-1, 1))) if len(rows) else blank()
 
 
 def bars(recall: pd.DataFrame, arms: Sequence[str]) -> Figure:
     """The mean recall of every arm, with the plain network's as a line through all."""
     if recall.empty:
-        return _nothing()
+        return blank()
     return _tall(plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla"))
 
 
@@ -149,7 +137,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
         ax.grid(visible=False)
         ax.label_outer()
         if np.isnan(means).all():
-            _empty(ax)
+            blank(ax)
     for ax in axes[2:]:
         ax.set_xlabel("called")
     return figure
@@ -177,7 +165,7 @@ def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
                         markerfacecolor="none", markeredgecolor=PUBLISHED, marker=style["marker"])
         ax.set(xscale="log", yscale="log", title=f"{protocol} ({_runs(ends, arms)})", xlabel="training images seen")
         if not set(arms) & set(curves["arm"]):
-            _empty(ax)
+            blank(ax)
     axes[0].set_ylabel("cross-entropy (nats a pixel)")
     axes[0].set_ylim(top=top)  # one run whose norms have not settled after an epoch must not squeeze all others
     _key(figure, HEADLINE[:2], published=True)
@@ -196,7 +184,7 @@ def answers(frame: pd.DataFrame, data: Data, number: int) -> Figure:
         title = network(arm) + (", as released" if arm.endswith("released") else "")
         if given.size != truth.numel():
             circles.label_image(ax, torch.zeros_like(truth), title=title)
-            _empty(ax)
+            blank(ax)
             continue
         given = torch.tensor(given.tolist()).long().view_as(truth)
         circles.label_image(ax, given, title=f"{title}\n{float((given == truth).float().mean()):.1%} of pixels right")

@@ -1,12 +1,11 @@
-"""Numbers and tables of the coordinate bias's result pages: mean recalls, verdicts, scores by class, rates."""
+"""Numbers and tables of the coordinate bias's result pages: mean recalls, scores by class, rates."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from spatialbias.claims import JudgeError
 from spatialbias.datasets.circles import CLASSES
-from spatialbias.figures.numbers import NOTHING, level, points
+from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired_differences
 from spatialbias.studies import Results
@@ -33,24 +32,15 @@ def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.D
     return rows.mean(axis=1).rename("value").reset_index()
 
 
-def said(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """An arm's mean recall over some classes, as text."""
     rows = mean_recall(frame, classes)
-    return level(rows.loc[rows["arm"] == arm, "value"])
+    return said(rows.loc[rows["arm"] == arm, "value"])
 
 
 def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """The difference of two arms in it, paired over replicates, as text."""
     return points(_difference(mean_recall(frame, classes), arm, rival))
-
-
-def kind(page, claim_id: str) -> str:
-    """The verdict on a claim as one of "holds", "fails", "undecided", "not-run"; records that cannot be judged decide nothing."""
-    try:
-        word = page.verdict(claim_id).word.split()[0]
-    except JudgeError:
-        return "undecided"
-    return "not-run" if word == "not" else word
 
 
 def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
@@ -72,7 +62,7 @@ def scores(frame: pd.DataFrame, arms: Sequence[str], classes: Sequence[int] = (1
     for k in classes:
         for arm in arms:
             found = {name: part(frame, name, arm, k)["value"].dropna() for name in ("recall", "precision", "iou")}
-            texts = {name: level(values).removesuffix(f", n = {len(values)}").replace(" %", "") for name, values in found.items()}
+            texts = {name: said(values).removesuffix(f", n = {len(values)}").replace(" %", "") for name, values in found.items()}
             rows.append({"class": CLASSES[k], "network": label(arm), **texts, "n": len(found["recall"])})
     return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
 

@@ -104,6 +104,21 @@ def label(arm: str) -> str:
     return LABELS.get(arm) or (LABELS.get(head, head) + comma + rest)
 
 
+def split_name(split: str) -> str:
+    """A split's name in running text and figures: "tutorial_uniform" is "uniform, the tutorial’s"."""
+    owner, _, kind = split.rpartition("_")
+    return f"{kind}, the {owner}’s" if owner else kind
+
+
+def blank(ax: Axes | None = None) -> Figure:
+    """Say that the records are still to be made: on these axes, or as a figure of its own."""
+    if ax is None:
+        _, (ax,) = canvas(1, height=1.3)
+        ax.set_axis_off()
+    ax.text(0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=12)
+    return ax.figure
+
+
 def canvas(
     panels: int = 1, width: float = 7.2, height: float = 3.0, columns: int | None = None, share_y: bool = True, share_x: bool = True
 ) -> tuple[Figure, list[Axes]]:

@@ -98,6 +98,11 @@ class Plan:
     def trials(self) -> list[Trial]:
         return [trial for _, trial in self.labelled]
 
+    @property
+    def images(self) -> str | None:
+        """The image set that its networks learn; None if their data are generated."""
+        return next((trial.dataset for trial in self.trials if trial.dataset in components.SHAPES), None)
+
     def estimate(self, store: Store | None = None) -> tuple[int, float | None]:
         """(trials that are missing, core-hours they will take; None if nothing like them is on record)."""
         return estimate(self.trials, store or Store(), self.study.measures)
@@ -156,17 +161,18 @@ class Results:
         return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype({"loss": float, "score": float})
 
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its stop reason, epochs, seconds, final loss, parameters and numerics."""
+        """One row a trial: its key, stop reason, epochs, seconds, final loss, parameters and numerics."""
         rows = [
             {
                 **self._base(arm, trial, record),
+                "key": trial.key,
                 "loss": record["stop"]["loss"],
                 "parameters": record["parameters"],
                 "seconds": record["provenance"]["seconds"],
             }
             for arm, trial, record in self.present
         ]
-        return pd.DataFrame(rows, columns=[*self._base_columns, "loss", "parameters", "seconds"])
+        return pd.DataFrame(rows, columns=[*self._base_columns, "key", "loss", "parameters", "seconds"])
 
     def numerics(self) -> Counter:
         """How many trials were computed in each numerics class."""

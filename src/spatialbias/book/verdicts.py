@@ -1,0 +1,95 @@
+"""Verdicts as a reader meets them: one word, a sentence that the verdict chooses, a row of the table of claims."""
+
+import html
+import math
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from spatialbias.claims import Claim, JudgeError, Verdict, judge
+from spatialbias.figures.style import label
+
+SENTENCES = {
+    "holds": "The source says that {}: in our records this holds.",
+    "fails": "The source says that {}: in our records this fails.",
+    "undecided": "The source says that {}: our records do not decide it.",
+    "not-run": "The source says that {}: this has not been run yet.",
+}
+ASKED = {  # of a hypothesis, whosoever it is
+    "holds": "That {}: in our records this holds.",
+    "fails": "That {}: in our records this fails.",
+    "undecided": "That {}: our records do not decide it.",
+    "not-run": "That {}: this has not been run yet.",
+}
+
+
+def judged(claim: Claim, frame: pd.DataFrame | None) -> Verdict | None:
+    """The judge's verdict; None where the records cannot be judged."""
+    try:
+        return judge(claim, frame)
+    except JudgeError:
+        return None
+
+
+def kind(verdict: Verdict | None) -> str:
+    """A verdict without its details: "holds", "fails", "undecided" or "not-run"; None, of records that cannot be judged, decides nothing."""
+    return "undecided" if verdict is None else "not-run" if verdict.word == "not run" else verdict.word.split()[0]
+
+
+def sentence(claim: Claim, kind: str) -> str:
+    """The verdict on a claim as running text."""
+    return (SENTENCES if claim.kind == "conclusion" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
+
+
+def _lower(text: str) -> str:
+    """The first letter small, unless the word is a name."""
+    return text if text.split()[0].removesuffix("'s") in ("Coordinet", "CIPS", "CoordConv") else text[0].lower() + text[1:]
+
+
+def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) -> str:
+    """Claims as an HTML table: statement, verdict, found, published. frames: study -> its tidy frame."""
+    rows = []
+    for claim in claims:
+        verdict = None
+        try:
+            verdict = judge(claim, frames.get(claim.study))
+            word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
+            beside = "; ".join(
+                (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
+                + ("" if c.inside is None else " ✓" if c.inside else " ✗")
+                + (f" ({html.escape(str(c.published.condition))})" if c.published.condition else "")
+                for c in verdict.published[:4]
+            )
+        except JudgeError as error:
+            word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
+        rows.append(
+            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
+            f"<code>{claim.id}</code></small></td>"
+            f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
+            f"<td>{text}</td><td>{beside or '–'}</td></tr>"
+        )
+    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
+    return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _found(verdict, most: int = 6) -> str:
+    """What was found, one contrast a line: mean and 95 % interval; n once if it is the same throughout. Long lists fold away."""
+    findings = verdict.trend or verdict.findings
+    if not any(f.n for f in findings):
+        return html.escape(verdict.reason)
+    points, rate = verdict.claim.values.unit == "points", verdict.claim.rule == "success rate"
+    counts = {f.n for f in findings}
+
+    def one(f) -> str:
+        sign = "" if rate or not f.rival else "+"
+        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in (f.mean, f.low, f.high))
+        rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
+        each = f", n = {f.n}" if len(counts) > 1 else ""
+        interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
+        return f"{html.escape(f.condition + rival)}: <b>{mean}</b>{interval}{each}"
+
+    lines = [one(f) for f in findings]
+    unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit
+    tail = f"<br>{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
+    fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else ""
+    return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"

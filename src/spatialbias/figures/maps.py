@@ -1,0 +1,39 @@
+"""How the book draws a map over positions: bare axes, zero clear, blue below it and orange above."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+from spatialbias.figures.style import COLOURS, INK
+
+# Zero is nearly clear: it takes the page's own background, light or dark.
+DIVERGING = LinearSegmentedColormap.from_list("diverging", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
+                                                            (.84, .37, 0, 1)])
+MARKED = LinearSegmentedColormap.from_list("marked", [INK + "14", COLOURS["fully_connected"]])  # of pictures of nought and one
+
+
+def bare(ax: Axes, title: str = "", size: float = 8) -> None:
+    """Axes of a picture: a thin frame and a title, no ticks, no grid."""
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set(visible=True, linewidth=0.5, alpha=0.5)
+    ax.set_title(title, size=size, loc="center")
+
+
+def plane(ax: Axes, values: Tensor | np.ndarray, title: str = "", limit: float | None = None, cmap=DIVERGING,
+          numbers: bool = False) -> AxesImage:
+    """One map (H, W) of values from -limit to limit (default: the largest), or from 0 with another `cmap` such as MARKED.
+
+    numbers: write them in, where there are few.
+    """
+    values = np.asarray(values.detach() if isinstance(values, Tensor) else values)
+    limit = limit or float(np.abs(values).max()) or 1.0
+    drawn = ax.imshow(values, cmap=cmap, vmin=-limit if cmap is DIVERGING else 0, vmax=limit, interpolation="none")
+    bare(ax, title)
+    for (i, j), value in np.ndenumerate(values if numbers else np.empty((0, 0))):
+        strong = abs(value) > 0.6 * limit
+        ax.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center", size=8.5, color="black" if strong else INK, weight="bold")
+    return drawn

@@ -1,0 +1,77 @@
+"""The theorem on norms, checked for the page `coordinet/architecture`: what does not change a Coordinet's answer, in float64."""
+
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from spatialbias.figures.style import COLOURS, INK, SPARE, canvas
+from spatialbias.models import build
+
+
+def path(model: nn.Module, x: Tensor, m: Tensor, inner: bool = True, epsilon: float = 0.0) -> Tensor:
+    """The pixel path (B, P, E) -> (B, P, width) of any LayerNorm variant; `inner=False` leaves out the scale of all norms but the last."""
+    for k, (layer, part) in enumerate(zip(model.path, m.split(model.sizes, 1))):
+        y = F.linear(F.relu(x) if k else x, layer.weight, layer.bias) * part[:, None]
+        y = y - y.mean(-1, keepdim=True)
+        if inner or k == len(model.path) - 1:
+            y = y * (y.square().mean(-1, keepdim=True) + epsilon).rsqrt()
+        x = y if layer.gain is None else y * layer.gain + layer.shift
+    return x
+
+
+def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) -> dict[str, float]:
+    """How much the logits of a fresh Coordinet change, relative to their largest, when what should not matter is changed (float64).
+
+    Biases and affine parameters, where `arguments` ask for them, are moved off their start by 0.1. `images` (B, C, H, W) normalised.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build("coordinet", channels=images.shape[1], size=images.shape[2], **arguments).double()
+        for layer in model.path:
+            for start in (layer.bias, layer.gain, layer.shift):
+                if start is not None:
+                    start.data.add_(0.1 * torch.randn(len(start), dtype=torch.float64))
+        direction = torch.randn(len(images), model.decoder[-1].out_features, dtype=torch.float64)
+    images = images.double()
+    code = model.encoding(model.grid).double().detach().expand(len(images), -1, -1)
+    x, m = torch.cat([images.flatten(2).transpose(1, 2), code], 2), model.modulations(images).detach().requires_grad_()
+    wrt = [m, *(layer.weight for layer in model.path)]
+
+    def logits(x=x, m=m, inner=True):
+        return model.decoder(path(model, x, m, inner, epsilon).sum(1) / model.size**2)
+
+    def gradients(out):
+        return torch.autograd.grad((out * direction).sum(), wrt)
+
+    usual, bare = logits(), logits(inner=False)
+    wanted, found = gradients(usual), gradients(bare)
+    worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted))
+    along = max(float(F.cosine_similarity(w.detach().flatten(), g.flatten(), dim=0).abs()) for w, g in zip(wrt[1:], wanted[1:]))
+    with torch.no_grad():
+        length = path(model, x, m, True, epsilon).norm(dim=2)
+        changed = {"m of every layer × 10": logits(m=10 * m), "a pixel’s whole input × 10": logits(x=10 * x)}
+        model.path[len(model.path) // 2].weight.mul_(10)
+        changed = {"inner norms left out": bare, **changed, "one weight matrix × 10": logits()}
+        change = {name: float((out - usual).abs().max() / usual.abs().max()) for name, out in changed.items()}
+    return {"inner norms left out": change.pop("inner norms left out"), "inner norms left out: gradients": worst, **change,
+            "gradient along the weights": along, "spread of the votes’ lengths": float(length.std() / length.mean())}
+
+
+def theorem_figure(found: dict[str, dict[str, float]]) -> Figure:
+    """`theorem` for several variants: one row a change, one mark a variant, on a logarithmic axis."""
+    rows = list(next(iter(found.values())))
+    figure, (ax,) = canvas(1, height=0.9 + 0.36 * len(rows))
+    style = dict(zip(found, ((COLOURS["coordinet"], "^"), (SPARE[0], "o"), (SPARE[1], "s"), (COLOURS["simple_cnn"], "D"))))
+    for j, (variant, changes) in enumerate(found.items()):
+        ink, mark = style[variant]
+        ax.plot([max(changes[r], 1e-17) for r in rows], [k + 0.13 * (j - (len(found) - 1) / 2) for k in range(len(rows))], color=ink,
+                marker=mark, linestyle="", label=variant, markersize=6)
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(3e-18, 10), xlabel="relative change (float64)")
+    ax.grid(axis="y", visible=False)
+    ax.axvspan(3e-18, 1e-9, color=INK, alpha=0.08, linewidth=0)
+    ax.text(2e-10, len(rows) - 0.6, "rounding", ha="right", size=7.5)
+    figure.legend(loc="outside upper right", ncols=len(found), fontsize=8.5, labelcolor="linecolor", handletextpad=0.2)
+    return figure

@@ -1,0 +1,52 @@
+"""How verdicts reach the prose and the tables, also where the records cannot be judged."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from spatialbias.book import ledger as chapter
+from spatialbias.book import page as book
+from spatialbias.book.verdicts import SENTENCES
+from tests.claims.test_judge import ONE, edit, pair
+
+STALE = edit(pair(0.03), "fc", 1, current=False)  # the judge refuses records that are not current
+FRAMES = {"holds": pair(0.03), "fails": pair(-0.03), "undecided": STALE, "not-run": pair(0.03)[:0]}
+
+
+@pytest.fixture(autouse=True)
+def one_claim(monkeypatch):
+    monkeypatch.setattr(book, "ledger", lambda: (ONE,))
+    monkeypatch.setattr(chapter, "ledger", lambda: (ONE,))
+
+
+def page(frame) -> book.Page:
+    made = object.__new__(book.Page)
+    made.results = {ONE.study: SimpleNamespace(frame=lambda: frame)}
+    return made
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_prose_and_table_follow_the_verdict(kind):
+    one = page(FRAMES[kind])
+    assert one.kind(ONE.id) == kind
+    assert one.sentence(ONE.id) == SENTENCES[kind].format("the CNN beats both others by a large margin")
+    assert f"class='verdict {kind}'" in one.claims(ONE.id).data
+
+
+def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
+    one = page(STALE)
+    assert one.verdict(ONE.id) is None
+    (cell,) = [c for c in one.claims().data.split("<td>") if "class='verdict" in c]
+    assert "records not current, replicates 1" in cell and ">undecided<" in cell
+    results = SimpleNamespace(frame=lambda: STALE)
+    plan = SimpleNamespace(plan=lambda profile: SimpleNamespace(sweep=lambda missing: results))
+    monkeypatch.setattr(chapter, "study", lambda name: plan)
+    counts = chapter.Ledger(ONE.work).numbers()
+    assert (counts["holds"], counts["fails"], counts["undecided"], counts["not_run"]) == ("0", "0", "1", "0")
+    assert counts["false_verdicts"] == "0.0"
+
+
+def test_a_page_reads_its_verdict(monkeypatch):
+    sentences = {kind: f"It {kind}." for kind in FRAMES}
+    monkeypatch.setattr(book, "readings", lambda: {ONE.id: sentences})
+    assert [page(frame).reading(ONE.id) for frame in FRAMES.values()] == list(sentences.values())
