@@ -1,5 +1,7 @@
 """What the result pages of the CoordConv chapter draw and say: right at any number of runs, and with none."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from spatialbias.figures import places, places_maps
 from spatialbias.figures import places_tables as numbers
 from spatialbias.figures.plots import write_labels
 from spatialbias.figures.style import canvas
+from spatialbias.trials import Trial
 
 COLUMNS = ["arm", "split", "replicate", "part", "x", "value", "learning_rate"]
 
@@ -125,3 +128,10 @@ def test_names_at_the_ends_of_lines_keep_apart(scale):
     heights = ax.yaxis.get_transform().transform([text.xy[1] for text in ax.texts])
     assert heights[1] - heights[0] == pytest.approx(0.1 * np.ptp(ax.yaxis.get_transform().transform(ax.get_ylim())))
     assert [ax.texts[k].xy[1] for k in (0, 2)] == pytest.approx([10, 90])
+
+
+def test_steps_are_counted_batch_by_batch():
+    trial = Trial(model="coordconv_classifier", dataset="not_so_clevr", dataset_args={"split": "quadrant", "size": 32}, batch_size=16,
+                  max_epochs=50)
+    assert numbers.steps(trial) == 50 * math.ceil(455 / 16)
+    assert numbers.steps(trial, 64) == 50 * math.ceil(2407 / 16)

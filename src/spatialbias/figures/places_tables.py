@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.numbers import NOTHING, said, span
+from spatialbias.figures.numbers import NOTHING, said
 from spatialbias.figures.places import SUCCESS, splits_in
 from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import label, split_name
@@ -78,20 +78,6 @@ def sizes(networks: dict[str, tuple[str, dict]], base: str) -> pd.DataFrame:
     with torch.random.fork_rng(devices=[]):
         found = {name: sum(p.numel() for p in build(model, **arguments).parameters()) for name, (model, arguments) in networks.items()}
     return pd.DataFrame([{"network": name, "parameters": f"{n:,}", f"times {base}": f"{n / found[base]:.1f}"} for name, n in found.items()])
-
-
-def spent(*results) -> pd.DataFrame:
-    """One row a study, network and split: settings, epochs, time, and fits that diverged."""
-    rows = []
-    for one in results:
-        for (arm, split), group in one.trials().groupby(["arm", "split"], sort=False):
-            rows.append({"study": one.plan.study.name.partition(".")[2], "network": label(arm), "split": split_name(split),
-                         "trials": len(group), "parameters": span(group["parameters"], ","),
-                         "learning rate": span(group["learning_rate"], "g"), "epochs": span(group["epochs"], "d"),
-                         "diverged": int((group["stop_reason"] == "diverged").sum()),
-                         "seconds an epoch": f"{(group['seconds'] / group['epochs']).median():.2f}"})
-    return pd.DataFrame(rows, columns=["study", "network", "split", "trials", "parameters", "learning rate", "epochs", "diverged",
-                                       "seconds an epoch"])
 
 
 def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:
