@@ -240,3 +240,15 @@ def test_data_that_need_fp32_are_computed_so_and_without_denormal_numbers():
     squares = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16})
     assert suited(squares, asked) == Execution("cpu", "fp32", 1, flush=True)
     assert suited(Trial(model="fully_connected", dataset="digits", n_train=97), asked) == asked
+
+
+@pytest.mark.parametrize("curve_images, scored", [(1000, 9), (9, 2), (1, 1)])
+def test_the_curve_is_scored_on_all_test_examples_only_where_they_are_few(monkeypatch, curve_images, scored):
+    from spatialbias import training
+
+    seen, real = [], training.predictions
+    monkeypatch.setattr(training, "predictions", lambda model, batch, *rest: seen.append(len(batch)) or real(model, batch, *rest))
+    squares = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16}, max_epochs=1,
+                    curve_images=curve_images)
+    run(squares, measures=())
+    assert seen == [55, scored]  # the loss of the positions trained on, and the curve's score; nine are held out

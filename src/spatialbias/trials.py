@@ -133,7 +133,9 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     with INITIALISING:
         torch.manual_seed(trial.seed("init"))
         model = models.build(trial.model, **trial.model_args).to(execution.device)
-    curve = fold(test, trial.fold)[: trial.curve_images] if trial.curve_images else None
+    curve = None
+    if trial.curve_images:  # of a fifth of the test images, the others being for shifted copies; of all where they are few
+        curve = test if trial.curve_images > len(test) else fold(test, trial.fold)[: trial.curve_images]
     curve = curve and prepare(curve, data, execution)
 
     def score(model) -> float:
