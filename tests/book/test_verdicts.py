@@ -6,7 +6,7 @@ import pytest
 
 from spatialbias.book import ledger as chapter
 from spatialbias.book import page as book
-from spatialbias.book.verdicts import SENTENCES
+from spatialbias.book.verdicts import SENTENCES, _found
 from tests.claims.test_judge import ONE, edit, pair
 
 STALE = edit(pair(0.03), "fc", 1, current=False)  # the judge refuses records that are not current
@@ -50,3 +50,11 @@ def test_a_page_reads_its_verdict(monkeypatch):
     sentences = {kind: f"It {kind}." for kind in FRAMES}
     monkeypatch.setattr(book, "readings", lambda: {ONE.id: sentences})
     assert [page(frame).reading(ONE.id) for frame in FRAMES.values()] == list(sentences.values())
+
+
+@pytest.mark.parametrize("sign, unit, shown", [(1, "points", "<b>99.0</b> [96.8, 100.0]"), (-1, "points", "<b>99.0</b> [96.8, 100.0]"),
+                                               (-1, "pixels", "<b>0.99</b> [0.97, 1.01]")])
+def test_a_share_by_itself_is_shown_as_measured_and_ends_at_all(sign, unit, shown):
+    finding = SimpleNamespace(condition="", rival="", mean=sign * 0.99, low=sign * 0.99 - 0.022, high=sign * 0.99 + 0.022, n=4)
+    claim = SimpleNamespace(values=SimpleNamespace(unit=unit, sign=sign), rule="level", rivals=())
+    assert shown in _found(SimpleNamespace(trend=(), findings=(finding,), claim=claim, reason=""))

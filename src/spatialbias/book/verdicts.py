@@ -82,7 +82,11 @@ def _found(verdict, most: int = 6) -> str:
 
     def one(f) -> str:
         sign = "" if rate or not f.rival else "+"
-        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in (f.mean, f.low, f.high))
+        numbers = (f.mean, f.low, f.high)
+        if not f.rival and not verdict.trend:  # a value by itself: as it was measured; shares end at 0 and 1, Student's interval does not
+            numbers = numbers if verdict.claim.values.sign > 0 else (-f.mean, -f.high, -f.low)
+            numbers = tuple(min(max(v, 0), 1) for v in numbers) if points and not math.isnan(f.low) else numbers
+        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in numbers)
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
