@@ -43,7 +43,7 @@ def image(uniform: np.ndarray, size: int = 128) -> tuple[np.ndarray, np.ndarray]
 
 def rows(n: int, seed: int = 0) -> np.ndarray:
     """The uniform numbers of `n` images."""
-    return np.random.default_rng(seed).random((n, 3 * (circles.CELLS + 1) ** 2 + 5 * circles.CIRCLES))
+    return np.random.default_rng(seed).random((n, circles.NUMBERS))
 
 
 def speed(ours: int = 50, loops: int = 2, size: int = 128) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from spatialbias.book.parameters import check_parameters
 from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import points, said, span
 from spatialbias.figures.style import label, split_name
-from spatialbias.statistics import paired_differences
+from spatialbias.statistics import paired
 from spatialbias.store import Store
 from spatialbias.studies import Results, study
 
@@ -167,8 +167,7 @@ def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
     """The mean paired difference of two arms over replicates, as text."""
     for column, value in where.items():
         frame = frame[frame[column] == value]
-    one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
-    return points(paired_differences(one, other))
+    return points(paired(frame, arm, rival))
 
 
 def table(frame: pd.DataFrame):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
-from spatialbias.statistics import mean_interval, paired_differences
+from spatialbias.statistics import mean_interval, paired
 
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 CONTRASTS = (  # group, label, arm, rival
@@ -48,8 +48,7 @@ def contrasts(frame: pd.DataFrame) -> Figure:
     """Paired differences of the hypotheses page."""
     rows = []
     for name, arm, rival in CONTRASTS:
-        one, other = (frame[frame["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
-        difference = paired_differences(one, other)
+        difference = paired(frame, arm, rival)
         if len(difference):
             rows.append({"label": name, "arm": arm if arm in NETWORKS else "", **mean_interval(difference)._asdict()})
     return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))

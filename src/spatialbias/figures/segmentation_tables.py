@@ -7,7 +7,7 @@ import pandas as pd
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.style import label
-from spatialbias.statistics import mean_interval, paired_differences
+from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
 from spatialbias.studies.coordbias import LEARNING_RATES
 
@@ -40,12 +40,7 @@ def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) ->
 
 def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """The difference of two arms in it, paired over replicates, as text."""
-    return points(_difference(mean_recall(frame, classes), arm, rival))
-
-
-def _difference(rows: pd.DataFrame, arm: str, rival: str) -> pd.Series:
-    one, other = (rows[rows["arm"] == a].set_index("replicate")["value"] for a in (arm, rival))
-    return paired_differences(one, other)
+    return points(paired(mean_recall(frame, classes), arm, rival))
 
 
 def pace(results: Results, arm: str, rival: str) -> str:
@@ -77,7 +72,7 @@ def by_rate(results: Results) -> pd.DataFrame:
             loss = part(group, "loss", arm)["value"].dropna()
             row[f"loss, {label(arm)}"] = f"{loss.mean():.3f}{chosen}" if len(loss) else "–"
             row[f"recall, {label(arm)} (%)"] = f"{100 * m:.1f}" if (m := recall.loc[recall["arm"] == arm, "value"].mean()) == m else "–"
-        difference = _difference(recall, "coordinate bias", "vanilla")
+        difference = paired(recall, "coordinate bias", "vanilla")
         row["difference (points)"] = f"{100 * difference.mean():+.1f}" if len(difference) else "–"
         rows.append(row | {"n": group["replicate"].nunique()})
     return pd.DataFrame(rows)
@@ -87,7 +82,7 @@ def against(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> pd.DataFram
     """Differences in the mean recall to one arm, paired, as rows for `plots.forest`."""
     rows, recall = [], mean_recall(frame)
     for arm in (a for a in arms if a != rival):
-        mean, low, high, n = mean_interval(_difference(recall, arm, rival))
+        mean, low, high, n = mean_interval(paired(recall, arm, rival))
         if n:
             rows.append({"label": label(arm), "mean": mean, "low": low, "high": high, "n": n})
     return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"])
