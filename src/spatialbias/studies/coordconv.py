@@ -164,140 +164,47 @@ def search(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
         yield trial(p, "classification", split, replicate, drawn(arm, replicate), 25)
 
 
-SMOKE = {"size": 16, "replicates": 2, "epochs": 0.04}
-QUICK = {"size": 16, "replicates": 1, "epochs": 0.5}
-PAPER = {"size": 32, "replicates": 10}
+NAMED = ("score", "right", "coordinates_off")
+QUADRANT = ("quadrant",)
 
 
-def profiles(**paper) -> dict[str, dict]:
-    return {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | paper}
+def study(name: str, question: str, arms, trials, measures: tuple[str, ...] = ("score",), splits: tuple[str, ...] = SPLITS,
+          factors: tuple[float, float] = (0.04, 0.5), replicates: int = 10, size: int = 32) -> Study:
+    """A study of this chapter. `replicates` and `size` are of `paper`; `factors` on the epochs, of `smoke` and `quick`."""
+    small = {"size": 16, "splits": splits}
+    return Study(f"coordconv.{name}", question, tuple(arms), trials, {
+        "smoke": {**small, "replicates": min(replicates, 2), "epochs": factors[0]},
+        "quick": {**small, "replicates": 1, "epochs": factors[1]},
+        "paper": {"size": size, "splits": splits, "replicates": replicates},
+    }, measures, Canvas)
 
 
 STUDIES = (
-    Study(
-        "coordconv.classification",
-        "Can a network name the pixel that two numbers stand for?",
-        tuple(CLASSIFICATION),
-        grid("classification", CLASSIFICATION),
-        profiles(),
-        ("score", "right", "coordinates_off"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.success",
-        "How often does it succeed?",
-        ("coordconv",),
-        grid("classification", CLASSIFICATION),
-        profiles(replicates=20),
-        ("score",),
-        Canvas,
-    ),
-    Study(
-        "coordconv.recipes",
-        "Which part of the recipe matters?",
-        tuple(RECIPES),
-        grid("classification", RECIPES),
-        profiles(splits=("quadrant",)),
-        ("score",),
-        Canvas,
-    ),
-    Study(
-        "coordconv.full_size",
-        "Does it hold at the sources' size?",
-        ("coordconv",),
-        grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}),
-        profiles(replicates=3, size=64) | {"quick": QUICK | {"epochs": 0.2}},
-        ("score",),
-        Canvas,
-    ),
-    Study(
-        "coordconv.as_many_steps",
-        "And with as many steps as the sources took?",
-        tuple(AS_MANY_STEPS),
-        mixed(AS_MANY_STEPS),
-        profiles(splits=("quadrant",)) | {
-            "smoke": SMOKE | {"splits": ("quadrant",), "epochs": 0.01},
-            "quick": QUICK | {"splits": ("quadrant",), "epochs": 0.2},
-        },
-        ("score",),
-        Canvas,
-    ),
-    Study(
-        "coordconv.tutorial",
-        "Does the tutorial's recipe give what it reports?",
-        tuple(TUTORIALS),
-        grid("classification", TUTORIALS),
-        profiles(splits=("tutorial_uniform", "tutorial_quadrant")) | {
-            "smoke": SMOKE | {"splits": ("tutorial_uniform", "tutorial_quadrant")},
-            "quick": QUICK | {"splits": ("tutorial_uniform", "tutorial_quadrant")},
-        },
-        ("score", "right"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.regression",
-        "Can a network say where a lit pixel lies?",
-        tuple(REGRESSION),
-        grid("regression", REGRESSION),
-        profiles(),
-        ("score", "right", "coordinates_off"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.tutorial_regression",
-        "Does the tutorial's recipe find every coordinate?",
-        tuple(TUTORIAL_REGRESSION),
-        grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0),
-        profiles(splits=("tutorial_quadrant",)) | {
-            "smoke": SMOKE | {"splits": ("tutorial_quadrant",), "epochs": 0.01},
-            "quick": QUICK | {"splits": ("tutorial_quadrant",), "epochs": 0.2},
-        },
-        ("score", "right"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.rendering",
-        "Can a network draw a square where it is told to?",
-        tuple(RENDERING),
-        grid("rendering", RENDERING),
-        profiles(),
-        ("score", "right", "coordinates_off"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.canvas",
-        "Where on the canvas do the networks err?",
-        tuple(CANVAS),
-        mixed(CANVAS),
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": PAPER | {"replicates": 1}},
-        ("score", "canvas", "picture"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.search",
-        "Which network is the easier one to tune?",
-        ("coordconv", "deconv"),
-        search,
-        profiles(replicates=20, splits=("uniform",)),
-        ("score",),
-        Canvas,
-    ),
-    Study(
-        "coordconv.where_to_look",
-        "Where, and in which form, does a position help?",
-        tuple(PLACES),
-        grid("classification", PLACES),
-        profiles(splits=("quadrant",)),
-        ("score", "coordinates_off"),
-        Canvas,
-    ),
-    Study(
-        "coordconv.remarks",
-        "What of the sources' remarks about finding a pixel is so?",
-        tuple(REMARKS),
-        grid("regression", REMARKS),
-        profiles(splits=("quadrant",)),
-        ("score", "right"),
-        Canvas,
-    ),
+    study("classification", "Can a network name the pixel that two numbers stand for?",
+          CLASSIFICATION, grid("classification", CLASSIFICATION), NAMED),
+    study("success", "How often does it succeed?",
+          ("coordconv",), grid("classification", CLASSIFICATION), replicates=20),
+    study("recipes", "Which part of the recipe matters?",
+          RECIPES, grid("classification", RECIPES), splits=QUADRANT),
+    study("full_size", "Does it hold at the sources' size?",
+          ("coordconv",), grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}), factors=(0.04, 0.2), replicates=3, size=64),
+    study("as_many_steps", "And with as many steps as the sources took?",
+          AS_MANY_STEPS, mixed(AS_MANY_STEPS), splits=QUADRANT, factors=(0.01, 0.2)),
+    study("tutorial", "Does the tutorial's recipe give what it reports?",
+          TUTORIALS, grid("classification", TUTORIALS), ("score", "right"), ("tutorial_uniform", "tutorial_quadrant")),
+    study("regression", "Can a network say where a lit pixel lies?",
+          REGRESSION, grid("regression", REGRESSION), NAMED),
+    study("tutorial_regression", "Does the tutorial's recipe find every coordinate?",
+          TUTORIAL_REGRESSION, grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"),
+          ("tutorial_quadrant",), factors=(0.01, 0.2)),
+    study("rendering", "Can a network draw a square where it is told to?",
+          RENDERING, grid("rendering", RENDERING), NAMED),
+    study("canvas", "Where on the canvas do the networks err?",
+          CANVAS, mixed(CANVAS), ("score", "canvas", "picture"), replicates=1),
+    study("search", "Which network is the easier one to tune?",
+          ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
+    study("where_to_look", "Where, and in which form, does a position help?",
+          PLACES, grid("classification", PLACES), ("score", "coordinates_off"), QUADRANT),
+    study("remarks", "What of the sources' remarks about finding a pixel is so?",
+          REMARKS, grid("regression", REMARKS), ("score", "right"), QUADRANT),
 )
