@@ -98,6 +98,12 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "undecided": "How often the network names every held-out pixel, once it is told its positions, is not settled by our records.",
         "not-run": "Whether the network names every held-out pixel, once it is told its positions, has not been run yet.",
     },
+    "coordconv.perfect_given_steps": {
+        "holds": "Given as many steps as the sources took, it names every position of the held-out quadrant.",
+        "fails": "Even with as many steps as the sources took it does not name every position of the held-out quadrant.",
+        "undecided": "Whether it names every position of the held-out quadrant, given as many steps as the sources took, is not settled by our records.",
+        "not-run": "Runs with as many steps as the sources took have not been made yet.",
+    },
     "coordconv.must_know_where": {
         "holds": "Without coordinates the same network names nothing, so what it achieves with them is due to them.",
         "fails": "Without coordinates the same network names some positions: it has another way to know where it is.",
@@ -109,6 +115,18 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "fails": "In equal epochs its lead over the deconvolution is not large on both splits.",
         "undecided": "How far it leads a deconvolution of equal epochs is not settled.",
         "not-run": "The comparison with a deconvolution has not been run yet.",
+    },
+    "coordconv.finds_all": {
+        "holds": "Asked where a lit pixel lies, it finds every coordinate, too.",
+        "fails": "Asked where a lit pixel lies, it does not find every coordinate with the released recipe: most of what is published of that task rests on single runs.",
+        "undecided": "Whether it finds every coordinate of a lit pixel is not settled by our records.",
+        "not-run": "The search for a lit pixel has not been run yet.",
+    },
+    "coordconv.draws_better_given_steps": {
+        "holds": "Given time, it draws squares in the quadrant far better than a deconvolution.",
+        "fails": "At drawing squares in the quadrant it has no large lead over the deconvolution, even given time.",
+        "undecided": "Whether it draws squares in the quadrant far better than a deconvolution, given time, is not settled by our records.",
+        "not-run": "Drawing with as many steps as the sources took has not been run yet.",
     },
     "coordconv.last_epoch": {
         "holds": "A rate that decays makes the last epoch better than the released constant rate does, so the recipe has a part in what was published.",
