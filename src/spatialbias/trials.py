@@ -123,16 +123,14 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     """
     import torch
 
-    from spatialbias import datasets, models, training
+    from spatialbias import datasets, training
     from spatialbias import measures as measuring
 
     started = time.perf_counter()
     execution = suited(trial, execution)
     data = datasets.load(trial.dataset, **trial.dataset_args)
     train, test = examples(trial, data)
-    with INITIALISING:
-        torch.manual_seed(trial.seed("init"))
-        model = models.build(trial.model, **trial.model_args).to(execution.device)
+    model = initialised(trial).to(execution.device)
     curve = None
     if trial.curve_images:  # of a fifth of the test images, the others being for shifted copies; of all where they are few
         curve = test if trial.curve_images > len(test) else fold(test, trial.fold)[: trial.curve_images]
@@ -165,6 +163,17 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     measure(record, fit.states, measures, execution)
     record["provenance"]["total_seconds"] = round(time.perf_counter() - started, 3)  # training, curve and measures
     return record, fit.states
+
+
+def initialised(trial: Trial):
+    """The network as it is before training."""
+    import torch
+
+    from spatialbias import models
+
+    with INITIALISING:
+        torch.manual_seed(trial.seed("init"))
+        return models.build(trial.model, **trial.model_args)
 
 
 def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) -> None:

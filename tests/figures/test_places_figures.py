@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spatialbias.figures import places, places_maps
+from spatialbias.figures import places, places_maps, starts
 from spatialbias.figures import places_tables as numbers
 from spatialbias.figures.plots import write_labels
 from spatialbias.figures.style import canvas
@@ -135,3 +135,14 @@ def test_steps_are_counted_batch_by_batch():
                   max_epochs=50)
     assert numbers.steps(trial) == 50 * math.ceil(455 / 16)
     assert numbers.steps(trial, 64) == 50 * math.ceil(2407 / 16)
+
+
+def test_where_the_maximum_lies_before_training():
+    data = {"task": "regression", "size": 16}
+    trials = [Trial(model="coordconv_regressor", model_args=args, dataset="not_so_clevr", dataset_args=data | more, loss="mean_squared_error")
+              for args in ({"size": 16}, {"size": 16, "padding": "valid"}) for more in ({"peak": 1e-6}, {"peak": 1e6})]
+    dim, bright, dim_valid, bright_valid = map(starts.share_in_view, trials)
+    assert max(dim, dim_valid) < 0.6 < 0.99 < min(bright, bright_valid)  # a bright pixel wins the maximum of one coordinate at least
+    frame = pd.DataFrame({"split": "uniform", "replicate": [0, 1, 2], "share": [0.5, 0.2, 0.0], "error": [0.1, 3.0, 0.2]})
+    assert starts.outcomes(frame) == {"in_view": "1 of 2", "out_of_view": "1 of 1"}
+    assert "start" in written(starts.figure(frame)) and "not on record" in written(starts.figure(frame[:0]))
