@@ -60,7 +60,7 @@ def rates_table(results: Results):
 def headline_by_rate(results: Results):
     """Simple CNN minus each rival, with one of them at every rate and the other at its chosen one: does the sign change?"""
     settings, chosen = _settings(results), _chosen(results)
-    pick = settings.set_index(["arm", "setting", "replicate"])["value"]
+    pick = settings.set_index(["arm", "setting", "replicate"])["value"].sort_index()
     rows = []
     for rival in ("coordinet", "fully_connected"):
         for varied in ("simple_cnn", rival):
