@@ -250,3 +250,14 @@ def test_denormal_numbers_are_flushed_where_the_execution_says_so():
         assert left() == 0
     assert left() > 0
     assert flushed.numerics() != Execution("cpu", "fp32", 1).numerics()
+
+
+def test_an_execution_has_its_own_number_of_threads_and_gives_the_others_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with Execution(threads=1).arithmetic():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -37,11 +37,14 @@ class Execution:
 
     @contextmanager
     def arithmetic(self):
-        """Computing as this execution says about denormal numbers, in this thread; not to be nested."""
-        flushed = self.flush and torch.set_flush_denormal(True)
+        """Computing with so many threads, on which the order of sums and so the bits depend, and as this execution says about
+        denormal numbers; not to be nested."""
+        before, flushed = torch.get_num_threads(), self.flush and torch.set_flush_denormal(True)
+        torch.set_num_threads(self.threads)
         try:
             yield
         finally:
+            torch.set_num_threads(before)
             if flushed:
                 torch.set_flush_denormal(False)
 

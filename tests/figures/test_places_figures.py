@@ -1,6 +1,7 @@
 """What the result pages of the CoordConv chapter draw and say: right at any number of runs, and with none."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -146,3 +147,13 @@ def test_where_the_maximum_lies_before_training():
     frame = pd.DataFrame({"split": "uniform", "replicate": [0, 1, 2], "share": [0.5, 0.2, 0.0], "error": [0.1, 3.0, 0.2]})
     assert starts.outcomes(frame) == {"in_view": "1 of 2", "out_of_view": "1 of 1"}
     assert "start" in written(starts.figure(frame)) and "not on record" in written(starts.figure(frame[:0]))
+
+
+def test_the_starts_of_runs_on_record():
+    trial = Trial(model="coordconv_regressor", model_args={"size": 16}, dataset="not_so_clevr", loss="mean_squared_error",
+                  dataset_args={"task": "regression", "split": "quadrant", "size": 16, "replicate": 3}, replicate=3)
+    row = {"arm": "coordconv", "split": "quadrant", "replicate": 3, "measure": "score", "part": "test"}
+    frame = pd.DataFrame([row | {"at": "stop", "value": 0.2}, row | {"at": "published", "value": 0.9},
+                          row | {"at": "stop", "value": 0.7, "part": "train"}, row | {"at": "stop", "value": 0.7, "arm": "conv"}])
+    found = starts.starts(SimpleNamespace(frame=lambda: frame, present=[("coordconv", trial, {}), ("conv", trial, {})]))
+    assert found[["split", "replicate", "error"]].values.tolist() == [["quadrant", 3, 0.2]]

@@ -35,7 +35,7 @@ def _places(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def starts(results, arm: str = "coordconv") -> pd.DataFrame:
     """One row a run on record: split, replicate, share in view at the start, and error on held-out positions at the end, in pixels."""
     frame = results.frame()
-    frame = frame[(frame["measure"] == "score") & (frame["part"] == "test") & (frame["arm"] == arm)]
+    frame = frame[(frame["measure"] == "score") & (frame["part"] == "test") & (frame["arm"] == arm) & (frame["at"] == "stop")]
     errors, rows = frame.set_index(["split", "replicate"])["value"], []
     for name, trial, _ in results.present:
         if name == arm:
