@@ -95,3 +95,14 @@ def test_a_record_without_the_usual_measures_is_recomputed_too():
     record, _ = run(PLACE, Execution(), ("right",))
     said = []
     assert results.recompute(record, Execution(), said.append) and "right" in said[0]
+
+
+def test_a_record_whose_data_are_not_at_hand_is_no_fault(made, monkeypatch, capsys):
+    from spatialbias.datasets.images import DataMissing
+
+    def missing(record, execution):
+        raise DataMissing("no pictures")
+
+    monkeypatch.setattr(results, "recompute", missing)
+    assert results.verify([], SimpleNamespace(sample=1, max_seconds=60)) == 0
+    assert f"{made[0]['key'][:12]} cannot be recomputed here: no pictures" in capsys.readouterr().out
