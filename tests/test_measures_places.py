@@ -177,3 +177,21 @@ def test_batch_statistics_are_those_of_single_images():
     with torch.no_grad():
         alone = network.eval()(data.test[1:2].inputs[0].float() / 255).argmax(1).flatten().tolist()
     assert found == alone
+
+
+def test_whether_the_maximum_lies_at_the_lit_pixel():
+    found = values("in_view", subject("regression"))
+    assert (found["x, end"], found["y, end"]) == (1.0, 1.0) and max(found["x, error"], found["y, error"]) < 0.5
+    dim, bright = (values("in_view", subject("regression", peak=peak)) for peak in (1e-6, 1e6))
+    assert max(dim["x, start"], dim["y, start"]) < 0.6  # the same place whatever the picture
+    assert max(bright["x, start"], bright["y, start"]) == 1.0
+    assert not values("in_view", subject("classification"))
+
+
+def test_the_place_of_the_maximum_is_the_same_without_padding():
+    from spatialbias.measures.places import _in_view
+
+    torch.manual_seed(0)
+    pictures = 1e6 * subject("regression").test.inputs[0]
+    for padding in ("same", "valid"):
+        assert _in_view(build("coordconv_regressor", size=16, padding=padding), pictures).max() == 1

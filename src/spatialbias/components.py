@@ -66,6 +66,7 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "canvas": 1,
     "picture": 1,
     "coordinates_off": 1,
+    "in_view": 1,
     "segmentation": 2,
     "segmented": 2,
 }

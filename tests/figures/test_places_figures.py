@@ -1,7 +1,6 @@
 """What the result pages of the CoordConv chapter draw and say: right at any number of runs, and with none."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -138,22 +137,11 @@ def test_steps_are_counted_batch_by_batch():
     assert numbers.steps(trial, 64) == 50 * math.ceil(2407 / 16)
 
 
-def test_where_the_maximum_lies_before_training():
-    data = {"task": "regression", "size": 16}
-    trials = [Trial(model="coordconv_regressor", model_args=args, dataset="not_so_clevr", dataset_args=data | more, loss="mean_squared_error")
-              for args in ({"size": 16}, {"size": 16, "padding": "valid"}) for more in ({"peak": 1e-6}, {"peak": 1e6})]
-    dim, bright, dim_valid, bright_valid = map(starts.share_in_view, trials)
-    assert max(dim, dim_valid) < 0.6 < 0.99 < min(bright, bright_valid)  # a bright pixel wins the maximum of one coordinate at least
-    frame = pd.DataFrame({"split": "uniform", "replicate": [0, 1, 2], "share": [0.5, 0.2, 0.0], "error": [0.1, 3.0, 0.2]})
-    assert starts.outcomes(frame) == {"in_view": "1 of 2", "out_of_view": "1 of 1"}
-    assert "start" in written(starts.figure(frame)) and "not on record" in written(starts.figure(frame[:0]))
-
-
-def test_the_starts_of_runs_on_record():
-    trial = Trial(model="coordconv_regressor", model_args={"size": 16}, dataset="not_so_clevr", loss="mean_squared_error",
-                  dataset_args={"task": "regression", "split": "quadrant", "size": 16, "replicate": 3}, replicate=3)
-    row = {"arm": "coordconv", "split": "quadrant", "replicate": 3, "measure": "score", "part": "test"}
-    frame = pd.DataFrame([row | {"at": "stop", "value": 0.2}, row | {"at": "published", "value": 0.9},
-                          row | {"at": "stop", "value": 0.7, "part": "train"}, row | {"at": "stop", "value": 0.7, "arm": "conv"}])
-    found = starts.starts(SimpleNamespace(frame=lambda: frame, present=[("coordconv", trial, {}), ("conv", trial, {})]))
-    assert found[["split", "replicate", "error"]].values.tolist() == [["quadrant", 3, 0.2]]
+def test_the_fate_of_coordinates():
+    values = {"x, start": 0.5, "x, end": 1.0, "x, error": 0.01, "y, start": 0.0, "y, end": 0.0, "y, error": 6.0}
+    frame = pd.DataFrame([{"split": "uniform", "replicate": 3, "part": part, "value": value} for part, value in values.items()])
+    found = starts.coordinates(frame)
+    assert found[["coordinate", "start", "end", "error"]].values.tolist() == [["x", 0.5, 1.0, 0.01], ["y", 0.0, 0.0, 6.0]]
+    assert starts.outcomes(found) == {"all": "1 of 2", "followed": "1 of 1", "lost": "0 of 1", "seen": "1 of 1", "unseen": "0 of 1"}
+    assert "before training" in written(starts.figure(found))
+    assert "not on record" in written(starts.figure(starts.coordinates(frame[:0])))

@@ -115,10 +115,46 @@ def coordinates_off(subject: Subject) -> Iterator[dict]:
         layer.weight.copy_(weight)
 
 
+REACH = 2  # pixels: two kernels of 3 see the lit pixel from so far
+
+
+@torch.no_grad()
+def in_view(subject: Subject) -> Iterator[dict]:
+    """Does the maximum over the map, which is what CoordConv's regressor answers, lie where the lit pixel is in view? Of either
+    coordinate ("x", "y") the share of held-out pictures in which it does, before training ("x, start") and after ("x, end"), and the
+    mean absolute error in pixels ("x, error"). Nothing for networks that take no maximum over a map."""
+    from spatialbias.trials import initialised
+
+    if getattr(subject.model, "pool", None) != "max":
+        return
+    pictures, errors = subject.prepare(subject.test).inputs[0], _errors(subject, subject.test).abs().double().mean(0)
+    before = initialised(subject.trial).to(pictures.device)
+    shares = {"start": _in_view(before, pictures), "end": _in_view(subject.model, pictures)}
+    for k, name in enumerate(("x", "y")):
+        for part, value in (*((at, share[k]) for at, share in shares.items()), ("error", errors[k])):
+            yield {"part": f"{name}, {part}", "x": None, "value": float(value), "n": len(pictures)}
+
+
+def _in_view(model, pictures: Tensor) -> Tensor:
+    """Share of pictures (N, 1, H, W), for either coordinate: (2,)."""
+    maps = model.layers(pictures)  # (N, 2, H', W')
+    margin = (pictures.shape[-1] - maps.shape[-1]) // 2  # without padding the map is smaller
+    (rows, columns), (lit_rows, lit_columns) = _places(maps), _places(pictures)  # (N, 2) and (N, 1)
+    near = ((rows + margin - lit_rows).abs() <= REACH) & ((columns + margin - lit_columns).abs() <= REACH)
+    return near.double().mean(0)
+
+
+def _places(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of each map's maximum: (N, C, H, W) -> twice (N, C)."""
+    most, width = maps.flatten(2).argmax(2), maps.shape[-1]
+    return most // width, most % width
+
+
 TABLE = {
     "score": (score, False),
     "right": (right, False),
     "canvas": (canvas, False),
     "picture": (picture, False),
     "coordinates_off": (coordinates_off, False),
+    "in_view": (in_view, False),
 }

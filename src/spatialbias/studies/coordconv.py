@@ -193,7 +193,7 @@ STUDIES = (
     study("tutorial", "Does the tutorial's recipe give what it reports?",
           TUTORIALS, grid("classification", TUTORIALS), ("score", "right"), ("tutorial_uniform", "tutorial_quadrant")),
     study("regression", "Can a network say where a lit pixel lies?",
-          REGRESSION, grid("regression", REGRESSION), NAMED),
+          REGRESSION, grid("regression", REGRESSION), (*NAMED, "in_view")),
     study("tutorial_regression", "Does the tutorial's recipe find every coordinate?",
           TUTORIAL_REGRESSION, grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"),
           ("tutorial_quadrant",), factors=(0.01, 0.2)),
