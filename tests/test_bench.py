@@ -187,3 +187,22 @@ def test_the_plain_program_is_timed_with_its_held_out_score(monkeypatch):
 
     monkeypatch.setattr(quadrant, "seconds", a_second)  # 55 positions to train on in batches of 16, and 9 held out
     assert quadrant.plain_epoch(16, 2) == (4 + 1) / torch.get_num_threads()
+
+
+def test_the_epochs_needed_are_a_lower_bound_where_a_run_never_arrives(monkeypatch):
+    from types import SimpleNamespace
+
+    from spatialbias import studies
+    from spatialbias.bench import quadrant
+
+    def run(*scores):
+        return "coordconv", None, {"curve": [{"epoch": k, "score": s} for k, s in enumerate(scores, 1)], "stop": {"epoch": 9}}
+
+    def on_record(*runs):
+        plan = SimpleNamespace(sweep=lambda missing: SimpleNamespace(present=list(runs)))
+        monkeypatch.setattr(studies, "study", lambda name: SimpleNamespace(plan=lambda *a, **k: plan))
+        return quadrant.needed()
+
+    assert on_record() == (None, True)
+    assert on_record(run(0.2, 1, 1), run(0.5, 0.5, 0.5, 1)) == (3, True)
+    assert on_record(run(0.2, 1), run(0.5, 0.9)) == (5.5, False)
