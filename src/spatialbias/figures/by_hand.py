@@ -16,10 +16,11 @@ from spatialbias.figures.style import INK, canvas
 from spatialbias.layers import CoordConv2d
 from spatialbias.models.by_hand import by_hand
 from spatialbias.statistics import mean_interval
-from spatialbias.training import LOSSES
+from spatialbias.training import LOSSES, Execution
 
 LOSS = {"classification": "cross_entropy", "regression": "mean_squared_error", "rendering": "binary_cross_entropy"}
 SHOWN = {"classification": (PLAIN, "o", "-"), "regression": (HELD_OUT, "s", (0, (5, 2))), "rendering": (TOLD, "^", (0, (2, 1)))}
+FLUSHED = Execution(flush=True)  # tents this steep make softmaxes full of denormal numbers, which are slow
 CHUNK = 16  # examples at once: fastest of 1 to 64 on one thread of a CPU, where more do not fit its cache
 
 
@@ -55,6 +56,7 @@ def margin(task: str, output: Tensor, target: Tensor, size: int) -> str:
     return f"error ≤ {float((output - target).abs().max()) * size:.1g} pixels"
 
 
+@FLUSHED.arithmetic()
 def verdicts(size: int) -> pd.DataFrame:
     """One row a task: how much was written, and how many of all positions it solves; "blind": with the weights on x and y at zero."""
     rows = []
@@ -165,6 +167,7 @@ def written(network: nn.Module) -> Figure:
 # ---------------------------------------------------------------------------------------------------- how firm it stands
 
 
+@FLUSHED.arithmetic()
 @torch.no_grad()
 def shaken(size: int, levels: list[float], seeds: int, every: int = 97) -> pd.DataFrame:
     """Share of positions still solved with normal noise on the weights: "in proportion" to each weight, or the same on "all weights" of a
@@ -185,6 +188,7 @@ def shaken(size: int, levels: list[float], seeds: int, every: int = 97) -> pd.Da
     return pd.DataFrame(rows)
 
 
+@FLUSHED.arithmetic()
 def trained_on(size: int, recipes: dict[str, dict[str, tuple[float, float]]], steps: list[int], seeds: int,
                every: int = 23) -> pd.DataFrame:
     """Share of positions still solved after so many ordinary steps of Adam (0.9, 0.99) from the solution, in batches of 16 of all.
