@@ -9,7 +9,7 @@ import torch
 from spatialbias import components, measures, shifts
 from spatialbias.measures import TABLE, Subject, images
 from spatialbias.models import build
-from spatialbias.trials import prepare
+from spatialbias.roles import prepare
 
 
 def subject_of(name, data, execution, replicate=1, **arguments):

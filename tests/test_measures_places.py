@@ -9,7 +9,8 @@ from spatialbias import datasets, measures, training
 from spatialbias.measures import TABLE, Subject
 from spatialbias.models import build
 from spatialbias.models.by_hand import by_hand
-from spatialbias.trials import Trial, examples
+from spatialbias.roles import examples
+from spatialbias.trials import Trial
 
 SIZE = {"size": 16, "square": 3}
 LOSS = {"classification": "cross_entropy", "regression": "mean_squared_error", "rendering": "binary_cross_entropy"}

@@ -11,7 +11,8 @@ from torch import nn
 
 from spatialbias import components, datasets, trials
 from spatialbias.datasets.batch import Batch, Data
-from spatialbias.trials import Trial, canonical, examples, explain, fold, run
+from spatialbias.roles import examples, fold
+from spatialbias.trials import Trial, canonical, explain, run
 
 SMALL = {"model": "coordinet", "model_args": {"width": 8, "layers": 2}, "dataset": "digits", "n_train": 20, "max_epochs": 2,
          "curve_images": 10}

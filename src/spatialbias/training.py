@@ -130,7 +130,7 @@ def fit(model: nn.Module, train: Batch, *, loss: str, learning_rate: float, batc
             LOSSES[loss](output.float(), batch.target).backward()
             optimiser.step()
         result.epoch, due = epoch, curve_epoch(epoch) or epoch in (mark_epoch, max_epochs)
-        if not due and stop_loss is None and schedule != "plateau":  # nobody asks for the loss, which costs a third of an epoch
+        if not due and stop_loss is None and schedule != "plateau":  # nobody asks for the loss
             scheduler.step()
             continue
         result.loss = mean_loss(model, train, loss, execution)

@@ -59,7 +59,7 @@ def to_perfect(size: int, seed: int) -> Run:
     import torch
 
     from spatialbias import datasets, models, training
-    from spatialbias.trials import prepare
+    from spatialbias.roles import prepare
 
     execution = replace(training.detect(device="cpu"), flush=True)
     exact = training.Execution()

@@ -65,11 +65,11 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     """The same pieces in the plainest way, on all the threads that torch has, as if none ever waited for another."""
     import torch
 
-    from spatialbias import trials
     from spatialbias.bench import plain
+    from spatialbias.roles import examples
 
     trial, data, shifts = _work(name, n_train, epochs)
-    train, test = trials.examples(trial, data)[0], data.test[:images]
+    train, test = examples(trial, data)[0], data.test[:images]
     torch.manual_seed(trial.seed("init"))
     model = plain.build(name)
     training = seconds(lambda: plain.train(model, data.normalise(train.inputs[0]), train.target, epochs=epochs,

@@ -14,7 +14,7 @@ PICTURES = 4  # held-out positions of which a picture is kept
 
 def sides(subject: Subject):
     """(name, examples) of both sides of the split."""
-    from spatialbias.trials import examples
+    from spatialbias.roles import examples
 
     return ("train", examples(subject.trial, subject.data)[0]), ("test", subject.test)
 
@@ -122,10 +122,10 @@ REACH = 2  # pixels: two kernels of 3 see the lit pixel from so far
 def in_view(subject: Subject) -> Iterator[dict]:
     """Does the maximum over the map, which is what CoordConv's regressor answers, lie where the lit pixel is in view? Of either
     coordinate ("x", "y") the share of held-out pictures in which it does, before training ("x, start") and after ("x, end"), and the
-    mean absolute error in pixels ("x, error"). Nothing for networks that take no maximum over a map."""
+    mean absolute error in pixels ("x, error"). Nothing for networks that take no maximum over a map, or one over a coarser map."""
     from spatialbias.trials import initialised
 
-    if getattr(subject.model, "pool", None) != "max":
+    if getattr(subject.model, "pool", None) != "max" or subject.trial.model_args.get("stride", 1) != 1:
         return
     pictures, errors = subject.prepare(subject.test).inputs[0], _errors(subject, subject.test).abs().double().mean(0)
     before = initialised(subject.trial).to(pictures.device)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from spatialbias import training
 from spatialbias.datasets.batch import Batch, Data
-from spatialbias.trials import Trial, fold, prepare
+from spatialbias.roles import fold, prepare
+from spatialbias.trials import Trial
 
 SHIFTED: dict[tuple, Batch] = {}  # shifted test images of one fold, shared by every trial on that fold
 # pixels in one unit of a centre, on a canvas of `size` pixels
