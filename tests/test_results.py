@@ -71,10 +71,13 @@ def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
     few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
     trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
     assert trial.key in {t.key for t in few.plan("paper").trials}
-    Store(shipped=None).put({"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": "loss", "epoch": 1, "loss": 0.1}, "curve": [],
-                             "parameters": 1, "provenance": {"numerics": "x", "seconds": 1.0}, "measured": {}, "rows": []})
+    for numerics in ("x", "y"):  # in all its numerics classes
+        Store(shipped=None).put({"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": "loss", "epoch": 1, "loss": 0.1},
+                                 "curve": [], "parameters": 1, "provenance": {"numerics": numerics, "seconds": 1.0}, "measured": {},
+                                 "rows": []})
     assert results.pack([few, rotation], OPTIONS) == 0
-    assert list(read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")) == [trial.key]
+    packed = read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")
+    assert [(r["key"], r["provenance"]["numerics"]) for r in packed] == [(trial.key, "x"), (trial.key, "y")]
     assert not (tmp_path / "shipped" / "coordinet.rotation.parquet").exists()
 
 

@@ -37,16 +37,16 @@ def store(tmp_path):
 
 
 def path_of(store, key="ab" * 32):
-    return store.folder / "records" / key[:2] / f"{key}.json"
+    return store.path(key, "cpu")
 
 
 def test_what_is_put_is_got(store):
     states = {"stop": {"w": torch.randn(3, 4)}, "mark": {"w": torch.zeros(2, dtype=torch.bfloat16)}}
     store.put(record(), states)
     assert store.get("ab" * 32) == record() and store.get("cd" * 32) is None
-    kept = store.states("ab" * 32)
+    kept = store.states("ab" * 32, "cpu")
     assert torch.equal(kept["stop"]["w"], states["stop"]["w"]) and torch.equal(kept["mark"]["w"], states["mark"]["w"])
-    assert store.states("cd" * 32) is None
+    assert store.states("cd" * 32, "cpu") is None and store.states("ab" * 32, "cuda") is None
 
 
 def test_the_environment_says_where(tmp_path):
@@ -104,10 +104,10 @@ def test_two_readers_of_one_damaged_record(store, monkeypatch):
 @pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: content[:-1] + bytes([content[-1] ^ 1])])
 def test_damaged_weights_are_set_aside_whole(store, at, damage):
     store.put(record(), {"stop": {"w": torch.randn(30)}, "mark": {"w": torch.randn(30)}})
-    path = store.weights_path("ab" * 32, at)
+    path = store.weights_path("ab" * 32, "cpu", at)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(UserWarning, match=f"{at}.safetensors is damaged"):
-        assert store.states("ab" * 32) is None
+        assert store.states("ab" * 32, "cpu") is None
 
 
 def test_writing_is_all_or_nothing(store, monkeypatch):
@@ -190,13 +190,13 @@ def test_parquet_there_and_back_is_exact(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("pack") / "study.parquet"
     write_parquet(path, records)
     found = read_parquet(path)
-    assert {key: canonical(value) for key, value in found.items()} == {r["key"]: canonical(r) for r in records}
+    assert [canonical(r) for r in found] == [canonical(r) for r in sorted(records, key=lambda r: r["key"])]
 
 
 def test_a_diverged_trial_survives_packing(tmp_path):
     lost = record(stop={"reason": "diverged", "epoch": 1, "loss": None}, curve=[{"epoch": 1, "loss": None}])
     write_parquet(tmp_path / "a.parquet", [lost])
-    assert read_parquet(tmp_path / "a.parquet") == {lost["key"]: lost}
+    assert read_parquet(tmp_path / "a.parquet") == [lost]
 
 
 def test_shipped_records_are_found_and_local_ones_lie_over_them(tmp_path):
@@ -210,13 +210,23 @@ def test_shipped_records_are_found_and_local_ones_lie_over_them(tmp_path):
         assert store.get("ab" * 32) == record()  # the shipped one is still good
 
 
+def test_one_trial_has_a_record_in_each_numerics_class(tmp_path):
+    cpu, cuda, newer = (record(parameters=n, provenance={"numerics": kind, "seconds": 1.0}) for n, kind in ((7, "cpu"), (8, "cuda"), (9, "cpu")))
+    write_parquet(tmp_path / "shipped" / "study.parquet", [cuda, cpu])
+    store = Store(tmp_path / "work", tmp_path / "shipped")
+    assert store.all("ab" * 32) == {"cpu": cpu, "cuda": cuda} and store.get("ab" * 32, "cuda") == cuda
+    store.put(newer, {"stop": {"w": torch.ones(2)}})
+    assert store.all("ab" * 32) == {"cpu": newer, "cuda": cuda} and store.get("ab" * 32, "mps") is None
+    assert store.states("ab" * 32, "cpu") and store.states("ab" * 32, "cuda") is None
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 nothing PAR1", None])
 def test_a_damaged_parquet_file_is_named_and_none_of_it_used(tmp_path, content):
     path = tmp_path / "study.parquet"
     write_parquet(path, [record()])
     path.write_bytes(path.read_bytes()[:-30] if content is None else content)
     with pytest.warns(UserWarning, match="study.parquet is damaged"):
-        assert read_parquet(path) == {}
+        assert read_parquet(path) == []
 
 
 @pytest.mark.parametrize("damage", [lambda row: row["rows"][0].update(value=0.51), lambda row: row.update(stop="{"),
@@ -229,10 +239,10 @@ def test_a_damaged_row_is_named_and_the_others_used(tmp_path, damage):
     damage(rows[0])
     pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
     with pytest.warns(UserWarning, match="study.parquet: the record abababababab is damaged"):
-        assert set(read_parquet(path)) == {"cd" * 32}
+        assert [r["key"] for r in read_parquet(path)] == ["cd" * 32]
 
 
 def test_a_parquet_file_of_something_else_is_named(tmp_path):
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "study.parquet")
     with pytest.warns(UserWarning, match="study.parquet.*damaged"):
-        assert read_parquet(tmp_path / "study.parquet") == {}
+        assert read_parquet(tmp_path / "study.parquet") == []

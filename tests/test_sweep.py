@@ -17,11 +17,12 @@ import torch
 
 from spatialbias import components, trials
 from spatialbias.store import Store
-from spatialbias.sweep import estimate, sweep
+from spatialbias.sweep import estimate, on_record, sweep, wanting
 from spatialbias.trials import Trial
 
 module = sys.modules["spatialbias.sweep"]
 ENDLESS = 100_000
+RATES = (1e-3, 2e-3, 3e-3)
 
 
 def trial(replicate=0, epochs=2, **changes):
@@ -71,7 +72,7 @@ def test_records_come_by_key_and_what_exists_is_not_trained_again(store, threads
 
 def test_a_damaged_record_is_trained_again_and_comes_out_the_same(store, threads):
     key, before = next(iter(sweep([trial()], store=store, executor=threads, **OPTIONS).items()))
-    path = store.folder / "records" / key[:2] / f"{key}.json"
+    path = store.path(key, before["provenance"]["numerics"])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.warns(UserWarning, match="damaged"):
         after = sweep([trial()], store=store, executor=threads, **OPTIONS)[key]
@@ -102,11 +103,41 @@ def test_weights_of_another_numerics_class_are_not_measured(store, threads, trai
     sweep([trial()], (), store, executor=threads, **OPTIONS)
     record = sweep([trial()], ("accuracy",), store, executor=threads, progress=False, precision="bf16")[trial().key]
     assert len(trained) == 2 and "bf16" in record["provenance"]["numerics"]
+    assert len(store.all(trial().key)) == 2  # nothing finished is lost
+
+
+def kept(trial, numerics, **measured):
+    return {"key": trial.key, "trial": trial.model_dump(), "measured": measured, "provenance": {"numerics": numerics, "seconds": 1.0}}
+
+
+def test_of_each_replicate_one_numerics_class_is_used(store):
+    """A pair must be of one class: the one that has most of the replicate, and records of others do not fill it up."""
+    arms = [[trial(r, learning_rate=rate) for rate in RATES] for r in range(2)]
+    for one in arms[0]:
+        store.put(kept(one, "gpu", accuracy=1))
+    for one in (*arms[0][:2], arms[1][0]):
+        store.put(kept(one, "cpu", accuracy=1))
+    found = on_record([*arms[0], *arms[1]], ("accuracy",), store)
+    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {**{t.key: "gpu" for t in arms[0]}, arms[1][0].key: "cpu"}
+
+
+def test_a_replicate_that_another_machine_began_is_made_whole_here(store, threads, trained):
+    """Finished there, it is left alone; begun there, all of it is trained here. Another replicate does not matter."""
+    arms = [[trial(r, learning_rate=rate) for rate in RATES] for r in range(3)]
+    for one in (*arms[0], *arms[1][:2]):
+        store.put(kept(one, "gpu", accuracy=1))
+    wanted = [t for replicate in arms for t in replicate]
+    assert wanting(wanted, ("accuracy",), store, "fp32") == [*arms[1], *arms[2]]
+    records = sweep(wanted, ("accuracy",), store, executor=threads, **OPTIONS)
+    classes = [{records[t.key]["provenance"]["numerics"] for t in replicate} for replicate in arms]
+    assert classes[0] == {"gpu"} and classes[1] == classes[2] and len(classes[1]) == 1 and len(trained) == 6
+    assert wanting(wanted, ("accuracy",), store, "fp32") == [] and store.get(arms[1][0].key, "gpu")
+    assert len(wanting(wanted, ("rotation",), store, "fp32")) == 9
 
 
 def test_show_trains_nothing(store, trained):
     assert sweep([trial()], store=store, missing="show") == {} and not trained and not store.folder.exists()
-    store.put({"key": trial().key, "measured": {}})
+    store.put(kept(trial(), "cpu"))
     assert set(sweep([trial(), trial(1)], store=store, missing="show")) == {trial().key} and not trained
 
 
@@ -125,9 +156,9 @@ def test_threads_of_one_process_give_the_same_bits(store, threads):
     from spatialbias.training import Execution
 
     for t in wanted:
-        _, states = trials.run(t, Execution("cpu", "fp32", 1), ())
-        kept = store.states(t.key)["stop"]
-        assert all(torch.equal(kept[name], states["stop"][name]) for name in kept), t.replicate
+        record, states = trials.run(t, Execution("cpu", "fp32", 1), ())
+        found = store.states(t.key, record["provenance"]["numerics"])["stop"]
+        assert all(torch.equal(found[name], states["stop"][name]) for name in found), t.replicate
 
 
 def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):
@@ -178,8 +209,9 @@ def test_what_is_queued_with_a_caller_s_executor_is_called_off(store, monkeypatc
 def test_estimates_are_medians_of_like_trials(store):
     assert estimate([trial(0), trial(1)], store, ("accuracy",)) == (2, None)
     for replicate, seconds in enumerate((10.0, 3600.0, 7200.0)):
-        store.put({"key": trial(replicate).key, "trial": trial(replicate).model_dump(), "measured": {"accuracy": 1},
-                   "provenance": {"seconds": 1.0, "total_seconds": seconds}})
+        record = kept(trial(replicate), "cpu", accuracy=1)
+        record["provenance"]["total_seconds"] = seconds
+        store.put(record)
     assert estimate([trial(r) for r in range(5)], store, ("accuracy",)) == (2, 2.0)
     assert estimate([trial(0)], store, ("accuracy",)) == (0, 0.0)
     assert estimate([trial(0)], store, ("rotation",)) == (1, pytest.approx(10 / 3600))

@@ -6,8 +6,8 @@ import sys
 import time
 
 from spatialbias import paths
-from spatialbias.store import Store, read_parquet, write, write_parquet
-from spatialbias.sweep import lacking
+from spatialbias.store import Store, numerics_of, read_parquet, write, write_parquet
+from spatialbias.sweep import lacking, on_record
 from spatialbias.trials import Trial, canonical
 
 COMPARED = ("accuracy", "score", "segmentation")  # the measure that a recomputation takes, the first that a record has
@@ -23,7 +23,8 @@ def status(studies, options) -> int:
         cells, note = [], ""
         for profile in ("quick", "paper"):
             plan = study.plan(profile)
-            there = sum(not lacking(store.get(t.key), study.measures) for t in plan.trials)
+            records = on_record(plan.trials, study.measures, store)
+            there = sum(not lacking(records.get(t.key), study.measures) for t in plan.trials)
             cells.append(f"{there} of {len(plan.trials)}")
             if profile == "paper" and there < len(plan.trials):
                 hours = plan.estimate(store)[1]
@@ -38,7 +39,7 @@ def verify(studies, options) -> int:
     from spatialbias.datasets.images import DataMissing
     from spatialbias.training import detect
 
-    store, faults, records = Store(), 0, {}
+    store, faults, records = Store(), 0, []
     for path in sorted(store.shipped.glob("*.parquet")):
         import pyarrow.parquet as pq
 
@@ -49,12 +50,12 @@ def verify(studies, options) -> int:
             print(f"{path.name}: cannot be read ({error})")
             faults += 1
             continue
-        keys = {r["key"] for r in found.values() if Trial(**r["trial"]).key != r["key"]}
+        current = [r for r in found if Trial(**r["trial"]).key == r["key"]]
         faults += rows - len(found)
-        print(f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(keys)} of older revisions")
-        records |= {k: r for k, r in found.items() if k not in keys}
+        print(f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(found) - len(current)} of older revisions")
+        records += current
     if options.sample:
-        pool = [r for r in records.values() if r["provenance"].get("total_seconds", 0) <= options.max_seconds]
+        pool = [r for r in records if r["provenance"].get("total_seconds", 0) <= options.max_seconds]
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
             try:
                 faults += not recompute(record, detect())
@@ -69,16 +70,16 @@ def recompute(record: dict, execution, say=print) -> bool:
     from spatialbias.trials import run
 
     trial = Trial(**record["trial"])
-    precision = "bf16" if " bf16 " in record["provenance"]["numerics"] else "fp32"
+    precision = "bf16" if " bf16 " in numerics_of(record) else "fp32"
     compared = next((name for name in COMPARED if name in record["measured"]), next(iter(record["measured"])))
     fresh, _ = run(trial, type(execution)(execution.device, precision, 1), (compared,))
-    same_class = fresh["provenance"]["numerics"] == record["provenance"]["numerics"]
+    same_class = numerics_of(fresh) == numerics_of(record)
     olds, news = ([row["value"] for row in r["rows"] if row["measure"] == compared and row["at"] == "stop"] for r in (record, fresh))
     old, new = olds[-1], news[-1]
     equal = canonical(fresh["curve"]) == canonical(record["curve"]) and olds == news
     good = equal if same_class else compared != "accuracy" or abs(old - new) <= TOLERANCE
     what = f"{trial.model} on {trial.n_train or 'the training part'} of {trial.dataset}, replicate {trial.replicate}"
-    how = "bit for bit equal" if equal else f"{'the same' if same_class else 'another'} numerics class ({fresh['provenance']['numerics']})"
+    how = "bit for bit equal" if equal else f"{'the same' if same_class else 'another'} numerics class ({numerics_of(fresh)})"
     values = [f"{100 * value:.2f} %" if compared == "accuracy" else f"{compared} {value:.4g}" for value in (old, new)]
     say(f"{what}: {values[0]} on record, {values[1]} recomputed; {how}" + ("" if good else "  <-- DIFFERS"))
     return good
@@ -91,8 +92,8 @@ def pack(studies, options) -> int:
     """
     store, packed = Store(), set()
     for study in studies:
-        found = {t.key: r for t in study.plan("paper").trials if (r := store.get(t.key)) is not None}
-        own = [r for k, r in found.items() if k not in packed]
+        found = {(t.key, numerics): record for t in study.plan("paper").trials for numerics, record in store.all(t.key).items()}
+        own = [record for which, record in found.items() if which not in packed]
         packed |= found.keys()
         path = paths.shipped_results() / f"{study.name}.parquet"
         if not own:
@@ -115,9 +116,10 @@ def _ship_networks(store: Store) -> None:
         "paper", n_train=SHIPPED_N, replicates=1, arms=("fully_connected", "simple_cnn", "coordinet")
     )
     folder = paths.shipped_results() / "weights"
+    records = on_record(plan.trials, (), store)
     for arm, trial in plan.labelled:
-        states = store.states(trial.key)
-        if states is None:
+        states = trial.key in records and store.states(trial.key, numerics_of(records[trial.key]))
+        if not states:
             print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
             continue
         data = datasets.load(trial.dataset)

@@ -1,7 +1,8 @@
 """Records and weights on disk: files written whole or not at all, checksummed; local work lies over shipped results.
 
-A record is one JSON file, `<key>.json`, with a checksum inside; a damaged one is named, set aside and never used.
-Any number of processes may write to one store. `pack` merges the records of a study into one Parquet file.
+A record is one JSON file, `<key>.<numerics class>.json`, with a checksum inside; a damaged one is named, set aside and never
+used. One trial may have a record in each of several numerics classes: a replicate that was begun on one kind of machine can be
+made whole on another. Any number of processes may write to one store. `pack` merges the records of a study into one Parquet file.
 """
 
 import fcntl
@@ -18,35 +19,43 @@ from spatialbias.trials import canonical
 
 
 class Store:
-    """Records by key. `folder` holds this machine's work, `shipped` (may be None) the Parquet files of the project."""
+    """Records by key and numerics class. `folder` holds this machine's work, `shipped` (may be None) the Parquet files of the project."""
 
     def __init__(self, folder: Path | str | None = None, shipped: Path | str | None = "project") -> None:
         self.folder = Path(folder) if folder else paths.work_folder()
         self.shipped = paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
-        self._packed: dict[str, dict] | None = None
+        self._packed: dict[str, dict[str, dict]] | None = None
 
-    def get(self, key: str) -> dict | None:
-        """The record of a key: this machine's if there is one, else the shipped one, else None."""
-        return self._local(key) or self.packed().get(key)
+    def all(self, key: str) -> dict[str, dict]:
+        """The records of a key by numerics class: those in `folder`, and the shipped ones of other classes."""
+        folder = self.folder / "records" / key[:2]
+        local = [record for path in sorted(folder.glob(f"{key}*.json")) if (record := self._read(path, key)) is not None]
+        return self.packed().get(key, {}) | {numerics_of(record): record for record in local}
+
+    def get(self, key: str, numerics: str | None = None) -> dict | None:
+        """The record of a key in a numerics class (default: in any), or None."""
+        found = self.all(key)
+        return next(iter(found.values()), None) if numerics is None else found.get(numerics)
 
     def put(self, record: dict, states: dict | None = None) -> None:
         """Keep a record (and its weights). Atomic: a reader sees the old file or the new one."""
+        key, numerics = record["key"], numerics_of(record)
         if states:
             from safetensors.torch import save
 
             for at, state in states.items():
                 content = save(state, {"sha256": _digest(state)})
-                write(self.weights_path(record["key"], at), content)
+                write(self.weights_path(key, numerics, at), content)
         body = canonical(record)
-        write(self._path(record["key"]), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
+        write(self.path(key, numerics), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
 
-    def states(self, key: str) -> dict | None:
-        """The trained weights that were kept, by name ("stop", "mark"), or None if they were not or one is damaged."""
+    def states(self, key: str, numerics: str) -> dict | None:
+        """The trained weights that were kept with a record, by name ("stop", "mark"), or None if they were not or one is damaged."""
         from safetensors import SafetensorError, safe_open
 
         found = {}
         for at in ("stop", "mark"):
-            path = self.weights_path(key, at)
+            path = self.weights_path(key, numerics, at)
             if path.exists():
                 try:
                     with safe_open(path, "pt") as file:
@@ -58,15 +67,19 @@ class Store:
                     return None
         return found if "stop" in found else None
 
-    def weights_path(self, key: str, at: str = "stop") -> Path:
-        return self.folder / "weights" / f"{key}.{at}.safetensors"
+    def path(self, key: str, numerics: str) -> Path:
+        return self.folder / "records" / key[:2] / f"{key}.{_short(numerics)}.json"
 
-    def packed(self) -> dict[str, dict]:
-        """All shipped records by key, read once."""
+    def weights_path(self, key: str, numerics: str, at: str = "stop") -> Path:
+        return self.folder / "weights" / f"{key}.{_short(numerics)}.{at}.safetensors"
+
+    def packed(self) -> dict[str, dict[str, dict]]:
+        """All shipped records by key and numerics class, read once."""
         if self._packed is None:
             self._packed = {}
             for path in sorted(self.shipped.glob("*.parquet")) if self.shipped and self.shipped.is_dir() else ():
-                self._packed |= read_parquet(path)
+                for record in read_parquet(path):
+                    self._packed.setdefault(record["key"], {})[numerics_of(record)] = record
         return self._packed
 
     @contextmanager
@@ -85,11 +98,7 @@ class Store:
             finally:
                 (folder / key).unlink(missing_ok=True)
 
-    def _path(self, key: str) -> Path:
-        return self.folder / "records" / key[:2] / f"{key}.json"
-
-    def _local(self, key: str) -> dict | None:
-        path = self._path(key)
+    def _read(self, path: Path, key: str) -> dict | None:
         try:
             envelope = json.loads(path.read_bytes())
             record = envelope["record"]
@@ -110,6 +119,16 @@ class Store:
         except FileNotFoundError:  # another process was first
             return
         warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
+
+
+def numerics_of(record: dict) -> str:
+    """The numerics class that a record was computed in."""
+    return record["provenance"]["numerics"]
+
+
+def _short(numerics: str) -> str:
+    """A numerics class in a file's name."""
+    return hashlib.sha256(numerics.encode()).hexdigest()[:8]
 
 
 def _digest(state: dict) -> str:
@@ -154,14 +173,14 @@ def write_parquet(path: Path, records: list[dict]) -> None:
     table = pa.Table.from_pylist([
         {"key": r["key"], "sha256": hashlib.sha256(canonical(r)).hexdigest(), "parameters": r["parameters"],
          **{name: r[name] for name in NESTED}, **{name: canonical(r[name]).decode() for name in PLAIN}}
-        for r in sorted(records, key=lambda r: r["key"])], schema)
+        for r in sorted(records, key=lambda r: (r["key"], numerics_of(r)))], schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", compression_level=12)
     write(path, sink.getvalue().to_pybytes())
 
 
-def read_parquet(path: Path) -> dict[str, dict]:
-    """Records by key. A damaged file or row is named in a warning and left out."""
+def read_parquet(path: Path) -> list[dict]:
+    """Records as they were written. A damaged file or row is named in a warning and left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -169,8 +188,8 @@ def read_parquet(path: Path) -> dict[str, dict]:
         table = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         warnings.warn(f"{path} is damaged ({error}): none of its records is used", stacklevel=2)
-        return {}
-    records = {}
+        return []
+    records = []
     for row in table:
         try:
             record = {"key": row["key"], "parameters": row["parameters"], **{name: json.loads(row[name]) for name in PLAIN}}
@@ -181,7 +200,7 @@ def read_parquet(path: Path) -> dict[str, dict]:
         for name in NESTED:
             record[name] = [{k: v for k, v in entry.items() if v is not None or k not in ("score", "part")} for entry in row[name]]
         if hashlib.sha256(canonical(record)).hexdigest() == row["sha256"]:
-            records[row["key"]] = record
+            records.append(record)
         else:
             warnings.warn(f"{path}: the record {row['key'][:12]} is damaged and is not used", stacklevel=2)
     return records

@@ -2,6 +2,8 @@
 
 Any `concurrent.futures` executor will do. The default is one process a core, each with one thread: two processes beat one
 with two threads. A pool that loses a worker is replaced, and only the trials in flight start again.
+
+Pairs must be of one numerics class. A replicate that another kind of machine began is therefore made whole here, in this one's.
 """
 
 import ctypes
@@ -11,6 +13,7 @@ import signal
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -46,18 +49,53 @@ def sweep(
         raise ValueError(f"workers={workers!r}: it must be at least 1")
     for name in measures:
         components.known(components.MEASURES, name, "measure")
-    records = {t.key: record for t in trials if (record := store.get(t.key)) is not None}
-    todo = [t for t in trials if lacking(records.get(t.key), measures)]
-    if missing == "show" or not todo:
+    records = on_record(trials, measures, store)
+    if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
     workers = (
         workers
         or int(os.environ.get("SPATIALBIAS_WORKERS", "0"))
         or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
     )
-    for key in _execute(todo, measures, store, workers, executor, progress, precision):
-        records[key] = store.get(key)
+    for _ in _execute(todo, measures, store, workers, executor, progress, precision):
+        pass
+    return on_record(trials, measures, store)
+
+
+def on_record(trials: Iterable[Trial], measures: tuple[str, ...], store: Store) -> dict[str, dict]:
+    """Records by key: of each replicate (of one data set and size), in the one numerics class that has most of it."""
+    records = {}
+    for group in _replicates(trials):
+        found = {t.key: store.all(t.key) for t in group}
+        whole, there = Counter(), Counter()
+        for versions in found.values():
+            there.update(versions.keys())
+            whole.update(numerics for numerics, record in versions.items() if not lacking(record, measures))
+        best = max(sorted(there), key=lambda numerics: (whole[numerics], there[numerics]), default=None)
+        records |= {key: versions[best] for key, versions in found.items() if best in versions}
     return records
+
+
+def wanting(trials: Iterable[Trial], measures: tuple[str, ...], store: Store, precision: str | None = None) -> list[Trial]:
+    """The trials to run or measure on this machine, until each replicate is complete in one numerics class."""
+    from spatialbias.training import detect
+    from spatialbias.trials import suited
+
+    todo = []
+    for group in _replicates(trials):
+        records = on_record(group, measures, store)
+        if any(lacking(records.get(t.key), measures) for t in group):
+            here = detect(precision)
+            todo += [t for t in group if lacking(store.get(t.key, suited(t, here).numerics()), measures)]
+    return todo
+
+
+def _replicates(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """Trials that are compared with each other, in the order given."""
+    groups: dict[tuple, list[Trial]] = {}
+    for trial in _unique(trials):
+        groups.setdefault((trial.replicate, trial.dataset, trial.n_train), []).append(trial)
+    return list(groups.values())
 
 
 def lacking(record: dict | None, measures: tuple[str, ...]) -> bool:
@@ -193,11 +231,10 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
     with store.claim(trial.key) as mine:
         if not mine:
             return None
-        record = store.get(trial.key)
+        record = store.get(trial.key, execution.numerics())
         if not lacking(record, measures):
             return trial.key
-        states = store.states(trial.key) if record else None
-        if states and record["provenance"]["numerics"] == execution.numerics():
+        if record and (states := store.states(trial.key, execution.numerics())):
             measure(record, states, tuple(m for m in measures if lacking(record, (m,))), execution)
             store.put(record)
         else:
@@ -210,12 +247,13 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
 def estimate(trials: list[Trial], store: Store, measures: tuple[str, ...]) -> tuple[int, float | None]:
     """(trials to run, core-hours that they will take): medians of like trials on record, None if there are no like ones."""
     known: dict[tuple, list[float]] = {}
-    for record in [*store.packed().values(), *(r for t in trials if (r := store.get(t.key)))]:
+    shipped = (record for versions in store.packed().values() for record in versions.values())
+    for record in [*shipped, *(record for t in trials for record in store.all(t.key).values())]:
         trial = record["trial"]
         known.setdefault((trial["model"], trial["n_train"]), []).append(
             record["provenance"].get("total_seconds", record["provenance"]["seconds"])
         )
-    todo = [t for t in trials if lacking(store.get(t.key), measures)]
+    todo = wanting(trials, measures, store)
     seconds = [statistics.median(known[t.model, t.n_train]) for t in todo if (t.model, t.n_train) in known]
     if todo and not seconds:
         return len(todo), None

@@ -18,7 +18,7 @@ from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import points, said, span
 from spatialbias.figures.style import label, split_name
 from spatialbias.statistics import paired
-from spatialbias.store import Store
+from spatialbias.store import Store, numerics_of
 from spatialbias.studies import Results, study
 
 
@@ -132,9 +132,9 @@ class Page:
             except NoNetworks:
                 pass
         own, store = {}, Store()
-        for arm, trial, _ in self.main.present:
+        for arm, trial, record in self.main.present:
             if trial.model in ("fully_connected", "simple_cnn", "coordinet") and arm == trial.model and arm not in own:
-                if (states := store.states(trial.key)) is not None:
+                if (states := store.states(trial.key, numerics_of(record))) is not None:
                     model = models.build(trial.model, **trial.model_args)
                     model.load_state_dict(states["stop"])
                     own[arm] = (model, datasets.load(trial.dataset, **trial.dataset_args))
@@ -199,11 +199,14 @@ def reproduction(name: str = "coordinet.reproduce"):
     """Train the small shipped trials of a study again, here and now, and set them beside their records."""
     from spatialbias.results import recompute
     from spatialbias.training import detect
+    from spatialbias.trials import suited
 
     shipped, rows = Store().packed(), []
     for arm, trial in study(name).plan("paper").labelled:
         said: list[str] = []
-        if (record := shipped.get(trial.key)) is None:
+        versions = shipped.get(trial.key, {})
+        record = versions.get(suited(trial).numerics()) or next(iter(versions.values()), None)
+        if record is None:
             rows.append({"network": arm, "result": "no record is shipped", "": ""})
             continue
         good = recompute(record, detect(), said.append)

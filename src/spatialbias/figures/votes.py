@@ -12,7 +12,7 @@ from spatialbias.explorer.networks import Network, NoNetworks, load_networks
 from spatialbias.figures.maps import plane
 from spatialbias.figures.style import canvas
 from spatialbias.models import build
-from spatialbias.store import Store
+from spatialbias.store import Store, numerics_of
 from spatialbias.studies import study
 from spatialbias.trials import run
 
@@ -25,9 +25,9 @@ def trained(profile: str = "quick") -> Network:
         given = {} if profile == "smoke" else {"n_train": 195, "max_epochs": 40}
         plan = study("coordinet.few_samples").plan("smoke", dataset="digits", arms="coordinet", replicates=1, **given)
         trial, store = plan.trials[0], Store()
-        plan.sweep(store)
+        record = plan.sweep(store).records[trial.key]
         model = build(trial.model, **trial.model_args)
-        model.load_state_dict((store.states(trial.key) or run(trial)[1])["stop"])
+        model.load_state_dict((store.states(trial.key, numerics_of(record)) or run(trial)[1])["stop"])
         return Network(model.requires_grad_(False), datasets.load("digits"), f"{trial.n_train} of the embedded 8×8 digits")
 
 
