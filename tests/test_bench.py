@@ -10,7 +10,7 @@ import torch
 from spatialbias import bench, models, paths
 from spatialbias.bench import display, measuring, plain, processes, report, steps, trial
 from spatialbias.datasets.batch import Batch
-from spatialbias.training import Execution, detect, fit, mean_loss
+from spatialbias.training import Execution, fit, mean_loss
 
 FP32 = Execution("cpu", "fp32", 1)
 
@@ -76,7 +76,14 @@ def test_the_floor_counts_the_products_of_a_training_step():
     widths = [(35, 200), (200, 200), (200, 200), (200, 200)]
     once = sum(2 * 16 * 1024 * a * b for a, b in widths)
     assert counter.get_total_flops() == 3 * once - 2 * 16 * 1024 * 35 * 200  # nothing flows back into the pixels
-    steps.coordinet_step(1, detect(device="cpu"))()
+    with FlopCounterMode(display=False) as counter:
+        steps.convolution_products(2, FP32)()
+    products = counter.get_total_flops()
+    for name in ("coordinet", "simple_cnn"):
+        step = steps.training_step(name, 2, FP32)
+        with FlopCounterMode(display=False) as counter:
+            step()
+    assert products == counter.get_total_flops() - 2 * 2 * 8192 * 10 * 3  # all of the step but the last layer
 
 
 def test_rounds_alternate_and_the_first_does_not_count():

@@ -1,16 +1,17 @@
-"""One training step, one thread: Coordinet against its own matrix products, coordinate layers against a convolution."""
+"""One training step, one thread: a network against its own matrix products, coordinate layers against a convolution."""
 
 import statistics
 from functools import partial
 
 from spatialbias.bench.measuring import Row, alternate, ratios, spread, threads, workers
 
-FLOOR = {"avx512_bf16": 0.6, "amx": 0.4}  # least share of the step that may be matrix products
+FLOOR = {"coordinet": {"avx512_bf16": 0.6, "amx": 0.4}, "simple_cnn": {}}  # least share of the step that may be matrix products
 LAYERS = 1.10  # most times nn.Conv2d
 
 
 def floor(quick: bool) -> list[Row]:
-    """Coordinet's training step on 64 images against nothing but the matrix products of its pixel path, in a worker."""
+    """A training step on 64 images against nothing but its matrix products, in a worker: those of Coordinet's pixel path, and
+    those that the simple CNN's convolutions are."""
     with workers(1) as pool:
         return pool.submit(_floor, quick).result()
 
@@ -20,23 +21,26 @@ def _floor(quick: bool) -> list[Row]:
 
     execution = detect(device="cpu")
     batch = 16 if quick else 64
-    with threads(1):
-        taken = alternate({"step": coordinet_step(batch, execution), "products": path_products(batch, execution)},
-                          2 if quick else 15)
-    rate = {name: f"{batch / statistics.median(values):,.0f} images/s" for name, values in taken.items()}
-    return [Row("floor", f"coordinet, training step, {execution.precision}", rate["step"],
-                f"{rate['products']}, products alone", **spread(ratios(taken["products"], taken["step"])),
-                shown="{:.0%}", target=None if quick else FLOOR.get(instruction_set()))]
+    rows = []
+    for name, products in (("coordinet", path_products), ("simple_cnn", convolution_products)):
+        with threads(1):
+            taken = alternate({"step": training_step(name, batch, execution), "products": products(batch, execution)},
+                              2 if quick else 15)
+        rate = {which: f"{batch / statistics.median(values):,.0f} images/s" for which, values in taken.items()}
+        rows.append(Row("floor", f"{name}, training step, {execution.precision}", rate["step"],
+                        f"{rate['products']}, products alone", **spread(ratios(taken["products"], taken["step"])),
+                        shown="{:.0%}", target=None if quick else FLOOR[name].get(instruction_set())))
+    return rows
 
 
-def coordinet_step(batch: int, execution):
-    """A function that takes one whole training step as `training.fit` does: modulator, path, decoder, loss, Adam."""
+def training_step(name: str, batch: int, execution):
+    """A function that takes one whole training step as `training.fit` does: the network, its loss, Adam."""
     import torch
 
     from spatialbias import models, training
 
     torch.manual_seed(0)
-    model = models.build("coordinet").train()
+    model = models.build(name).to(memory_format=torch.channels_last).train()
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     target = torch.randint(10, (batch,))
     optimiser = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
@@ -76,6 +80,33 @@ def path_products(batch: int, execution):
                 torch.bmm(d.transpose(1, 2), x, out=d_matrix)  # (B, out, in)
                 if k:
                     torch.bmm(d, matrix, out=d_x)  # (B, P, in)
+
+    return products
+
+
+def convolution_products(batch: int, execution):
+    """A function that computes only what the simple CNN's convolutions are as matrix products, of patches that are taken as
+    given: forward, and backward with respect to the kernels and, after the first layer, to the patches."""
+    import torch
+    from torch import nn
+
+    from spatialbias import models
+
+    dtype = torch.bfloat16 if execution.precision == "bf16" else torch.float32
+    side, layers = 32, []
+    for k, conv in enumerate(layer for layer in models.build("simple_cnn") if isinstance(layer, nn.Conv2d)):
+        side -= conv.kernel_size[0] - 1
+        kernels = torch.randn(conv.weight.shape[0], conv.weight[0].numel(), dtype=dtype)  # (out, in K K)
+        patches = torch.randn(batch * side**2, kernels.shape[1], dtype=dtype)
+        d = torch.randn(len(patches), len(kernels), dtype=dtype)
+        layers.append((k, patches, kernels, d, torch.empty_like(d), torch.empty_like(kernels), torch.empty_like(patches)))
+
+    def products() -> None:
+        for k, patches, kernels, d, y, d_kernels, d_patches in layers:
+            torch.mm(patches, kernels.T, out=y)
+            torch.mm(d.T, patches, out=d_kernels)
+            if k:
+                torch.mm(d, kernels, out=d_patches)
 
     return products
 
