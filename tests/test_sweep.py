@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from spatialbias import components, trials
+from spatialbias.records import estimate, on_record, wanting
 from spatialbias.store import Store
-from spatialbias.sweep import estimate, on_record, sweep, wanting
+from spatialbias.sweep import sweep
 from spatialbias.trials import Trial
 
 module = sys.modules["spatialbias.sweep"]

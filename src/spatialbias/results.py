@@ -6,8 +6,8 @@ import sys
 import time
 
 from spatialbias import paths
+from spatialbias.records import lacking, on_record
 from spatialbias.store import Store, numerics_of, read_parquet, write, write_parquet
-from spatialbias.sweep import lacking, on_record
 from spatialbias.trials import Trial, canonical
 
 COMPARED = ("accuracy", "score", "segmentation")  # the measure that a recomputation takes, the first that a record has

@@ -2,24 +2,21 @@
 
 Any `concurrent.futures` executor will do. The default is one process a core, each with one thread: two processes beat one
 with two threads. A pool that loses a worker is replaced, and only the trials in flight start again.
-
-Pairs must be of one numerics class. A replicate that another kind of machine began is therefore made whole here, in this one's.
 """
 
 import ctypes
 import multiprocessing
 import os
 import signal
-import statistics
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 
 from spatialbias import components
+from spatialbias.records import lacking, on_record, wanting
 from spatialbias.store import Store
 from spatialbias.trials import Trial
 
@@ -42,7 +39,7 @@ def sweep(
 
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.
     """
-    store, trials = store or Store(), _unique(trials)
+    store, trials = store or Store(), list(trials)
     if missing not in ("train", "show"):
         raise ValueError(f"missing={missing!r}: it must be 'train' or 'show'")
     if workers is not None and workers < 1:
@@ -60,51 +57,6 @@ def sweep(
     for _ in _execute(todo, measures, store, workers, executor, progress, precision):
         pass
     return on_record(trials, measures, store)
-
-
-def on_record(trials: Iterable[Trial], measures: tuple[str, ...], store: Store) -> dict[str, dict]:
-    """Records by key: of each replicate (of one data set and size), in the one numerics class that has most of it."""
-    records = {}
-    for group in _replicates(trials):
-        found = {t.key: store.all(t.key) for t in group}
-        whole, there = Counter(), Counter()
-        for versions in found.values():
-            there.update(versions.keys())
-            whole.update(numerics for numerics, record in versions.items() if not lacking(record, measures))
-        best = max(sorted(there), key=lambda numerics: (whole[numerics], there[numerics]), default=None)
-        records |= {key: versions[best] for key, versions in found.items() if best in versions}
-    return records
-
-
-def wanting(trials: Iterable[Trial], measures: tuple[str, ...], store: Store, precision: str | None = None) -> list[Trial]:
-    """The trials to run or measure on this machine, until each replicate is complete in one numerics class."""
-    from spatialbias.training import detect
-    from spatialbias.trials import suited
-
-    todo = []
-    for group in _replicates(trials):
-        records = on_record(group, measures, store)
-        if any(lacking(records.get(t.key), measures) for t in group):
-            here = detect(precision)
-            todo += [t for t in group if lacking(store.get(t.key, suited(t, here).numerics()), measures)]
-    return todo
-
-
-def _replicates(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """Trials that are compared with each other, in the order given."""
-    groups: dict[tuple, list[Trial]] = {}
-    for trial in _unique(trials):
-        groups.setdefault((trial.replicate, trial.dataset, trial.n_train), []).append(trial)
-    return list(groups.values())
-
-
-def lacking(record: dict | None, measures: tuple[str, ...]) -> bool:
-    """Whether a trial must be run, or only measured, to have all measures at their current revisions."""
-    return record is None or any(record["measured"].get(m) != components.MEASURES[m] for m in measures)
-
-
-def _unique(trials: Iterable[Trial]) -> list[Trial]:
-    return list({t.key: t for t in trials}.values())
 
 
 def _execute(todo, measures, store, workers, executor, progress, precision):
@@ -242,19 +194,3 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
             record, states = run(trial, execution, tuple(m for m in wanted if m in components.MEASURES))
             store.put(record, states if trial.model != "kernel_ridge" else None)
     return trial.key
-
-
-def estimate(trials: list[Trial], store: Store, measures: tuple[str, ...]) -> tuple[int, float | None]:
-    """(trials to run, core-hours that they will take): medians of like trials on record, None if there are no like ones."""
-    known: dict[tuple, list[float]] = {}
-    shipped = (record for versions in store.packed().values() for record in versions.values())
-    for record in [*shipped, *(record for t in trials for record in store.all(t.key).values())]:
-        trial = record["trial"]
-        known.setdefault((trial["model"], trial["n_train"]), []).append(
-            record["provenance"].get("total_seconds", record["provenance"]["seconds"])
-        )
-    todo = wanting(trials, measures, store)
-    seconds = [statistics.median(known[t.model, t.n_train]) for t in todo if (t.model, t.n_train) in known]
-    if todo and not seconds:
-        return len(todo), None
-    return len(todo), sum(seconds) / max(len(seconds), 1) * len(todo) / 3600

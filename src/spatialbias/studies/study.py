@@ -9,8 +9,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from spatialbias import components
+from spatialbias.records import estimate, lacking
 from spatialbias.store import Store
-from spatialbias.sweep import estimate, lacking, sweep
+from spatialbias.sweep import sweep
 from spatialbias.trials import Trial, explain
 
 PROFILES = ("smoke", "quick", "paper")
