@@ -128,7 +128,7 @@ def test_an_unknown_part_is_refused_with_the_names_that_exist():
 
 def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
     monkeypatch.setattr(bench, "PARTS", {"one": ("steps", "one"), "floor": ("steps", "one"), "trial": ("trial", "part")})
-    monkeypatch.setattr(steps, "one", lambda quick: [row(target=1.0), row(0.5, target=1.0)], raising=False)
+    monkeypatch.setattr(steps, "one", lambda quick: [row(target=1.0), row(0.5, target=1.0, name="another")], raising=False)
     assert bench.main([], quick=True) == 0 and not results.exists()
     results.parent.mkdir()
     results.write_text(json.dumps({"abacus": {"machine": {}, "rows": []}}))
@@ -141,8 +141,10 @@ def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
     runs = {mine: kept[mine]}
     runs[mine]["rows"].append(row(5.0, part="trial", name="coordinet, 20 epochs").plain())
     assert "5.00x as many trials of coordinet an hour" in display.answer(runs)
-    assert list(display.table(runs)["Judged"][:2]) == ["reached", "missed"]
+    assert list(display.table(runs[mine])["Judged"][:2]) == ["reached", "missed"]
     assert len(display.figure(runs).axes[0].patches) == 2
+    both = {**runs, "abacus": {**runs[mine], "rows": [row(3.0, name="by hand", target=1.0).plain()]}}
+    assert [len(axis.patches) for axis in display.figure(both).axes] == [2, 1] and display.records(both).data.count("<table") == 2
     assert "1 of 2 targets are reached" in display.answer(runs) and torch.__version__ in display.about(runs)
 
 

@@ -38,31 +38,37 @@ def about(runs: dict[str, dict]) -> str:
     return " ".join(lines) or "None."
 
 
-def table(runs: dict[str, dict]) -> pd.DataFrame:
-    """All rows on record."""
-    return pd.DataFrame([{"CPU": name, **cells(row)} for name, run in runs.items() for row in run["rows"]])
+def table(run: dict) -> pd.DataFrame:
+    """All rows of one kind of processor."""
+    return pd.DataFrame([cells(row) for row in run["rows"]])
 
 
 def figure(runs: dict[str, dict]):
-    """Every result that has a target, as a share of it: bars that cross the line have reached theirs. None for no runs."""
+    """Every result that has a target, as a share of it, one panel a kind of processor: bars that cross the line have reached
+    theirs. None for no runs."""
     from spatialbias.figures.style import INK, canvas
 
-    rows = [(name, row) for name, run in runs.items() for row in run["rows"] if row["target"] and row["value"]][::-1]
-    if not rows:
+    shown = {name: {f"{row['part']}: {row['name']}": row for row in run["rows"] if row["target"] and row["value"]}
+             for name, run in runs.items()}
+    labels = list(dict.fromkeys(label for rows in shown.values() for label in rows))[::-1]
+    if not labels:
         return None
-    drawing, (axis,) = canvas(1, height=0.9 + 0.27 * len(rows))
-    for place, (_, row) in enumerate(rows):
-        ends = [_share(row, row[key]) for key in ("low", "high")]
-        axis.barh(place, _share(row, row["value"]), 0.62, facecolor="#56b4e9" if row["reached"] else "none",
-                  edgecolor="#0072b2", hatch=None if row["reached"] else "////", linewidth=1)
-        axis.plot(ends, [place, place], color=INK, linewidth=1.5)
-        axis.annotate(judged(row), (max(*ends, 1), place), (6, 0), textcoords="offset points", va="center")
-    axis.axvline(1, color=INK, linewidth=1.2, linestyle="--")
-    axis.set_yticks(range(len(rows)), [f"{row['part']}: {row['name']}" + (f" ({name})" if len(runs) > 1 else "")
-                                       for name, row in rows])
-    axis.set_xlabel("share of the target")
-    axis.set_xlim(0, 1.18 * max(1.2, *(_share(row, row[key]) for _, row in rows for key in ("low", "high"))))
-    axis.grid(False, axis="y")
+    shares = [_share(row, row[key]) for rows in shown.values() for row in rows.values() for key in ("low", "high")]
+    drawing, axes = canvas(len(shown), height=0.9 + 0.27 * len(labels))
+    for axis, (name, rows) in zip(axes, shown.items(), strict=True):
+        for label, row in rows.items():
+            place, ends = labels.index(label), [_share(row, row[key]) for key in ("low", "high")]
+            axis.barh(place, _share(row, row["value"]), 0.62, facecolor="#56b4e9" if row["reached"] else "none",
+                      edgecolor="#0072b2", hatch=None if row["reached"] else "////", linewidth=1)
+            axis.plot(ends, [place, place], color=INK, linewidth=1.5)
+            axis.annotate(judged(row), (max(*ends, 1), place), (4, 0), textcoords="offset points", va="center", fontsize="small")
+        axis.axvline(1, color=INK, linewidth=1.2, linestyle="--")
+        axis.set_title(name, loc="left")
+        axis.grid(False, axis="y")
+    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].set_xlim(0, 1.4 * max(1.2, *shares))
+    for axis in axes:
+        axis.set_xlabel("share of the target")
     return drawing
 
 
@@ -72,11 +78,12 @@ def _share(row: dict, value: float) -> float:
 
 
 def records(runs: dict[str, dict]):
-    """The table in its box, or the sentence that says that there is none."""
+    """A table for each kind of processor, or the sentence that says that there is none."""
     from spatialbias.book.page import raw
     from spatialbias.book.page import table as box
 
-    return box(table(runs)) if runs else raw(f"<p>{NONE.replace('`', '')}</p>")
+    parts = (f"<p><strong>{NAMES.get(name, name)}</strong> ({name})</p>{box(table(run)).data}" for name, run in runs.items())
+    return raw("".join(parts) if runs else f"<p>{NONE.replace('`', '')}</p>")
 
 
 __all__ = ["about", "answer", "figure", "load", "records", "table"]
