@@ -93,6 +93,16 @@ def test_numbers_at_any_n():
     assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0, 1.0]})) == "2 of 2 runs (16 % to 100 %)"
 
 
+@pytest.mark.parametrize("train, test, words", [(1.0, 0.9, "learnt, and carried over"), (0.95, 0.5, "learnt, and carried over in part"),
+                                                (0.9, 0.09, "learnt, and lost beyond"), (0.5, 0.5, "not learnt to the end"),
+                                                (0.05, 0.0, "nothing learnt")])
+def test_what_was_learnt_and_what_carried_over_in_words(train, test, words):
+    frame = pd.concat([scores({("a code", "quadrant"): [value] * 2}, part) for part, value in (("train", train), ("test", test))])
+    assert numbers.carried(frame, arm="a code") == words and numbers.carried(frame, arm="another") == "not on record"
+    found = numbers.codes(frame, {"a code": "x and y", "another": "nothing"})
+    assert found[["row", "split", "what it is told", "n", "in words"]].values.tolist() == [["a code", "quadrant", "x and y", 2, words]]
+
+
 def test_with_no_records_figures_say_so_and_tables_are_empty():
     curves = course("coordconv")
     for figure in (places.swarm(EMPTY), places.search(EMPTY, EMPTY.assign(loss=0.0)), places_maps.error_maps(EMPTY, "names", 16),
@@ -100,7 +110,7 @@ def test_with_no_records_figures_say_so_and_tables_are_empty():
                    places.curves(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "loss", "score"])),
                    places.time_to_success(pd.DataFrame(columns=["arm", "split", "replicate", "epoch", "seen", "until"]))):
         assert "not on record yet" in written(figure)
-    assert curves.empty and places.rates(EMPTY).empty and numbers.both_sides(EMPTY).empty and numbers.untold(EMPTY).empty
+    assert curves.empty and places.rates(EMPTY).empty and numbers.both_sides(EMPTY).empty and numbers.untold(EMPTY).empty and numbers.codes(EMPTY, {}).empty
     assert places_maps.undecided(EMPTY).empty
 
 

@@ -47,6 +47,32 @@ def both_sides(frame: pd.DataFrame, unit: str = "%", parts=("train", "test"), na
     return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
 
 
+def carried(frame: pd.DataFrame, **where) -> str:
+    """Whether what was learnt at the positions trained on is found at those held out, in words, by mean accuracies: learnt is nine
+    in ten of those trained on; carried over, nine tenths of that; lost, a tenth of it or less."""
+    train, test = (rows_of(frame, part=part, **where)["value"].mean() for part in ("train", "test"))
+    if np.isnan(train) or np.isnan(test):
+        return NOTHING
+    if train < 0.9:
+        return "nothing learnt" if train < 0.1 else "not learnt to the end"
+    if test <= 0.1 * train:
+        return "learnt, and lost beyond"
+    return "learnt, and carried over" + " in part" * bool(test < 0.9 * train)
+
+
+def codes(frame: pd.DataFrame, told: dict[str, str]) -> pd.DataFrame:
+    """One row an arm of `told` (what its layers are told) and split: accuracies on both sides, and what they amount to."""
+    rows = []
+    for split in splits_in(frame):
+        for arm, what in told.items():
+            values = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in ("train", "test")]
+            if len(values[1]):
+                texts = {name: said(v).rpartition(", n")[0] for name, v in zip(("trained on", "held out"), values)}
+                rows.append({"row": arm, "split": split_name(split), "what it is told": what, **texts, "n": len(values[1]),
+                             "in words": carried(frame, arm=arm, split=split)})
+    return pd.DataFrame(rows, columns=["row", "split", "what it is told", "trained on", "held out", "n", "in words"])
+
+
 def untold(frame: pd.DataFrame, unit: str = "%") -> pd.DataFrame:
     """The measure `coordinates_off` as a table: the score as told, with the coordinates' weights at zero, with x and y exchanged."""
     rows, names = [], ("as trained", "weights at zero", "first two exchanged")
