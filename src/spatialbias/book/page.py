@@ -71,12 +71,12 @@ class Page:
                 f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
                 "too few for the claims, which were declared for more."
             )
-        lacking = sum(r.missing for r in self.results.values())
+        lacking = {name: r.missing for name, r in self.results.items() if r.missing}
         if lacking:
             total = sum(len(r.plan.labelled) for r in self.results.values())
             parts.append(
-                f"<b>{lacking} of {total} trials are not on record yet, or not measured for this page</b>; every number below is of those that are, with its own n. "
-                f"<code>spatialbias sweep {self.main.plan.study.name} --profile paper</code> completes them."
+                f"<b>{sum(lacking.values())} of {total} trials are not on record yet, or not measured for this page</b>; every number below is of those that are, "
+                f"with its own n. <code>spatialbias sweep {' '.join(lacking)} --profile paper</code> completes them."
             )
         return box(parts) if parts else None
 

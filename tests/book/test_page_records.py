@@ -1,4 +1,4 @@
-"""The table of what trials took: shared trials are counted once, and columns appear where they say something."""
+"""What a page says of its records: the table of what trials took, shared trials counted once, and what is missing."""
 
 from types import SimpleNamespace
 
@@ -41,3 +41,15 @@ def test_several_studies_of_fixed_epochs(stops):
 
 def test_nothing_on_record(stops):
     assert stops([]).empty
+
+
+def test_the_notice_names_the_studies_that_lack_records():
+    """Not the page's own study, if another is what is incomplete: its command would do nothing."""
+    page = object.__new__(book.Page)
+    plan = SimpleNamespace(parameters=None, images=None, labelled=(1, 2))
+    page.main, page.substitute, page.profile = SimpleNamespace(plan=plan), None, "paper"
+    page.results = {f"w.{name}": SimpleNamespace(plan=plan, missing=missing) for name, missing in (("own", 0), ("beside", 2), ("besides", 1))}
+    said = page.notice().data
+    assert "3 of 6 trials are not on record" in said and "<code>spatialbias sweep w.beside w.besides --profile paper</code>" in said
+    page.results = {"w.own": SimpleNamespace(plan=plan, missing=0)}
+    assert page.notice() is None
