@@ -226,6 +226,13 @@ def test_what_is_asked_for_is_detected():
     assert training.detect("bf16", "cpu").precision == "bf16"
 
 
+def test_the_probe_of_bf16_runs_in_one_thread(monkeypatch):
+    """Threads that wait for each other on a busy machine would decide by chance, and with them the numerics class."""
+    seen, clock, before = set(), training.time.process_time, torch.get_num_threads()
+    monkeypatch.setattr(training.time, "process_time", lambda: seen.add(torch.get_num_threads()) or clock())
+    assert training._faster_in_bf16() in (False, True) and seen == {1} and torch.get_num_threads() == before
+
+
 def test_a_loss_that_nobody_asks_for_is_computed_at_the_curves_epochs_only(fp32):
     data = batch()
     few = train(linear(), data, fp32, max_epochs=33)

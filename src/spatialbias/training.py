@@ -78,7 +78,8 @@ def detect(precision: str | None = None, device: str | None = None) -> Execution
 
 def _faster_in_bf16() -> bool:
     def seconds(x: Tensor) -> float:
-        """Of the quickest of some products, on the processor: what else runs on the machine must not decide."""
+        """Of the quickest of some products, on the processor and in one thread: neither what else runs on the machine nor threads
+        that wait for each other must decide."""
         taken = []
         for _ in range(8):
             start = time.process_time()
@@ -87,7 +88,8 @@ def _faster_in_bf16() -> bool:
         return min(taken)
 
     x = torch.randn(512, 512)
-    return seconds(x.bfloat16()) < 0.9 * seconds(x)
+    with Execution().arithmetic():
+        return seconds(x.bfloat16()) < 0.9 * seconds(x)
 
 
 @dataclass
