@@ -133,6 +133,8 @@ def test_a_replicate_that_another_machine_began_is_made_whole_here(store, thread
     classes = [{records[t.key]["provenance"]["numerics"] for t in replicate} for replicate in arms]
     assert classes[0] == {"gpu"} and classes[1] == classes[2] and len(classes[1]) == 1 and len(trained) == 6
     assert wanting(wanted, ("accuracy",), store, "fp32") == [] and store.get(arms[1][0].key, "gpu")
+    other = trial(0, loss="mean_squared_error")  # what has another loss is another task, and in no pair with these
+    assert wanting([*wanted, other], ("accuracy",), store, "fp32") == [other]
     assert len(wanting(wanted, ("rotation",), store, "fp32")) == 9
 
 

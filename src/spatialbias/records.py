@@ -18,7 +18,7 @@ def lacking(record: dict | None, measures: tuple[str, ...]) -> bool:
 
 
 def on_record(trials: Iterable[Trial], measures: tuple[str, ...], store: Store) -> dict[str, dict]:
-    """Records by key: of each replicate (of one data set and size), in the one numerics class that has most of it."""
+    """Records by key: of each replicate (of one data set, size and loss), in the one numerics class that has most of it."""
     records = {}
     for group in _replicates(trials):
         found = {t.key: store.all(t.key) for t in group}
@@ -49,7 +49,7 @@ def _replicates(trials: Iterable[Trial]) -> list[list[Trial]]:
     """Trials that are compared with each other, in the order given."""
     groups: dict[tuple, dict[str, Trial]] = {}
     for trial in trials:
-        groups.setdefault((trial.replicate, trial.dataset, trial.n_train), {})[trial.key] = trial
+        groups.setdefault((trial.replicate, trial.dataset, trial.n_train, trial.loss), {})[trial.key] = trial
     return [list(group.values()) for group in groups.values()]
 
 

@@ -93,6 +93,11 @@ def test_numbers_at_any_n():
     assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0, 1.0]})) == "2 of 2 runs (16 % to 100 %)"
 
 
+def test_the_error_after_the_first_epoch():
+    curves = pd.concat([course("slow", first, 3.0, replicate=r) for r, first in enumerate((900.0, 1000.0, 5000.0))])
+    assert numbers.first_said(curves, "slow") == "1,000 pixels" and numbers.first_said(curves, "fast") == "not on record"
+
+
 @pytest.mark.parametrize("train, test, words", [(1.0, 0.9, "learnt, and carried over"), (0.95, 0.5, "learnt, and carried over in part"),
                                                 (0.9, 0.09, "learnt, and lost beyond"), (0.5, 0.5, "not learnt to the end"),
                                                 (0.05, 0.0, "nothing learnt")])

@@ -47,6 +47,12 @@ def both_sides(frame: pd.DataFrame, unit: str = "%", parts=("train", "test"), na
     return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
 
 
+def first_said(curves: pd.DataFrame, arm: str) -> str:
+    """The median error of an arm's runs after the first epoch, in whole pixels."""
+    values = curves[(curves["arm"] == arm) & (curves["epoch"] == 1)]["score"].dropna()
+    return f"{values.median():,.0f} pixels" if len(values) else NOTHING
+
+
 def carried(frame: pd.DataFrame, **where) -> str:
     """Whether what was learnt at the positions trained on is found at those held out, in words, by mean accuracies: learnt is nine
     in ten of those trained on; carried over, nine tenths of that; lost, a tenth of it or less."""
