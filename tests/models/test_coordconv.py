@@ -14,7 +14,7 @@ from spatialbias.models.coordconv import (
     coordconv_renderer,
     deconv,
 )
-from spatialbias.models.positions import COORDINATES
+from spatialbias.models.positions import COORDINATES, position_maps
 
 
 def parameters(network: nn.Module) -> int:
@@ -89,6 +89,14 @@ def test_average_pooling_forgets_where_the_pixel_was():
     torch.testing.assert_close(first, second)
 
 
+def test_a_coded_centre_has_the_code_of_its_pixel():
+    network, seen = coordconv_classifier(16, coordinates="fourier", normalise=True, coded=True, width=12), []
+    network.layers[0].register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
+    network(torch.tensor([[5.0, 3.0]]))
+    torch.testing.assert_close(seen[0][0], position_maps("fourier", 16, 12)[:, 3:4, 5:6].expand(-1, 16, 12), atol=1e-5, rtol=0)
+    assert network.layers[0].weight.shape[1] == 32
+
+
 def test_normalised_inputs_are_the_same_network_on_scaled_centres():
     torch.manual_seed(0)
     scaled = coordconv_classifier(16, normalise=True)
@@ -143,7 +151,8 @@ def test_by_hand_changes_no_architecture():
 
 @pytest.mark.parametrize("make", [
     lambda: coordconv_classifier(coordinates="polar"), lambda: coordconv_classifier(where="6"),
-    lambda: coordconv_classifier(coordinates="none", radius=True), lambda: deconv(48), lambda: deconv(kernel=5),
+    lambda: coordconv_classifier(coordinates="none", radius=True), lambda: coordconv_classifier(coded=True),
+    lambda: deconv(48), lambda: deconv(kernel=5),
     lambda: deconv(task="regression"), lambda: coordconv_regressor(pool="min"), lambda: conv_regressor_uniform(4),
     lambda: by_hand("reading")])
 def test_what_makes_no_sense_raises(make):

@@ -7,7 +7,7 @@ code has the networks; D'Cruz 2019, a tutorial on it, whose variants are options
 import torch
 from torch import Tensor, nn
 
-from spatialbias.models.positions import convolution, he_normal_, told
+from spatialbias.models.positions import convolution, fourier, he_normal_, told
 
 
 class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names that trials use)
@@ -23,16 +23,19 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         where: which layers are told.
         radius: tell them their distance from the centre too.
         normalise: the input is divided by the canvas to lie in [-1, 1]; the sources feed whole pixels.
+        coded: the input, normalised, is written in the Fourier code that pixels have with coordinates="fourier".
     """
 
     evaluation_batch = 32
 
     def __init__(self, size: int = 64, mul: int = 1, kernel: int = 1, coordinates: str = "xy", where: str = "first",
-                 radius: bool = False, normalise: bool = False, width: int = 0) -> None:
+                 radius: bool = False, normalise: bool = False, width: int = 0, coded: bool = False) -> None:
         super().__init__()
+        if coded and not normalise:
+            raise ValueError("coded=True needs normalise=True: the code is of places in [-1, 1]")
         self.canvas = (size, width or size)
-        self.normalise = normalise
-        widths = (2, 32 * mul, 32 * mul, 64 * mul, 64 * mul, 1)
+        self.normalise, self.coded = normalise, coded
+        widths = (16 if coded else 2, 32 * mul, 32 * mul, 64 * mul, 64 * mul, 1)
         layers: list[nn.Module] = []
         for c_in, c_out, aware in zip(widths, widths[1:], told(where, 5)):
             kind = coordinates if aware else "none"
@@ -43,7 +46,9 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         height, width = self.canvas
         if self.normalise:
             centre = 2 * centre / (centre.new_tensor([width, height]) - 1) - 1
-        tiled = centre[:, :, None, None].expand(-1, -1, height, width)  # (B, 2, H, W)
+        if self.coded:
+            centre = fourier(centre, 1)
+        tiled = centre[:, :, None, None].expand(-1, -1, height, width)  # (B, 2 or 16, H, W)
         return self.layers(tiled.contiguous(memory_format=torch.channels_last)).flatten(1)
 
 

@@ -40,11 +40,17 @@ def position_maps(kind: str, height: int, width: int) -> Tensor:
         y = 2 * torch.arange(height) / max(width - 1, 1) - 1
         return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
     if kind == "fourier":
-        phases = torch.cat([coordinate_grid(height, width) * (math.pi * 2**octave) for octave in range(4)])
-        return torch.cat((phases.sin(), phases.cos()))
+        return fourier(coordinate_grid(height, width))
     if kind == "random":
         return torch.empty(2, height, width).uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
     return nn.Parameter(torch.empty(2, height, width).uniform_(-1, 1))  # table
+
+
+def fourier(places: Tensor, dim: int = 0) -> Tensor:
+    """Places in [-1, 1] -> sine and cosine of four octaves of each coordinate, along `dim`. The first goes round once, so that
+    -1 and 1 have the same code."""
+    phases = torch.cat([places * (math.pi * 2**octave) for octave in range(4)], dim)
+    return torch.cat((phases.sin(), phases.cos()), dim)
 
 
 def convolution(kind: str, in_channels: int, out_channels: int, kernel: int, size: tuple[int, int],

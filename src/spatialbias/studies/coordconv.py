@@ -91,6 +91,7 @@ PLACES = {  # where coordinates enter the classifier, and in which form; the sam
         "every layer": {"where": "all"},
         "with radius": {"radius": True},
         "Fourier code": {"coordinates": "fourier"},
+        "Fourier code, centre too": {"coordinates": "fourier", "coded": True},
         "learnt table": {"coordinates": "table"},
         "random maps": {"coordinates": "random"},
         "blank channel": {"coordinates": "blank"},
