@@ -1,6 +1,7 @@
 """The figures of the page on Coordinet's architecture: their numbers are the network's, and the theorem holds where it should."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -127,8 +128,9 @@ def test_a_network_is_trained_where_none_is_shipped(monkeypatch):
     small = build("coordinet", width=4)
     state = {"stop": small.state_dict()}
     monkeypatch.setattr(votes, "build", lambda name, **arguments: small)
-    monkeypatch.setattr(votes.Store, "states", lambda self, key: state)
+    monkeypatch.setattr(votes.Store, "states", lambda self, key, numerics: state if numerics == "here" else None)
     plan = type(votes.study("coordinet.few_samples").plan("smoke"))
-    monkeypatch.setattr(plan, "sweep", lambda self, store: None)
+    record = {"provenance": {"numerics": "here"}}
+    monkeypatch.setattr(plan, "sweep", lambda self, store: SimpleNamespace(records={self.trials[0].key: record}))
     found = votes.trained("smoke")
     assert found.data.name == "digits" and "digits" in found.trained_on and isinstance(found.data.test, Batch)

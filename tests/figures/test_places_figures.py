@@ -160,3 +160,23 @@ def test_the_fate_of_coordinates():
     assert starts.outcomes(found) == {"all": "1 of 2", "followed": "1 of 1", "lost": "0 of 1", "seen": "1 of 1", "unseen": "0 of 1"}
     assert "before training" in written(starts.figure(found))
     assert "not on record" in written(starts.figure(starts.coordinates(frame[:0])))
+
+
+def test_runs_that_have_not_learnt_are_counted():
+    frame = scores({("coordconv", "uniform"): [0.0, 0.04, 0.9], ("deconv", "uniform"): [1.0]}, "train")
+    assert numbers.unlearnt(frame, arm="coordconv") == "2 of 3" and numbers.unlearnt(frame, arm="deconv") == "0 of 1"
+    assert numbers.unlearnt(EMPTY) == "not on record"
+
+
+def test_runs_that_were_right_and_are_worse_at_the_end():
+    courses = [(9.0, 0.5, 0.7, 0.9), (9.0, 0.5, 0.4, 0.2), (9.0, 0.1, 0.1, 12.5), (9.0, 8.0, 1.0, 0.1)]
+    curves = pd.concat([course("long", *scores_, replicate=r) for r, scores_ in enumerate(courses)])
+    assert numbers.faded(curves, "long", 1.0, 12.0) == ("of 3 runs that err by less than 1 pixel after epoch 2, 2 err by more after epoch 4, "
+                                                        "and 1 by as much as knowing nothing")
+    assert numbers.faded(curves, "short", 1.0, 12.0) == "not on record"
+
+
+def test_a_reference_may_differ_from_panel_to_panel():
+    frame = scores({("coordconv", split): [3.0] for split in ("uniform", "quadrant")})
+    figure = places.swarm(frame, unit=1.0, log=True, counted=None, lines={"knowing nothing": {"uniform": 9.4, "quadrant": 12.1}})
+    assert [[line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == "--"] for axis in figure.axes] == [[9.4], [12.1]]

@@ -1,5 +1,7 @@
 """The figures and tables of the segmentation pages: right with many runs, with one, with none, and with any arms missing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,6 +89,12 @@ def test_a_mean_recall_needs_every_class():
     assert sorted(numbers.mean_recall(gone)["replicate"].unique()) == [0, 2]
     one = numbers.part(found, "recall", "vanilla")
     assert numbers.mean_recall(found, (1, 2))["value"].iloc[-3] == pytest.approx(one[one["x"].isin([1, 2]) & (one["replicate"] == 0)]["value"].mean())
+
+
+@pytest.mark.parametrize("classes, words", [(["cpu amx bf16 torch 2"], "bf16 products with fp32 weights"), (["cpu avx2 fp32 torch 2"], "single precision"),
+                                            (["cpu a fp32 t", "cuda b bf16 t"], "bf16 products with fp32 weights or single precision"), ([], numbers.NOTHING)])
+def test_the_precision_is_that_of_the_records(classes, words):
+    assert numbers.precision(SimpleNamespace(numerics=lambda: dict.fromkeys(classes, 1))) == words
 
 
 def test_texts_say_what_is_missing():

@@ -27,14 +27,14 @@ class Ledger:
         """Counts of verdicts, for the prose, and the reading that they allow."""
         kinds = {claim: kind(verdict) for claim, verdict in self.verdicts.items()}
         counts = Counter(kinds.values())
-        decided = [c for c in self.claims if kinds[c.id] in ("holds", "fails")]
+        judged_ = [c for c in self.claims if kinds[c.id] != "not-run"]  # an undecided one ran the same risk
         return {
             "claims": str(len(self.claims)),
             "holds": str(counts["holds"]),
             "fails": str(counts["fails"]),
             "undecided": str(counts["undecided"]),
             "not_run": str(counts["not-run"]),
-            "false_verdicts": f"{expected_false_verdicts(decided):.1f}",
+            "false_verdicts": f"{expected_false_verdicts(judged_):.1f}",
             "reading": " ".join(sentences[kinds[claim]] for claim, sentences in readings().items() if claim in kinds),
         }
 
@@ -49,11 +49,11 @@ class Ledger:
         )
 
     def picture(self):
-        """Every contrast in accuracy, in the claimed direction."""
+        """Every contrast between networks in accuracy, in the claimed direction."""
         rows = []
         for claim in self.claims:
             verdict = self.verdicts[claim.id]
-            if verdict is None or claim.values.unit != "points" or claim.rule in ("success rate", "slope", "level", "interaction"):
+            if not (verdict and claim.rivals and claim.values.unit == "points") or claim.rule in ("slope", "level", "interaction"):
                 continue
             rows += [
                 {

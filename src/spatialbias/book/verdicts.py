@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from spatialbias.claims import Claim, JudgeError, Verdict, judge
+from spatialbias.claims.claim import label_of
 from spatialbias.figures.style import label
 
 SENTENCES = {
@@ -16,10 +17,10 @@ SENTENCES = {
     "not-run": "The source says that {}: this has not been run yet.",
 }
 ASKED = {  # of a hypothesis, whosoever it is
-    "holds": "That {}: in our records this holds.",
-    "fails": "That {}: in our records this fails.",
-    "undecided": "That {}: our records do not decide it.",
-    "not-run": "That {}: this has not been run yet.",
+    "holds": "Is it true that {}? In our records it is.",
+    "fails": "Is it true that {}? In our records it is not.",
+    "undecided": "Is it true that {}? Our records do not decide it.",
+    "not-run": "Is it true that {}? This has not been run yet.",
 }
 
 
@@ -54,11 +55,12 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         try:
             verdict = judge(claim, frames.get(claim.study))
             word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
-            beside = "; ".join(
-                (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
+            beside = "<br>".join(
+                (f"{html.escape(label(label_of(c.published.arm)))} " if c.published.arm else "")
+                + (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
                 + ("" if c.inside is None else " ✓" if c.inside else " ✗")
                 + (f" ({html.escape(str(c.published.condition))})" if c.published.condition else "")
-                for c in verdict.published[:4]
+                for c in verdict.published
             )
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""

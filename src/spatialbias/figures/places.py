@@ -43,11 +43,11 @@ def decades(axis) -> None:
 
 
 def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: str = "positions named (%)", unit: float = 100.0,
-          log: bool = False, counted: float | None = SUCCESS, lines: dict[str, float] | None = None) -> Figure:
+          log: bool = False, counted: float | None = SUCCESS, lines: dict[str, float | dict[str, float]] | None = None) -> Figure:
     """Every run as a dot, one row an arm, one panel a split; held-out positions filled, those trained on hollow and grey below them.
 
     frame: rows of `score` (columns arm, split, replicate, part, value). counted: at the right, how many of the runs reach this value
-    (None: leaves that out). lines: dashed references with their names. log: for errors.
+    (None: leaves that out). lines: dashed references with their names, one for all panels or one a split. log: for errors.
     """
     arms = arms_in(frame, order)
     if not arms:
@@ -83,6 +83,7 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
         else:
             ax.set_xlim(-0.03 * unit, 1.03 * unit)
         for name, value in (lines or {}).items():
+            value = value[cell] if isinstance(value, dict) else value
             ax.axvline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
             ax.annotate(name, (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points", fontsize=7.5,
                         ha="center")

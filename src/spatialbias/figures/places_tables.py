@@ -53,6 +53,25 @@ def first_said(curves: pd.DataFrame, arm: str) -> str:
     return f"{values.median():,.0f} pixels" if len(values) else NOTHING
 
 
+def unlearnt(frame: pd.DataFrame, below: float = 0.05, **where) -> str:
+    """In how many runs even the positions trained on score less than `below`: "8 of 10"."""
+    values = rows_of(frame, part="train", **where)["value"]
+    return f"{int((values < below).sum())} of {len(values)}" if len(values) else NOTHING
+
+
+def faded(curves: pd.DataFrame, arm: str, right: float, lost: float) -> str:
+    """Of an arm's runs that err by less than `right` half-way, how many err more at the end, and how many by `lost` or more."""
+    table = curves[curves["arm"] == arm].pivot_table(index=["split", "replicate"], columns="epoch", values="score")
+    if table.empty:
+        return NOTHING
+    last = table.columns.max()
+    half = max(epoch for epoch in table.columns if epoch <= max(last // 2, 1))
+    table = table[table[half] < right]
+    worse, gone = ((table[last] > limit).sum() for limit in (table[half], lost))
+    return (f"of {len(table)} runs that err by less than {right:g} pixel{'s' * (right != 1)} after epoch {half}, {worse} err by more "
+            f"after epoch {last}, and {gone} by as much as knowing nothing")
+
+
 def carried(frame: pd.DataFrame, **where) -> str:
     """Whether what was learnt at the positions trained on is found at those held out, in words, by mean accuracies: learnt is nine
     in ten of those trained on; carried over, nine tenths of that; lost, a tenth of it or less."""

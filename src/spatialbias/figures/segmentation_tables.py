@@ -32,6 +32,13 @@ def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.D
     return rows.mean(axis=1).rename("value").reset_index()
 
 
+def precision(results: Results) -> str:
+    """In which precision the networks were trained, by their records."""
+    found = [name for name in ("bf16", "fp32") if any(f" {name} " in numerics for numerics in results.numerics())]
+    texts = {"bf16": "bf16 products with fp32 weights", "fp32": "single precision"}
+    return " or ".join(texts[name] for name in found) or NOTHING
+
+
 def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """An arm's mean recall over some classes, as text."""
     rows = mean_recall(frame, classes)

@@ -100,7 +100,7 @@ PLACES = {  # where coordinates enter the classifier, and in which form; the sam
     }.items()
 }
 REMARKS = {
-    "as released": ({**REGRESS, **SEEKER}, 50),
+    "falling rate": ({**REGRESS, **SEEKER}, 50),
     "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
     "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
     "average pooling, ReLU": ({**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}}, 50),
