@@ -220,6 +220,15 @@ def test_one_trial_has_a_record_in_each_numerics_class(tmp_path):
     assert store.states("ab" * 32, "cpu") and store.states("ab" * 32, "cuda") is None
 
 
+def test_shipped_records_are_read_once_and_again_when_they_change(tmp_path, monkeypatch):
+    path, reads, read = tmp_path / "study.parquet", [], module.read_parquet
+    monkeypatch.setattr(module, "read_parquet", lambda path: reads.append(path) or read(path))
+    write_parquet(path, [record()])
+    assert all(Store(tmp_path / "work", tmp_path).get("ab" * 32) for _ in range(3)) and reads == [path]
+    write_parquet(path, [record(parameters=8), record("cd" * 32)])
+    assert Store(tmp_path / "work", tmp_path).get("ab" * 32)["parameters"] == 8 and reads == [path, path]
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 nothing PAR1", None])
 def test_a_damaged_parquet_file_is_named_and_none_of_it_used(tmp_path, content):
     path = tmp_path / "study.parquet"

@@ -12,6 +12,7 @@ import os
 import tempfile
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from spatialbias import paths
@@ -74,12 +75,10 @@ class Store:
         return self.folder / "weights" / f"{key}.{_short(numerics)}.{at}.safetensors"
 
     def packed(self) -> dict[str, dict[str, dict]]:
-        """All shipped records by key and numerics class, read once."""
+        """All shipped records by key and numerics class, read once a process, and again when a file has changed."""
         if self._packed is None:
-            self._packed = {}
-            for path in sorted(self.shipped.glob("*.parquet")) if self.shipped and self.shipped.is_dir() else ():
-                for record in read_parquet(path):
-                    self._packed.setdefault(record["key"], {})[numerics_of(record)] = record
+            files = sorted(self.shipped.glob("*.parquet")) if self.shipped and self.shipped.is_dir() else ()
+            self._packed = _read_all(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files))
         return self._packed
 
     @contextmanager
@@ -119,6 +118,16 @@ class Store:
         except FileNotFoundError:  # another process was first
             return
         warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
+
+
+@lru_cache(2)
+def _read_all(files: tuple[tuple[Path, int, int], ...]) -> dict[str, dict[str, dict]]:
+    """Records by key and numerics class of files (path, time of change, size): a page asks for them study by study."""
+    records: dict[str, dict[str, dict]] = {}
+    for path, *_ in files:
+        for record in read_parquet(path):
+            records.setdefault(record["key"], {})[numerics_of(record)] = record
+    return records
 
 
 def numerics_of(record: dict) -> str:
