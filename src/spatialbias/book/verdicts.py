@@ -48,7 +48,7 @@ def _lower(text: str) -> str:
 
 
 def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) -> str:
-    """Claims as an HTML table: statement, verdict, found, published. frames: study -> its tidy frame."""
+    """Claims as an HTML table: statement, verdict, found and, below it, published. frames: study -> its tidy frame."""
     rows = []
     for claim in claims:
         verdict = None
@@ -68,9 +68,9 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
             f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
             f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
-            f"<td>{text}</td><td>{beside or '–'}</td></tr>"
+            f"<td>{text}{beside and f'<br><small>published:<br>{beside}</small>'}</td></tr>"
         )
-    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th><th>published</th></tr>"
+    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
     return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
 
 
