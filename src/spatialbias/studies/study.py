@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from spatialbias import components
 from spatialbias.records import estimate, lacking
-from spatialbias.store import Store
+from spatialbias.store import Store, numerics_of
 from spatialbias.sweep import sweep
 from spatialbias.trials import Trial, explain
 
@@ -177,7 +177,7 @@ class Results:
 
     def numerics(self) -> Counter:
         """How many trials were computed in each numerics class."""
-        return Counter(record["provenance"]["numerics"] for _, _, record in self.present)
+        return Counter(numerics_of(record) for _, _, record in self.present)
 
     _base_columns = ("study", "arm", "dataset", "split", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
 
@@ -195,7 +195,7 @@ class Results:
                     trial.learning_rate,
                     record["stop"]["reason"],
                     record["stop"]["epoch"],
-                    record["provenance"]["numerics"],
+                    numerics_of(record),
                 ),
                 strict=True,
             )
