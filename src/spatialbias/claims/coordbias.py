@@ -50,7 +50,7 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
     "coordbias.recall_released": {
         "holds": "With the source's optimiser, batch, initial filters and batch norm, on fewer images, the network with the coordinate bias finds every positional class better by a large margin.",
         "fails": "With the source's optimiser, batch, initial filters and batch norm, on fewer images, the network with the coordinate bias does not find every positional class better by a large margin.",
-        "undecided": "Whether it finds every positional class better by a large margin, trained as the source trained, is not settled by our records.",
+        "undecided": "Whether it finds every positional class better by a large margin, with the source's optimiser, batch, initial filters and batch norm, is not settled by our records.",
         "not-run": "The source's protocol has not been run yet.",
     },
     "coordbias.recall": {
