@@ -20,6 +20,7 @@ DRAWING = {"study": "coordconv.rendering", "page": "coordconv/rendering", "n": 1
 STEPS = {"study": "coordconv.as_many_steps", "n": 10, "cost": 1.5, "conditions": (QUADRANT,)}
 TUNING = {"study": "coordconv.search", "page": "coordconv/classification", "n": 20, "cost": 0.3}
 REMARK = {"study": "coordconv.remarks", "page": "coordconv/remarks", "n": 10, "cost": 0.3, "conditions": (QUADRANT,)}
+LEARNT = {**REMARK, "study": "coordconv.one_change", "kind": "hypothesis", "arm": "rate 0.001", "values": ERROR}
 RECIPE = {"study": "coordconv.recipes", "page": "coordconv/classification", "n": 10, "cost": 0.3, "conditions": (QUADRANT,)}
 
 CLAIMS = (
@@ -89,6 +90,17 @@ CLAIMS = (
           where="tutorial, regression", tag="S", arm="rate 0.01", rivals=("long, rate 0.01",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
     Claim(id="coordconv.strides_hurt", statement="With strided downsampling CoordConv is worse.",
           where="a port's README", tag="I", arm="falling rate", rivals=("strided",), values=ERROR, thresholds=(0.0, 0.1), **REMARK),
+
+    # The same from a constant 0.001. Declared when the records above had shown that their first row hardly learns, and before these
+    # records existed.
+    Claim(id="coordconv.average_collapses_learnt", statement="At a rate at which the network learns, average pooling makes the error larger by more than a pixel.",
+          where="tutorial, regression", tag="S", rivals=("average pooling",), thresholds=(1.0, 1.0), **LEARNT),
+    Claim(id="coordconv.no_activation_learnt", statement="At a rate at which the network learns, ReLU between the layers makes the error larger.",
+          where="authors' retrospective", tag="I", rivals=("with ReLU",), thresholds=(0.0, 0.1), **LEARNT),
+    Claim(id="coordconv.told_or_lost", statement="At a rate at which the network learns, it errs by more than a pixel more without coordinates.",
+          where="authors' retrospective", tag="I", rivals=("no coordinates",), thresholds=(1.0, 1.0), **LEARNT),
+    Claim(id="coordconv.strides_hurt_learnt", statement="At a rate at which the network learns, strided downsampling makes the error larger.",
+          where="a port's README", tag="I", rivals=("strided",), thresholds=(0.0, 0.1), **LEARNT),
 )
 
 READINGS = {  # what follows from the verdicts that the chapter turns on
@@ -133,5 +145,35 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "fails": "A rate that decays makes the last epoch no better than the released constant rate does.",
         "undecided": "Whether a decaying rate makes the last epoch better is not settled.",
         "not-run": "A decaying rate has not been compared with a constant one yet.",
+    },
+    "coordconv.average_collapses_learnt": {
+        "holds": "At a rate at which the network that finds a pixel learns, average pooling in the place of the maximum costs it more than a pixel.",
+        "fails": "At a rate at which the network that finds a pixel learns, average pooling in the place of the maximum does not cost it more than a pixel.",
+        "undecided": "Whether average pooling, in the place of the maximum, costs a network that learns to find a pixel more than a pixel is not settled by our records.",
+        "not-run": "Average pooling has not been tried in a network that learns to find a pixel.",
+    },
+    "coordconv.no_activation_learnt": {
+        "holds": "ReLU between its layers makes it worse.",
+        "fails": "ReLU between its layers does not make it worse.",
+        "undecided": "Whether ReLU between its layers makes it worse is not settled.",
+        "not-run": "ReLU between its layers has not been tried there.",
+    },
+    "coordconv.strides_hurt_learnt": {
+        "holds": "Strides make it worse.",
+        "fails": "Strides do not make it worse.",
+        "undecided": "Whether strides make it worse is not settled.",
+        "not-run": "Strides have not been tried there.",
+    },
+    "coordconv.told_or_lost": {
+        "holds": "Without coordinates it errs by more than a pixel more.",
+        "fails": "Without coordinates it does not err by more than a pixel more.",
+        "undecided": "Whether it is lost without coordinates is not settled.",
+        "not-run": "It has not been tried without coordinates there.",
+    },
+    "coordconv.long_collapse": {
+        "holds": "Four times the epochs, at a constant 0.01, undo what was learnt.",
+        "fails": "Four times the epochs, at a constant 0.01, do not undo on average what was learnt.",
+        "undecided": "Whether four times the epochs, at a constant 0.01, undo what was learnt is not settled.",
+        "not-run": "Training for longer has not been tried yet.",
     },
 }

@@ -171,7 +171,7 @@ STUDIES = (
         tuning,
         {
             "smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3), "arms": NETWORKS},
-            "quick": QUICK | {"replicates": 2, "max_epochs": 30, "learning_rates": (3e-4, 1e-3, 3e-3), "arms": NETWORKS},
+            "quick": QUICK | {"replicates": 1, "max_epochs": 30, "learning_rates": (3e-4, 1e-3, 3e-3), "arms": NETWORKS},
             "paper": PAPER | {"replicates": 3, "max_epochs": 150},
         },
         parameters=TuningParameters,
@@ -188,7 +188,7 @@ STUDIES = (
         "What does a convolution know that helps it: where pixels are, or what is near what?",
         HYPOTHESES,
         by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 2}, "paper": PAPER},
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
     ),
     Study(
         "coordinet.rotation",
