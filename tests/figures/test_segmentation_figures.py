@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
 from spatialbias.datasets import load
 from spatialbias.figures import circles, segmentation
@@ -121,3 +122,11 @@ def test_without_zeros_the_border_reaches_less_far():
     found = segmentation.border(64)
     assert (found["zeros"] > 1e-9).mean() > (found["circular"] > 1e-9).mean() > 0
     segmentation.border_figure(found).draw_without_rendering()
+
+
+@pytest.mark.parametrize(("layers", "width"), [
+    ([nn.Conv2d(3, 4, 5, padding=2)], 5),
+    ([nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2)], 8),
+])  # fmt: skip
+def test_the_window_is_what_an_answer_can_depend_on(layers, width):
+    assert numbers.window(nn.Sequential(*layers), side=32) == width

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
+import torch
 
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures.numbers import NOTHING, points, said
@@ -30,6 +31,16 @@ def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.D
     rows = rows[rows["x"].isin(classes)].pivot_table(index=["arm", "replicate"], columns="x", values="value")
     rows = rows.reindex(columns=[float(c) for c in classes]).dropna()
     return rows.mean(axis=1).rename("value").reset_index()
+
+
+@torch.no_grad()
+def window(network: torch.nn.Module, side: int = 128) -> int:
+    """How many columns of a picture a pixel's answer can depend on, at most: those whose loss it feels. A value that is not a
+    number passes through every layer, whatever the weights. The network takes (B, 3, H, W), H and W multiples of 8."""
+    pictures = torch.zeros(side, 3, 8, side)
+    pictures[range(side), :, :, range(side)] = torch.nan  # of picture j, column j
+    felt = network.eval()(pictures).isnan().any(1).any(1)  # (column that is lost, column that is answered)
+    return int(felt[:, side // 2 - 4 : side // 2 + 4].sum(0).max())  # mid-picture, in every phase of the three poolings
 
 
 def precision(results: Results) -> str:
