@@ -4,8 +4,9 @@ import pytest
 
 from spatialbias import paths
 from spatialbias.store import Store
-from spatialbias.studies import study
-from spatialbias.studies.coordinet import LEARNING_RATES, RIDGE, Results, choose
+from spatialbias.studies import Results, study
+from spatialbias.studies.coordinet import choose
+from spatialbias.studies.coordinet_arms import LEARNING_RATES, RIDGE
 
 
 def test_rates_are_what_the_shipped_tuning_records_choose(tmp_path):
