@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from spatialbias import paths, results
+from spatialbias import components, paths, results
 from spatialbias.store import Store, read_parquet, write_parquet
 from spatialbias.studies import study
 from spatialbias.training import Execution
@@ -73,11 +73,13 @@ def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
     assert trial.key in {t.key for t in few.plan("paper").trials}
     for numerics in ("x", "y"):  # in all its numerics classes
         Store(shipped=None).put({"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": "loss", "epoch": 1, "loss": 0.1},
-                                 "curve": [], "parameters": 1, "provenance": {"numerics": numerics, "seconds": 1.0}, "measured": {},
-                                 "rows": []})
+                                 "curve": [], "parameters": 1, "provenance": {"numerics": numerics, "seconds": 1.0},
+                                 "measured": {"accuracy": components.MEASURES["accuracy"], "warps": 0},  # the second is out of date
+                                 "rows": [{"measure": name, "at": "stop", "x": None, "value": 0.5, "n": 1} for name in ("accuracy", "warps")]})
     assert results.pack([few, rotation], OPTIONS) == 0
     packed = read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")
     assert [(r["key"], r["provenance"]["numerics"]) for r in packed] == [(trial.key, "x"), (trial.key, "y")]
+    assert all(list(r["measured"]) == ["accuracy"] == [row["measure"] for row in r["rows"]] for r in packed)
     assert not (tmp_path / "shipped" / "coordinet.rotation.parquet").exists()
 
 

@@ -60,7 +60,7 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "sizes": 1,
     "subsets": 1,
     "foveated": 1,
-    "warps": 1,
+    "warps": 2,
     "score": 1,
     "right": 1,
     "canvas": 1,

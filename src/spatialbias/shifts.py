@@ -95,15 +95,20 @@ def fisheye_map(places: Tensor, strength: float) -> Tensor:
     return places * (1 + strength * places.square().sum(-1, keepdim=True)) / (1 + strength)
 
 
+def fisheye_unmap(places: Tensor, strength: float) -> Tensor:
+    """Where the light from place p (..., 2) arrives: the q with `fisheye_map(q)` = p, along the same ray."""
+    target = (1 + strength) * places.norm(dim=-1, keepdim=True)
+    radius = target.clone()
+    for _ in range(30):  # Newton on r + s r^3 = target, convex and growing: from above it comes down to the root
+        radius = radius - (radius + strength * radius**3 - target) / (1 + 3 * strength * radius**2)
+    return places * (radius / places.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+
+
 def fisheye_undo(images: Tensor, strength: float) -> Tensor:
     """Straighten a fish-eye picture by resampling: the obvious remedy for networks that take grids only."""
     H, W = images.shape[2:]
     y, x = torch.meshgrid(torch.linspace(-1, 1, H), torch.linspace(-1, 1, W), indexing="ij")
-    target = torch.stack((x, y), 2)
-    places = target.clone()
-    for _ in range(50):  # the map is monotone along rays; the fixed point is reached long before
-        places = target * (1 + strength) / (1 + strength * places.square().sum(-1, keepdim=True))
-    return _sample(images, places)
+    return _sample(images, fisheye_unmap(torch.stack((x, y), 2), strength))
 
 
 def foveate(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -27,7 +27,7 @@ def test_trials_to_a_loss_by_network_and_size(stops):
     found = stops([("w.a", "simple_cnn", 390, "", "k1", 0.001, "loss", 20, 1234, 2.0), ("w.a", "simple_cnn", 390, "", "k2", 0.001, "cap", 300, 1234, 30.0)],
                   [("w.b", "simple_cnn", 390, "", "k1", 0.001, "loss", 20, 1234, 2.0)])
     assert found.to_dict("records") == [{
-        "network": "simple CNN", "N": 390, "trials": 2, "parameters": "1,234", "learning rate": "0.001", "loss reached": 1, "cap": 1, "diverged": 0,
+        "network": "simple CNN", "N": 390, "trials": 2, "parameters": "1,234", "learning rate": "0.001", "loss reached": 1, "hit the cap": 1,
         "epochs, median": 160, "epochs, range": "20–300", "seconds, median": "16.0"}]
 
 
@@ -36,7 +36,7 @@ def test_several_studies_of_fixed_epochs(stops):
                   [("w.search", "deconv", None, "uniform", "k2", 0.01, "diverged", 3, 10, 1.0), ("w.search", "deconv", None, "uniform", "k3", 0.02, "epochs", 25, 30, 1.0)])
     assert found["study"].tolist() == ["a", "search"] and found["split"].tolist() == ["uniform, the tutorial’s", "uniform"]
     assert found["learning rate"].tolist() == ["0.01", "0.01–0.02"] and found["epochs"].tolist() == ["25", "3–25"]
-    assert found["diverged"].tolist() == [0, 1] and not {"cap", "loss reached", "N"} & set(found)
+    assert found["diverged"].tolist() == [0, 1] and not {"hit the cap", "loss reached", "N"} & set(found)
 
 
 def test_nothing_on_record(stops):

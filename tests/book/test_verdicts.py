@@ -53,7 +53,7 @@ def test_a_page_reads_its_verdict(monkeypatch):
 
 
 @pytest.mark.parametrize("sign, unit, shown", [(1, "points", "<b>99.0</b> [96.8, 100.0]"), (-1, "points", "<b>99.0</b> [96.8, 100.0]"),
-                                               (-1, "pixels", "<b>0.99</b> [0.97, 1.01]")])
+                                               (-1, "pixels", "<b>0.990</b> [0.968, 1.012]")])
 def test_a_share_by_itself_is_shown_as_measured_and_ends_at_all(sign, unit, shown):
     finding = SimpleNamespace(condition="", rival="", mean=sign * 0.99, low=sign * 0.99 - 0.022, high=sign * 0.99 + 0.022, n=4)
     claim = SimpleNamespace(values=SimpleNamespace(unit=unit, sign=sign), rule="level", rivals=())

@@ -246,7 +246,7 @@ def test_missing_pairs_leave_the_claim_undecided():
     assert verdict.margins == {0.02: verdict.word, 0.05: verdict.word}
     assert verdict.notes == ("N = 195: incomplete, left out: replicates 2, 7",)
     assert judge(CLAIM, frame[frame["n_train"] == 195]).word == "undecided (0 of 10)"
-    assert judge(CLAIM, frame[frame["arm"] == "fc"]).word == "undecided (0 of 10)"
+    assert judge(CLAIM, frame[frame["arm"] == "fc"]).word == "not run"
 
 
 def test_exactly_the_first_n_replicates_are_used():

@@ -130,3 +130,26 @@ def test_without_zeros_the_border_reaches_less_far():
 ])  # fmt: skip
 def test_the_window_is_what_an_answer_can_depend_on(layers, width):
     assert numbers.window(nn.Sequential(*layers), side=32) == width
+
+
+def test_guessing_a_bargain_and_the_rates_in_words():
+    made = frame(("vanilla", "coordinate bias"), 3, level=0.5)
+    sides = made["x"].isin([1.0, 2.0]) & (made["part"] == "recall") & (made["arm"] == "vanilla")
+    made.loc[sides, "value"] = [0.9, 0.1, 0.2, 0.8, 0.6, 0.5]
+    assert numbers.guessing(made, "vanilla") == "of 3 runs 1 beyond 51% (the best: 55.0%)"
+    assert numbers.guessing(made, "CoordConv") == "not on record"
+    drawn = circles.scenes(200, 32)
+    said = numbers.bargain(made, "coordinate bias", drawn, 0.8)
+    assert "of red and 99.0% of the background (by colour alone: 9" in said
+    assert circles.kept(drawn, 0.8, "colour", 0.0) == pytest.approx(1.0)
+    assert circles.kept(drawn, 0.8, "colour", 1.0) < 0.99
+    assert numbers.bargain(made, "CoordConv", drawn, 0.8) == "not on record"
+
+
+def test_the_sign_at_every_rate_and_an_edge_are_said():
+    rates = pd.concat([frame(HEADLINE[:2], 2).assign(learning_rate=rate) for rate in (1e-3, 1e-2, 1e-1)])
+    losses = rates["part"] == "loss"
+    rates.loc[losses, "value"] = [{"vanilla": 0.1, "coordinate bias": abs(np.log10(rate) + 2) + 0.1}[arm] - 0.02 * rate * (arm == "vanilla")
+                                  for arm, rate in zip(rates.loc[losses, "arm"], rates.loc[losses, "learning_rate"], strict=True)]
+    said = numbers.rates_said(SimpleNamespace(frame=lambda: rates))
+    assert said.startswith("the difference is positive at 3 of 3 rates (from +") and said.endswith("; the least loss of vanilla lies at the end of the list")

@@ -112,9 +112,12 @@ class Page:
             counts = Counter(group["stop_reason"])
             row = {"study": name.partition(".")[2]} if several else {}
             row |= {"network": label(arm)} | ({"N": int(n_train)} if pd.notna(n_train) else {"split": split_name(split)} if split else {})
-            row |= {"trials": len(group), "parameters": span(group["parameters"], ","), "learning rate": span(group["learning_rate"], "g")}
-            row |= {"loss reached": counts["loss"] + counts["solved"], "cap": counts["cap"]} if aimed else {}
-            row |= {"diverged": counts["diverged"]}
+            solved = counts["solved"] == len(group)  # by linear algebra: it has neither
+            row |= {"trials": len(group), "parameters": "–" if solved else span(group["parameters"], ","),
+                    "learning rate": "–" if solved else span(group["learning_rate"], "g")}
+            cap = {"hit the cap": counts["cap"]} if trials["stop_reason"].eq("cap").any() else {}
+            row |= {"loss reached": counts["loss"] + counts["solved"]} | cap if aimed else {}
+            row |= {"diverged": counts["diverged"]} if trials["stop_reason"].eq("diverged").any() else {}
             row |= {"epochs, median": int(group["epochs"].median())} if aimed else {}
             row |= {"epochs, range" if aimed else "epochs": span(group["epochs"], "d")}
             rows.append(row | {"seconds, median": f"{group['seconds'].median():.1f}"})
@@ -143,13 +146,15 @@ class Page:
     def provenance(self):
         """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
         classes = sum((r.numerics() for r in self.results.values()), Counter())
+        there, planned = (sum(counts) for counts in zip(*((len(r.present), len(r.plan.labelled)) for r in self.results.values())))
+        unmeasured = there - planned + sum(r.missing for r in self.results.values())
         sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
         rows = [
             ("studies", ", ".join(f"<code>{n}</code>" for n in self.results)),
             ("profile", self.profile),
             (
                 "trials on record",
-                f"{sum(len(r.present) for r in self.results.values())} of {sum(len(r.plan.labelled) for r in self.results.values())}",
+                f"{there} of {planned}" + (f", {unmeasured} of them without a measure of this page" if unmeasured else ""),
             ),
             ("numerics classes", "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none"),
             ("data", "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none"),
@@ -195,20 +200,23 @@ def glue(**values) -> None:
         put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value), display=False)
 
 
-def reproduction(name: str = "coordinet.reproduce"):
-    """Train the small shipped trials of a study again, here and now, and set them beside their records."""
-    from spatialbias.results import recompute
+def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:
+    """Train the small shipped trials of a study again, here and now: the answer in words, and a table of them beside their records."""
+    from spatialbias.results import recomputed
     from spatialbias.training import detect
     from spatialbias.trials import suited
 
-    shipped, rows = Store().packed(), []
+    shipped, rows, results = Store().packed(), [], []
     for arm, trial in study(name).plan("paper").labelled:
-        said: list[str] = []
         versions = shipped.get(trial.key, {})
         record = versions.get(suited(trial).numerics()) or next(iter(versions.values()), None)
         if record is None:
-            rows.append({"network": arm, "result": "no record is shipped", "": ""})
+            rows.append({"network": arm, "made on": "no record is shipped"})
             continue
-        good = recompute(record, detect(), said.append)
-        rows.append({"network": arm, "result": said[0].partition(": ")[2].partition("  <--")[0], "": "✓" if good else "✗ differs"})
-    return table(pd.DataFrame(rows))
+        results.append(r := recomputed(record, detect()))
+        verdict = "bit for bit equal" if r.equal else "differs" if not r.good else f"within {100 * r.allowed:.0f} points"
+        rows.append({"network": arm, "made on": r.classes[0], "on record": r.shown(r.old), "here": r.shown(r.new),
+                     "verdict": f"{'✓' if r.good else '✗'} {verdict}"})
+    good, equal = sum(r.good for r in results), sum(r.equal for r in results)
+    answer = f"{good} of {len(rows)} came out as recorded, {equal} of them bit for bit"
+    return answer, pd.DataFrame(rows).fillna("")

@@ -39,7 +39,8 @@ def kind(verdict: Verdict | None) -> str:
 
 def sentence(claim: Claim, kind: str) -> str:
     """The verdict on a claim as running text."""
-    return (SENTENCES if claim.kind == "conclusion" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
+    said = (SENTENCES if claim.kind == "conclusion" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
+    return said.replace("The source says that", "The source's plots suggest that", 1) if claim.tag == "F" else said
 
 
 def _lower(text: str) -> str:
@@ -65,13 +66,18 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         rows.append(
-            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}], {claim.word}, {claim.rule}; "
+            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}]; our rule: {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
             f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
             f"<td>{text}{beside and f'<br><small>published:<br>{beside}</small>'}</td></tr>"
         )
     head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
     return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _decimals(width: float) -> int:
+    """So many that an interval of this width shows two digits of it, from two to four."""
+    return min(max(2, 1 - math.floor(math.log10(width))), 4) if width > 0 else 2
 
 
 def _found(verdict, most: int = 6) -> str:
@@ -88,7 +94,8 @@ def _found(verdict, most: int = 6) -> str:
         if not f.rival and not verdict.trend:  # a value by itself: as it was measured; shares end at 0 and 1, Student's interval does not
             numbers = numbers if verdict.claim.values.sign > 0 else (-f.mean, -f.high, -f.low)
             numbers = tuple(min(max(v, 0), 1) for v in numbers) if points and not math.isnan(f.low) else numbers
-        mean, low, high = (f"{100 * v:{sign}.1f}" if points else f"{v:{sign}.2f}" for v in numbers)
+        form = f"{sign}.1f" if points else f"{sign}.{_decimals(numbers[2] - numbers[1])}f"
+        mean, low, high = (f"{(100 if points else 1) * v:{form}}" for v in numbers)
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         interval = "" if math.isnan(f.low) else f" [{low}, {high}]"

@@ -90,7 +90,7 @@ CLAIMS = (
           where="Rotation graphs", arm="coordinet", rivals=("simple_cnn", "fully_connected"), conditions=SIZES,
           values=Values("rotation", x=20.0, baseline=0.0, sign=-1), word="usually", rule="best of several", **TURN | {"tag": "F"}),
 
-    Claim(id="coordinet.crop_level", statement="Cropping to 23 pixels costs the three networks alike: Coordinet loses as much as the convolutional one (within a point).",
+    Claim(id="coordinet.crop_level", statement="Cropping to 23 pixels costs Coordinet as much as the convolutional network (within a point).",
           where="ResizedCrop graphs", arm="coordinet", rivals=("simple_cnn",), conditions=SIZES,
           values=Values("resized_crop", x=23.0, baseline=32.0), word="usually", rule="level", cost=1.5,
           study="coordinet.resized_crop", page="coordinet/resized_crop", **CHAPTER | {"tag": "F"}),
@@ -133,13 +133,13 @@ CLAIMS = (
 READINGS = {  # what follows from the verdicts that the chapter turns on
     "coordinet.cnn_beats_both": {
         "holds": "The ranking that the source's conclusion rests on is there with enough repeats, too.",
-        "fails": "The ranking that the source's conclusion rests on is not there once all networks are trained to the loss that it names.",
+        "fails": "The ranking that the source's conclusion rests on is not there when every network has a rate that suits it and is trained to the loss that the source names.",
         "undecided": "The ranking that the source's conclusion rests on is not settled by our records.",
         "not-run": "Whether the ranking that the source's conclusion rests on is there with enough repeats has not been run yet.",
     },
     "coordinet.h2_places_help": {
         "holds": "Coordinet does use where its pixels are: random places cost it accuracy.",
-        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones, so it cannot speak for or against an explanation by relative location.",
+        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones. As its answers follow its modulator, it cannot speak for or against an explanation by relative location.",
         "undecided": "Whether Coordinet uses where its pixels are is not settled by our records.",
         "not-run": "Whether Coordinet uses where its pixels are has not been run yet.",
     },
@@ -154,5 +154,11 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "fails": "Under rotation, too, the convolutional network has no large lead.",
         "undecided": "How far the convolutional network leads under rotation is not settled.",
         "not-run": "The networks have not been turned yet.",
+    },
+    "coordinet.cnn_rotation_loss": {
+        "holds": "It does lose the least of its accuracy when pictures are turned; black corners, which hurt the others without any turn, have a large part in that.",
+        "fails": "It does not lose the least of its accuracy when pictures are turned.",
+        "undecided": "Whether it loses the least of its accuracy when pictures are turned is not settled.",
+        "not-run": "What it loses when pictures are turned has not been measured yet.",
     },
 }

@@ -44,8 +44,8 @@ def judge(claim: Claim, frame: pd.DataFrame | None) -> Verdict:
         raise JudgeError(f"{claim.id}: the frame lacks the columns {', '.join(missing)}")
     frame = frame[frame["study"] == claim.study]
     contrasts = [[contrast_of(claim, frame, c, rival) for rival in claim.rivals or ("",)] for c in claim.conditions]
-    if all(contrast.rows.empty for group in contrasts for contrast in group):
-        return Verdict(claim=claim, word="not run", reason=f"no records yet; they cost about {claim.cost:g} core-hours")
+    if not any(len(contrast.differences) for group in contrasts for contrast in group):
+        return Verdict(claim=claim, word="not run", reason=f"no complete replicate yet; they cost about {claim.cost:g} core-hours")
     contrasts = first_n(claim, contrasts)
     trends = [trend_of(claim, by_condition) for by_condition in zip(*contrasts)] if claim.rule in TRENDS else []
     tested = [trends] if trends else contrasts

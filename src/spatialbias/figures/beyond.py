@@ -4,14 +4,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import NETWORKS, shade, sizes
-from spatialbias.figures.numbers import said
+from spatialbias.figures.numbers import points, said
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 
 PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
     "resized": ("resized back to the training size", (0, (5, 2))),
     "direct": ("pixels as they are, plain sum", (0, (1, 1.5))),
-    "weighted": ("pixels as they are, weighted by area", "-"),
+    "weighted": ("pixels as they are, weighted", "-"),
     "weighted, unmodulated": ("weighted, no modulation", (0, (4, 1, 1, 1))),
     "filled": ("missing pixels filled with the mean", (0, (5, 2))),
     "warped": ("as seen through the lens", (0, (1, 1.5))),
@@ -41,8 +41,8 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         if log:
             ax.set_xscale("log", base=2)
-            points = sorted(frame["x"].dropna().unique())
-            ax.set_xticks(points, [f"{x:g}" for x in points])
+            sides = sorted(frame["x"].dropna().unique())
+            ax.set_xticks(sides, [f"{x:g}" for x in sides])
             ax.minorticks_off()
         ax.set_title(label(arm), color=colour(arm))
         ax.set_xlabel(xlabel)
@@ -82,4 +82,18 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
         for part in ("full", "filled", "direct", "weighted"):
             numbers[f"{key}_{part}"] = said(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
-    return numbers
+
+    def at(measure: str, arm: str, part: str, *places: float) -> pd.Series:
+        """The mean over places, by replicate."""
+        found = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == arm) & (frame["part"] == part)]
+        return found[found["x"].isin(places)].groupby("replicate")["value"].mean()
+
+    lenses = (0.25, 0.5, 1.0)
+    told, straight = at("warps", "coordinet", "told", *lenses), at("warps", "coordinet", "straightened", *lenses)
+    return numbers | {
+        "alone": said(at("sizes", "coordinet", "weighted, unmodulated", 32.0)),
+        "told": points(told - straight),
+        "without_lens": points(at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)),
+        "quarter_direct": said(at("subsets", "coordinet", "weighted", 0.25)),
+        "quarter_filled": said(at("subsets", "fully_connected", "filled", 0.25)),
+    }

@@ -199,6 +199,17 @@ def trade_off(drawn: Scenes, belief: Tensor, axis: str) -> tuple[np.ndarray, np.
     return np.append(0, hits[last] / hits[-1]), np.append(1, 1 - false[last] / false[-1])
 
 
+def upper_red(drawn: Scenes, background: float) -> float:
+    """The share of the background that is red circles in the upper half; `background`: of all pixels."""
+    return float(drawn.visible[~drawn.yellow & (drawn.y <= drawn.size // 2)].sum()) / (background * drawn.x.shape[0] * drawn.size**2)
+
+
+def kept(drawn: Scenes, background: float, observer: str, recall: float) -> float:
+    """The recall of background that an observer can have beside a recall of red."""
+    far, near = trade_off(drawn, beliefs(drawn, "y")[observer], "y")
+    return 1 - upper_red(drawn, background) * (1 - float(np.interp(recall, far, near)))
+
+
 OBSERVERS = {"colour": ("its colour", INK, "-"), "size": ("and its size", SPARE[2], (0, (5, 2))),
              "edge": ("and the edge", SPARE[1], (0, (1, 1))), "scene": ("the whole scene,\nbut not where it lies", SPARE[0], "-")}
 
@@ -209,8 +220,7 @@ def observers(drawn: Scenes, background: float) -> tuple[Figure, dict[str, float
     background: the share of pixels that are background, of which red circles in the upper half are a part.
     """
     figure, axes = canvas(2, height=3.5, share_y=False, share_x=False)
-    total, best = drawn.x.shape[0] * drawn.size**2, {}
-    upper = float(drawn.visible[~drawn.yellow & (drawn.y <= drawn.size // 2)].sum()) / (background * total)
+    best, upper = {}, upper_red(drawn, background)
     for ax, axis in zip(axes, "xy"):
         for name, belief in beliefs(drawn, axis).items():
             far, near = trade_off(drawn, belief, axis)

@@ -103,7 +103,7 @@ def extra(kernel: int, **options) -> dict[str, float]:
 def sizes(kernels: tuple[int, ...] = (1, 3, 5, 7, 9, 11)) -> Figure:
     """Extra parameters a filter against the kernel size K."""
     rows = pd.DataFrame([extra(k) for k in kernels], index=kernels)
-    return over_kernels(rows, {"coordinate bias": OURS, "CoordConv": THEIRS, "CoordConv with r": THEIRS}, "parameters more,\na filter")
+    return over_kernels(rows, {"coordinate bias": OURS, "CoordConv": THEIRS, "CoordConv with r": THEIRS}, "extra parameters\nper filter")
 
 
 def encoder(size: int = 128) -> pd.DataFrame:

@@ -95,9 +95,9 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
         for turn, value in exact.items():
             if turn:
                 ax.plot(95 + turn / 90 * 4, value, marker=marker(arm), color=colour(arm), markersize=4, linestyle="")
-                ax.annotate(
-                    f"{turn:g}°", (95 + turn / 90 * 4, value), xytext=(0, 5), textcoords="offset points", fontsize=6, ha="center", color=INK
-                )
+                above = 5 if turn != 180 else -10  # the three lie side by side
+                at = (95 + turn / 90 * 4, value)
+                ax.annotate(f"{turn:g}", at, xytext=(0, above), textcoords="offset points", fontsize=6, ha="center", color=INK)
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_title(label(arm), color=colour(arm))
         ax.set_xlabel(xlabel)
@@ -136,11 +136,44 @@ def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
         for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
             c = curve(frame, measure, arm)
             numbers[f"{name}_{arm}"] = points(c[angles].mean(axis=1) - c[0.0]) if len(c) else NOTHING
+        straight, disc, exact = (curve(frame, measure, arm) for measure in ("rotation", "rotation_masked", "quarter_turns"))
+        numbers[f"corners_{arm}"] = points(disc[0.0] - straight[0.0]) if len(disc) and len(straight) else NOTHING
+        numbers[f"inside_{arm}"] = points(disc[angles].mean(axis=1) - disc[0.0]) if len(disc) else NOTHING
+        numbers[f"quarter_{arm}"] = said(exact[[90.0, 270.0]].mean(axis=1)) if len(exact) else NOTHING
     turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
     numbers["abstain"] = (
         points(abstaining[angles].mean(axis=1) - turned[angles].mean(axis=1)) if len(turned) and len(abstaining) else NOTHING
     )
     return numbers
+
+
+def late(frame: pd.DataFrame, arm: str, rival: str, otherwise: int, cap: int = 100) -> dict[str, str]:
+    """Which trials went on past the published cap of epochs, and where most of them are (or at N = `otherwise`) the difference of two
+    arms at that cap and at the stop; for the prose."""
+    beyond = frame[(frame["measure"] == "epochs") & (frame["value"] > cap)]
+    counts = beyond.groupby(["n_train", "arm"]).size()
+    size = int(counts.groupby("n_train").sum().idxmax()) if len(counts) else otherwise
+    rows = frame[(frame["measure"] == "accuracy") & (frame["n_train"] == size)]
+    gaps = {at: points(paired(rows[rows["at"] == at], arm, rival)) for at in ("published", "stop")}
+    said_ = ", ".join(f"{count} of {label(name)} at N = {n}" for (n, name), count in counts.items()) or "none"
+    return {"late": said_, "late_n": str(size), "late_capped": gaps["published"], "late_stop": gaps["stop"]}
+
+
+def best(accuracy: pd.DataFrame, size: int) -> str:
+    """The arm with the highest mean accuracy at N = size, and that; for the prose."""
+    rows = accuracy[accuracy["n_train"] == size].dropna(subset=["value"])
+    if rows.empty:
+        return NOTHING
+    arm = rows.groupby("arm")["value"].mean().idxmax()
+    return f"{label(arm)}, {said(rows.loc[rows['arm'] == arm, 'value'])}"
+
+
+def against_published(verdicts: Iterable) -> dict[str, str]:
+    """How many published single runs lie outside our prediction intervals, and below; for the prose."""
+    there = [c for verdict in verdicts if verdict for c in verdict.published if c.inside is not None]
+    outside = [c for c in there if not c.inside]
+    counts = {"published": len(there), "outside": len(outside), "below": sum(c.published.value < c.low for c in outside)}
+    return {name: str(n) if there else NOTHING for name, n in counts.items()}
 
 
 def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
@@ -149,6 +182,9 @@ def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
     for arm in NETWORKS:
         c = curve(frame, "resized_crop", arm)
         numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else NOTHING
+        blurred, exact = curve(frame, "crop_blur", arm), curve(frame, "resized_crop_exact", arm)
+        numbers[f"blur_{arm}"] = points(blurred[23.0] - blurred[32.0]) if len(blurred) else NOTHING
+        numbers[f"exact_{arm}"] = points(exact[23.0] - exact[32.0]) if len(exact) else NOTHING
     odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
     for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
         found = [

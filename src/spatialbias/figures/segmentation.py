@@ -8,6 +8,7 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets.batch import Data
@@ -154,7 +155,7 @@ def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
                 ax.plot(images * run["epoch"], run["loss"], color=style["color"], alpha=0.2, linewidth=0.8)
             middle = own.groupby("epoch")["loss"].median()
             top = max(top, 1.5 * middle.max()) if len(middle) else top
-            ax.plot(images * middle.index, middle, color=style["color"], markersize=3, marker=".")
+            ax.plot(images * middle.index, middle, color=style["color"], markersize=7, marker=".")
             last = ends[ends["arm"] == arm]
             mean, low, high, _ = mean_interval(last["value"].dropna())
             at = images * 1.15 * (last["epochs"].max() if len(last) else np.nan)
@@ -164,6 +165,9 @@ def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
                 ax.plot(PUBLISHED_IMAGES * np.array([1, 2]), PUBLISHED_LOSS[network(arm)], linestyle="", markersize=7, markeredgewidth=1.3,
                         markerfacecolor="none", markeredgecolor=PUBLISHED, marker=style["marker"])
         ax.set(xscale="log", yscale="log", title=f"{protocol} ({_runs(ends, arms)})", xlabel="training images seen")
+        seen = sorted({images * int(epoch) for epoch in curves["epoch"].unique()} | {PUBLISHED_IMAGES, 2 * PUBLISHED_IMAGES})
+        ax.set_xticks(seen[-4:], [f"{n:,}" for n in seen[-4:]])
+        ax.xaxis.set_minor_locator(NullLocator())
         if not set(arms) & set(curves["arm"]):
             blank(ax)
     axes[0].set_ylabel("cross-entropy (nats a pixel)")

@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 
 from spatialbias.datasets.circles import CLASSES
+from spatialbias.figures import circles
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired
@@ -59,6 +60,40 @@ def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) ->
 def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
     """The difference of two arms in it, paired over replicates, as text."""
     return points(paired(mean_recall(frame, classes), arm, rival))
+
+
+def guessing(frame: pd.DataFrame, arm: str, beyond: float = 0.51) -> str:
+    """Whether an arm's runs guess the side of yellow circles, in words, by their best mean of the two recalls: guessing gives a half."""
+    runs = mean_recall(frame, (1, 2))
+    runs = runs.loc[runs["arm"] == arm, "value"]
+    if runs.empty:
+        return NOTHING
+    above = int((runs > beyond).sum())
+    found = "none" if not above else "all" if above == len(runs) else above
+    return f"of {len(runs)} run{'s' * (len(runs) > 1)} {found} beyond {beyond:.0%} (the best: {runs.max():.1%})"
+
+
+def bargain(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, background: float) -> str:
+    """An arm's recall of red and the background that it keeps, beside what an observer of colour alone could keep; in words."""
+    red, ground = (part(frame, "recall", arm, k)["value"].mean() for k in (3, 0))
+    if red != red:
+        return NOTHING
+    return f"{red:.1%} of red and {ground:.1%} of the background (by colour alone: {circles.kept(drawn, background, 'colour', red):.1%})"
+
+
+def rates_said(results: Results) -> str:
+    """The sign of the headline's difference at every rate of the tuning records, and whether a network's least loss lies at the end
+    of the list, in words."""
+    frame = results.frame()
+    groups = {rate: paired(mean_recall(group), "coordinate bias", "vanilla") for rate, group in frame.groupby("learning_rate")}
+    means = {rate: 100 * difference.mean() for rate, difference in groups.items() if len(difference)}
+    if not means:
+        return NOTHING
+    good, low, high = sum(m > 0 for m in means.values()), min(means.values()), max(means.values())
+    said = f"the difference is positive at {good} of {len(means)} rate{'s' * (len(means) > 1)} (from {low:+.0f} to {high:+.0f} points)"
+    losses = part(frame, "loss").groupby(["arm", "learning_rate"])["value"].mean()
+    at_edge = [label(arm) for arm in LEARNING_RATES if arm in losses and losses[arm].idxmin() in (min(means), max(means))]
+    return said + (f"; the least loss of {' and '.join(at_edge)} lies at the end of the list" if len(means) > 1 and at_edge else "")
 
 
 def pace(results: Results, arm: str, rival: str) -> str:

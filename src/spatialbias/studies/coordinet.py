@@ -194,6 +194,6 @@ STUDIES = (
         "Does a shipped record come out the same on this machine?",
         NETWORKS,
         by_size,
-        {profile: {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 5} for profile in ("smoke", "quick", "paper")},
+        {profile: {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 40} for profile in ("smoke", "quick", "paper")},
     ),
 )
