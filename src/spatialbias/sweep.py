@@ -113,11 +113,14 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
         for future in flying:  # a caller's executor would go on with what is queued
             future.cancel()
         if own:
-            _stop(executor)
+            stop(executor)
 
 
 class Here(Executor):
     """Runs everything at once, in this process and thread."""
+
+    def __init__(self) -> None:
+        keep_memory()
 
     def submit(self, function, /, *args, **kwargs) -> Future:
         future = Future()
@@ -132,11 +135,14 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
 
 
-def _stop(executor: ProcessPoolExecutor) -> None:
+def stop(executor: Executor) -> None:
+    """Stop a pool's processes at once."""
     processes = list((executor._processes or {}).values())
     executor.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()
+    for process in processes:
+        process.join(5)
 
 
 def _start_worker() -> None:

@@ -1,6 +1,7 @@
 """Which pages there are, their parameters, and running them. The real pages are held to the book's own rules."""
 
 import ast
+import time
 
 import nbformat
 import pytest
@@ -138,3 +139,26 @@ def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
     assert "smoke smoke" in first and "papermill" not in first and str(root) not in first and "hm\\n" not in first
     pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
     assert path.read_text() == first
+
+
+def test_two_pages_run_at_once_and_are_said_when_done(tiny_book):
+    root = tiny_book("import os, pathlib, time\nmine = pathlib.Path(f'{os.environ[\"TQDM_POSITION\"]}.here')\nmine.touch()\n"
+                     "while len(list(pathlib.Path('.').glob('*.here'))) < 2: time.sleep(0.05)")  # waits for the other
+    work = root / "book" / "work"
+    (work / "other.ipynb").write_text((work / "page.ipynb").read_text())
+    said = []
+    pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=said.append, at_once=2)
+    assert said[:2] == ["[1/2] book/work/page (smoke)", "[2/2] book/work/other (smoke)"]
+    assert {line.rpartition(":")[0] for line in said[2:]} == {"[1/2] book/work/page", "[2/2] book/work/other"}
+    assert {path.stem for path in (root / "done").rglob("*.ipynb")} == {"page", "other"}
+
+
+def test_a_failing_page_stops_the_one_beside_it(tiny_book):
+    root = tiny_book("import os, pathlib, time\npathlib.Path('began').touch()\ntime.sleep(120)")
+    work = root / "book" / "work"
+    slow = (work / "page.ipynb").read_text()
+    (work / "wrong.ipynb").write_text(slow.replace("time.sleep(120)", "1 / 0"))
+    start = time.perf_counter()
+    with pytest.raises(PageError, match="page book/work/wrong failed"):
+        pages.execute(root, ["book/work/page", "book/work/wrong"], root / "done", "smoke", say=lambda text: None, at_once=2)
+    assert time.perf_counter() - start < 90 and not list((root / "done").rglob("*.ipynb"))

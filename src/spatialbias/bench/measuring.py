@@ -78,7 +78,7 @@ def workers(count: int):
     try:
         yield pool
     finally:
-        sweep._stop(pool)
+        sweep.stop(pool)
 
 
 @contextmanager

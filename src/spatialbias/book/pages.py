@@ -1,13 +1,15 @@
-"""The pages of the book, the notebooks named in `_toc.yml`: which there are, and executing them one after another."""
+"""The pages of the book, the notebooks named in `_toc.yml`: which there are, and executing them."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 
 from spatialbias.book.parameters import (
@@ -67,17 +69,20 @@ def execute(
     profile: str,
     parameters: Mapping[str, object] | None = None,
     say: Callable[[str], None] = print,
+    at_once: int | None = None,
 ) -> None:
-    """Execute pages one after another and write the executed copies under `target`, in the same folders.
+    """Execute pages and write the executed copies under `target`, in the same folders.
 
     Args:
         root: the project's folder; also the working folder of the pages.
         chosen: pages as `pages()` names them.
         profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as SPATIALBIAS_PROFILE.
         parameters: further parameters, given to every chosen page.
+        at_once: so many pages at a time, by default two: half of what a page takes is spent on its start and its figures.
 
     Raises:
-        PageError: a wrong profile or parameter (before anything is executed), or a failing cell, with its error.
+        PageError: a wrong profile or parameter (before anything is executed), or a failing cell, with its error; pages that were
+            running beside it are stopped.
     """
     import nbformat
 
@@ -90,14 +95,44 @@ def execute(
             wanted.setdefault("profile", profile)
         check_values(page, notebook, wanted)
         ready.append((page, with_parameters(notebook, wanted)))
-    with _environment(root, profile):
-        for number, (page, notebook) in enumerate(ready, 1):
-            start = time.perf_counter()
-            say(f"[{number}/{len(ready)}] {page} ({profile})")
-            path = target / f"{page}.ipynb"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _execute_one(page, notebook, path, root)
-            say(f"[{number}/{len(ready)}] {page}: {time.perf_counter() - start:.1f} s")
+    at_once = max(min(at_once or 2, len(ready), os.cpu_count() or 1), 1)
+    numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
+    with _environment(root, profile, at_once):
+        if at_once == 1:
+            for page, notebook in ready:
+                say(f"{numbers[page]} ({profile})")
+                say(f"{numbers[page]}: {_execute_one(page, notebook, target, root):.1f} s")
+        else:
+            _beside_each_other(ready, target, root, at_once, lambda page, said: say(numbers[page] + said), profile)
+
+
+def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say: Callable[[str, str], None], profile: str) -> None:
+    """In processes rather than threads, for only a main thread can stop a page's kernel when a signal comes."""
+    from spatialbias.sweep import stop
+
+    spawn = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(at_once, spawn, initializer=_take_a_line, initargs=(spawn.Value("i", 0),))
+    waiting, flying = list(reversed(ready)), {}
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < at_once:
+                page, notebook = waiting.pop()
+                say(page, f" ({profile})")
+                flying[executor.submit(_execute_one, page, notebook, target, root)] = page
+            for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                seconds = future.result()
+                say(flying.pop(future), f": {seconds:.1f} s")
+    finally:
+        stop(executor)
+        for page in flying.values():
+            (target / f"{page}.running.ipynb").unlink(missing_ok=True)
+
+
+def _take_a_line(taken) -> None:
+    """Each of the processes draws its progress bars on a line of its own of the terminal."""
+    with taken.get_lock():
+        os.environ["TQDM_POSITION"] = str(taken.value)
+        taken.value += 1
 
 
 KERNEL = [
@@ -107,12 +142,15 @@ KERNEL = [
 ]
 
 
-def _execute_one(page: str, notebook, path: Path, root: Path) -> None:
+def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
+    """Execute a page, write its copy under `target`, and return the seconds that it took."""
     import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    start, path = time.perf_counter(), target / f"{page}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # a page that fails leaves no older copy behind
     unfinished = path.with_suffix(".running.ipynb")
     try:
@@ -136,6 +174,7 @@ def _execute_one(page: str, notebook, path: Path, root: Path) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     nbformat.write(_stripped(done), path)
+    return time.perf_counter() - start
 
 
 def _stripped(notebook):
@@ -151,14 +190,17 @@ def _stripped(notebook):
 
 
 @contextlib.contextmanager
-def _environment(root: Path, profile: str) -> Iterator[None]:
-    """What the pages' kernels inherit: the profile, and folders that mean the same from wherever they are read."""
+def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
+    """What the pages' kernels inherit: the profile, their share of the cores, and folders that mean the same from wherever they are read."""
     given = dict(os.environ)
+    cores = os.cpu_count() or 1
+    # Processes for a page's trials; 0: the page's kernel itself, where one more process would gain nothing.
+    workers = 0 if profile == "smoke" or cores // at_once == 1 else cores // at_once
     os.environ.update(
         {
             "SPATIALBIAS_PROFILE": profile,
             "SPATIALBIAS_PROJECT": str(root),
-            **({"SPATIALBIAS_WORKERS": "0"} if profile == "smoke" else {}),
+            "SPATIALBIAS_WORKERS": given.get("SPATIALBIAS_WORKERS", str(workers)),
             **({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
             **{k: os.path.abspath(given[k]) for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE") if given.get(k)},
