@@ -66,7 +66,7 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         rows.append(
-            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)} [{claim.tag}]; our rule: {claim.word}, {claim.rule}; "
+            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; our rule: {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
             f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
             f"<td>{text}{beside and f'<br><small>published:<br>{beside}</small>'}</td></tr>"

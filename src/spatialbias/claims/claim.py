@@ -119,7 +119,7 @@ class Claim:
     page: str  # the page of the book that shows it
     statement: str  # what the source says, in our words
     where: str  # its place in the source
-    tag: str  # S stated in the text, F read from a figure, C from the released code, I from an issue or retrospective
+    tag: str  # S stated in the text, F read from a figure, C from the released code, I an issue or retrospective, O ours (`where` says so)
     kind: str = "conclusion"  # how the source puts it: "hypothesis" or "conclusion"
     study: str  # whose records
     arm: Selector  # against every rival; without rivals the value itself is tested
@@ -134,7 +134,7 @@ class Claim:
     cost: float  # core-hours of the records
 
     def __post_init__(self):
-        _one_of("tag", self.tag, "SFCI")
+        _one_of("tag", self.tag, "SFCIO")
         _one_of("kind", self.kind, ("hypothesis", "conclusion"))
         _one_of("word", self.word, WORDS)
         _one_of("rule", self.rule, RULES)

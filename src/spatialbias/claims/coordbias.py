@@ -39,11 +39,11 @@ CLAIMS = (
     Claim(id="coordbias.only_width", statement="The gain comes from the additional parameters: a wider network without coordinates does as well (within a point).",
           arm="wider vanilla", rivals=("coordinate bias",), rule="level", **OPEN),
     Claim(id="coordbias.any_mark", statement="Any fixed mark of positions will do: fixed random maps do as well as ramps (within a point).",
-          arm="fixed random maps", rivals=("coordinate bias",), rule="level", **OPEN),
+          arm="fixed random maps", rivals=("coordinate bias",), rule="level", **OPEN | {"tag": "O", "where": "our own question"}),
     Claim(id="coordbias.like_coordconv", statement="The coordinate bias does as well as CoordConv (within a point).",
           arm="coordinate bias", rivals=("CoordConv",), rule="level", **OPEN),
     Claim(id="coordbias.padding_tells", statement="The vanilla network reads positions off its zero padding: with circular padding it does worse.",
-          arm="vanilla", rivals=("vanilla, circular padding",), **OPEN),
+          arm="vanilla", rivals=("vanilla, circular padding",), **OPEN | {"tag": "O", "where": "our own question"}),
 )
 
 READINGS = {  # what follows from the verdicts that the chapter turns on

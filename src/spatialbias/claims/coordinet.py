@@ -100,13 +100,13 @@ CLAIMS = (
     Claim(id="coordinet.h2_places_help", statement="Relative location is what Coordinet uses: true places beat random ones.",
           where="Hypothesis 2", kind="hypothesis", arm="coordinet, true places", rivals=("coordinet, random places",), values=ACCURACY, **WHY),
     Claim(id="coordinet.h2_places_help_unmodulated", statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
-          where="Hypothesis 2", kind="hypothesis", arm="no modulation", rivals=("no modulation, random places",), values=ACCURACY, **WHY),
+          where="Hypothesis 2, our reading", kind="hypothesis", arm="no modulation", rivals=("no modulation, random places",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h1_sharing", statement="Position-invariant concepts are what helps: sharing kernels beats one kernel a position.",
           where="Hypothesis 1", kind="hypothesis", arm="shared, flattened", rivals=("unshared, flattened",), values=ACCURACY, **WHY),
     Claim(id="coordinet.h1_invariance", statement="Position invariance itself helps: averaging over positions beats keeping them apart.",
-          where="Hypothesis 1", kind="hypothesis", arm="shared, pooled", rivals=("shared, flattened",), values=ACCURACY, **WHY),
+          where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, pooled", rivals=("shared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h1_locality", statement="Locality helps even without sharing: one kernel a position beats full connection.",
-          where="Hypothesis 1", kind="hypothesis", arm="unshared, flattened", rivals=("fully_connected",), values=ACCURACY, **WHY),
+          where="our own question", kind="hypothesis", arm="unshared, flattened", rivals=("fully_connected",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.conclusion", statement="Telling a network where its pixels are cannot replicate the convolution's prior: the convolutional network beats Coordinet.",
           where="Conclusions", arm="simple_cnn", rivals=("coordinet",), values=ACCURACY, **WHY),
 
@@ -125,9 +125,9 @@ CLAIMS = (
           where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "full"},),
           conditions=ONE, values=Values("foveated"), rule="level", **GRID),
     Claim(id="coordinet.lens", statement="Knowing a fish-eye lens is an advantage: told the true places, Coordinet beats the convolutional network on the straightened image.",
-          where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "told"}, rivals=({"arm": "simple_cnn", "part": "straightened"},),
+          where="Importance, our reading", kind="hypothesis", arm={"arm": "coordinet", "part": "told"}, rivals=({"arm": "simple_cnn", "part": "straightened"},),
           conditions=tuple({"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s} for s in (0.25, 0.5, 1.0)),
-          values=Values("warps"), **GRID),
+          values=Values("warps"), **GRID | {"tag": "O"}),
 )
 
 READINGS = {  # what follows from the verdicts that the chapter turns on
