@@ -50,7 +50,8 @@ def contrasts(frame: pd.DataFrame) -> Figure:
     for name, arm, rival in CONTRASTS:
         difference = paired(frame, arm, rival)
         if len(difference):
-            rows.append({"label": name, "arm": arm if arm in NETWORKS else "", **mean_interval(difference)._asdict()})
+            network = "coordinet" if arm == "no modulation" else arm.partition(",")[0]
+            rows.append({"label": name, "arm": network if network in NETWORKS else "", **mean_interval(difference)._asdict()})
     return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
 
 

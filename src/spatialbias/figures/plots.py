@@ -185,7 +185,7 @@ def forest(
         ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for k, row in enumerate(rows.itertuples()):
-        ink = colour(getattr(row, "arm", ""), k) if getattr(row, "arm", None) else "#0072b2"
+        ink = colour(getattr(row, "arm", ""), k) if getattr(row, "arm", None) else INK
         ax.plot([unit * row.low, unit * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
         ax.plot(unit * row.mean, k, marker="o", color=ink)
         there = getattr(row, "published", None)
