@@ -111,3 +111,13 @@ def test_a_record_whose_data_are_not_at_hand_is_no_fault(made, monkeypatch, caps
     monkeypatch.setattr(results, "recompute", missing)
     assert results.verify([], SimpleNamespace(sample=1, max_seconds=60)) == 0
     assert f"{made[0]['key'][:12]} cannot be recomputed here: no pictures" in capsys.readouterr().out
+
+
+def test_in_another_class_few_images_are_allowed_more(made):
+    record = made[0]
+    record["provenance"]["numerics"] = "cpu abacus fp32 torch 1"
+    (row,) = [row for row in record["rows"] if row["measure"] == "accuracy" and row["at"] == "stop"]
+    assert row["n"] == 500  # a quarter of the images, twice the deviation
+    for change, good in ((0.055, True), (0.065, False)):
+        result = results.recomputed(record | {"rows": [row | {"value": row["value"] + change}]}, Execution())
+        assert result.allowed == pytest.approx(0.06) and result.good is good and not result.equal

@@ -76,7 +76,7 @@ class Recomputed:
     measure: str
     classes: tuple[str, str]  # numerics of the record and here
     equal: bool  # the whole curve and every value, bit for bit
-    allowed: float | None  # how far the two may lie apart; None: equality is asked for, or nothing
+    allowed: float | None  # how far the two may lie apart between classes; None: not judged there
 
     @property
     def good(self) -> bool:
@@ -132,14 +132,17 @@ def pack(studies, options) -> int:
     store, packed = Store(), set()
     for study in studies:
         found = {(t.key, numerics): record for t in study.plan("paper").trials for numerics, record in store.all(t.key).items()}
-        own = [_current(record) for which, record in found.items() if which not in packed]
+        mine = found.keys() - packed
+        own = [_current(record) for which, record in found.items() if which in mine]
         packed |= found.keys()
         path = paths.shipped_results() / f"{study.name}.parquet"
         if not own:
             path.unlink(missing_ok=True)  # its records went with an earlier study
         else:
             write_parquet(path, own)
-            print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB")
+            old = sum(len(record["measured"]) for which, record in found.items() if which in mine) - sum(len(r["measured"]) for r in own)
+            print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB"
+                  + (f"; left behind: {old} measures of older revisions" if old else ""))
     _ship_networks(store)
     _draw_headline(store)
     return 0

@@ -152,6 +152,11 @@ def _start_worker() -> None:
 
     torch.set_num_threads(1)
     keep_memory()
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, however it did."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -1,6 +1,9 @@
 """Which pages there are, their parameters, and running them. The real pages are held to the book's own rules."""
 
 import ast
+import os
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -141,24 +144,49 @@ def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
     assert path.read_text() == first
 
 
-def test_two_pages_run_at_once_and_are_said_when_done(tiny_book):
-    root = tiny_book("import os, pathlib, time\nmine = pathlib.Path(f'{os.environ[\"TQDM_POSITION\"]}.here')\nmine.touch()\n"
-                     "while len(list(pathlib.Path('.').glob('*.here'))) < 2: time.sleep(0.05)")  # waits for the other
+def beside(tiny_book, first: str, second: str):
+    """A book of two pages that wait for each other (not for ever) before they do what they are told; each leaves its kernel's number."""
+    root = tiny_book("import os, pathlib, time\npathlib.Path(f'{os.getpid()}.here').touch()\nend = time.time() + 60\n"
+                     "while len(list(pathlib.Path('.').glob('*.here'))) < 2 and time.time() < end: time.sleep(0.05)", first)
     work = root / "book" / "work"
-    (work / "other.ipynb").write_text((work / "page.ipynb").read_text())
-    said = []
-    pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=said.append, at_once=2)
+    (work / "other.ipynb").write_text((work / "page.ipynb").read_text().replace(first, second))
+    return root
+
+
+def gone(root, seconds: float = 30.0) -> bool:
+    """Whether the kernels that left their numbers end in so many seconds."""
+    end, kernels = time.time() + seconds, [int(path.stem) for path in root.glob("*.here")]
+    while any(os.path.exists(f"/proc/{kernel}") for kernel in kernels) and time.time() < end:
+        time.sleep(0.2)
+    return len(kernels) == 2 and not any(os.path.exists(f"/proc/{kernel}") for kernel in kernels)
+
+
+def test_two_pages_run_at_once_and_are_said_when_done(tiny_book, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    root, said = beside(tiny_book, "assert len(list(pathlib.Path('.').glob('*.here'))) == 2", "mine = 1"), []
+    pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=said.append)
     assert said[:2] == ["[1/2] book/work/page (smoke)", "[2/2] book/work/other (smoke)"]
     assert {line.rpartition(":")[0] for line in said[2:]} == {"[1/2] book/work/page", "[2/2] book/work/other"}
-    assert {path.stem for path in (root / "done").rglob("*.ipynb")} == {"page", "other"}
+    assert {path.stem for path in (root / "done").rglob("*.ipynb")} == {"page", "other"} and gone(root)
 
 
-def test_a_failing_page_stops_the_one_beside_it(tiny_book):
-    root = tiny_book("import os, pathlib, time\npathlib.Path('began').touch()\ntime.sleep(120)")
-    work = root / "book" / "work"
-    slow = (work / "page.ipynb").read_text()
-    (work / "wrong.ipynb").write_text(slow.replace("time.sleep(120)", "1 / 0"))
-    start = time.perf_counter()
-    with pytest.raises(PageError, match="page book/work/wrong failed"):
-        pages.execute(root, ["book/work/page", "book/work/wrong"], root / "done", "smoke", say=lambda text: None, at_once=2)
-    assert time.perf_counter() - start < 90 and not list((root / "done").rglob("*.ipynb"))
+def test_a_failing_page_stops_the_one_beside_it(tiny_book, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    root = beside(tiny_book, "time.sleep(300)", "1 / 0")
+    with pytest.raises(PageError, match="page book/work/other failed"):
+        pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=lambda text: None)
+    assert not list((root / "done").rglob("*.ipynb")) and gone(root)
+
+
+def test_pages_end_with_whoever_executes_them(tiny_book):
+    root = beside(tiny_book, "time.sleep(300)", "time.sleep(301)")
+    call = f"from pathlib import Path; from spatialbias.book import pages; import os; os.cpu_count = lambda: 2; r = Path({str(root)!r})\n" \
+           "if __name__ == '__main__': pages.execute(r, ['book/work/page', 'book/work/other'], r / 'done', 'smoke')"
+    (root / "run.py").write_text(call)
+    parent = subprocess.Popen([sys.executable, str(root / "run.py")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.time() + 60
+    while len(list(root.glob("*.here"))) < 2 and time.time() < end:
+        time.sleep(0.2)
+    parent.kill()
+    parent.wait()
+    assert gone(root)

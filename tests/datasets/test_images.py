@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,21 @@ def test_one_flipped_bit_of_a_real_file_is_found(real_data, tmp_path):
     (tmp_path / relative).write_bytes(content)
     with pytest.raises(DataMissing, match=f"{relative} is damaged"):
         images.verify("mnist", tmp_path)
+
+
+def test_who_comes_while_a_set_is_fetched_waits(tmp_path, monkeypatch):
+    """Two pages may be executed at once: the second must neither write into the first one's download nor read half of it."""
+    calls = []
+
+    def fetch(*args):
+        calls.append(args)
+        time.sleep(0.5)
+        raise images.DataMissing("no network")
+
+    monkeypatch.setenv("SPATIALBIAS_DATA", str(tmp_path))
+    monkeypatch.setattr(images, "_torchvision", fetch)
+    with ThreadPoolExecutor(2) as threads:
+        for answer in [threads.submit(images.available, "mnist") for _ in range(2)]:
+            with pytest.raises(images.DataMissing, match="no network"):
+                answer.result()
+    assert len(calls) == 1

@@ -136,9 +136,11 @@ def test_guessing_a_bargain_and_the_rates_in_words():
     made = frame(("vanilla", "coordinate bias"), 3, level=0.5)
     sides = made["x"].isin([1.0, 2.0]) & (made["part"] == "recall") & (made["arm"] == "vanilla")
     made.loc[sides, "value"] = [0.9, 0.1, 0.2, 0.8, 0.6, 0.5]
-    assert numbers.guessing(made, "vanilla") == "of 3 runs 1 beyond 51% (the best: 55.0%)"
-    assert numbers.guessing(made, "CoordConv") == "not on record"
     drawn = circles.scenes(200, 32)
+    assert numbers.luck(drawn, 1000, 1) < numbers.luck(drawn, 1000, 10) < 0.54 < numbers.luck(drawn, 20, 3)
+    few, many = (numbers.guessing(made, "vanilla", drawn, images) for images in (20, 4000))
+    assert few.startswith("of 3 runs none beyond") and many.startswith("of 3 runs 1 beyond 5") and many.endswith("(the best: 55.0%)")
+    assert numbers.guessing(made, "CoordConv", drawn, 20) == "not on record"
     said = numbers.bargain(made, "coordinate bias", drawn, 0.8)
     assert "of red and 99.0% of the background (by colour alone: 9" in said
     assert circles.kept(drawn, 0.8, "colour", 0.0) == pytest.approx(1.0)

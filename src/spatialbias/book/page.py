@@ -52,8 +52,9 @@ class Page:
         return self.results[plan.study.name]
 
     def frame(self, measure: str | None = None, at: str = "stop", name: str | None = None) -> pd.DataFrame:
-        """Tidy values of a study of the page (default: its own), of one measure at one protocol."""
+        """Tidy values of a study of the page (default: its own), of one measure at one protocol; none of an older revision."""
         frame = (self.results[name] if name else self.main).frame()
+        frame = frame[frame["current"].astype(bool)]
         return frame if measure is None else frame[(frame["measure"] == measure) & (frame["at"] == at)]
 
     def notice(self):
@@ -211,12 +212,13 @@ def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:
         versions = shipped.get(trial.key, {})
         record = versions.get(suited(trial).numerics()) or next(iter(versions.values()), None)
         if record is None:
-            rows.append({"network": arm, "made on": "no record is shipped"})
+            rows.append({"network": label(arm), "made on": "no record is shipped"})
             continue
         results.append(r := recomputed(record, detect()))
-        verdict = "bit for bit equal" if r.equal else "differs" if not r.good else f"within {100 * r.allowed:.0f} points"
-        rows.append({"network": arm, "made on": r.classes[0], "on record": r.shown(r.old), "here": r.shown(r.new),
+        allowed = "not judged between classes" if r.allowed is None else f"within {100 * r.allowed:.0f} points"
+        verdict = "bit for bit equal" if r.equal else allowed if r.good else "differs"
+        rows.append({"network": label(arm), "made on": r.classes[0], "on record": r.shown(r.old), "here": r.shown(r.new),
                      "verdict": f"{'✓' if r.good else '✗'} {verdict}"})
-    good, equal = sum(r.good for r in results), sum(r.equal for r in results)
-    answer = f"{good} of {len(rows)} came out as recorded, {equal} of them bit for bit"
-    return answer, pd.DataFrame(rows).fillna("")
+    equal, close = sum(r.equal for r in results), sum(r.good and not r.equal for r in results)
+    answer = f"{equal} of {len(results)} came out bit for bit equal, {close} as near as rounding lets another class come"
+    return answer if results else "no record of them is shipped", pd.DataFrame(rows).fillna("")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from spatialbias.book.parameters import (
@@ -78,7 +79,7 @@ def execute(
         chosen: pages as `pages()` names them.
         profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as SPATIALBIAS_PROFILE.
         parameters: further parameters, given to every chosen page.
-        at_once: so many pages at a time, by default two: half of what a page takes is spent on its start and its figures.
+        at_once: so many pages at a time, by default two (no more than cores): half of what a page takes is its start and figures.
 
     Raises:
         PageError: a wrong profile or parameter (before anything is executed), or a failing cell, with its error; pages that were
@@ -107,7 +108,7 @@ def execute(
 
 
 def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say: Callable[[str, str], None], profile: str) -> None:
-    """In processes rather than threads, for only a main thread can stop a page's kernel when a signal comes."""
+    """In processes, which can be stopped; a page's kernel ends with the process that started it."""
     from spatialbias.sweep import stop
 
     spawn = multiprocessing.get_context("spawn")
@@ -120,7 +121,10 @@ def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say:
                 say(page, f" ({profile})")
                 flying[executor.submit(_execute_one, page, notebook, target, root)] = page
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                seconds = future.result()
+                try:
+                    seconds = future.result()
+                except BrokenProcessPool:
+                    raise PageError(f"a process died that executed {listed(list(flying.values()))}, perhaps for want of memory") from None
                 say(flying.pop(future), f": {seconds:.1f} s")
     finally:
         stop(executor)
@@ -130,9 +134,13 @@ def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say:
 
 def _take_a_line(taken) -> None:
     """Each of the processes draws its progress bars on a line of its own of the terminal."""
-    with taken.get_lock():
-        os.environ["TQDM_POSITION"] = str(taken.value)
-        taken.value += 1
+    from spatialbias.sweep import end_with_parent
+
+    end_with_parent()
+    if sys.stderr.isatty():
+        with taken.get_lock():
+            os.environ["TQDM_POSITION"] = str(taken.value)
+            taken.value += 1
 
 
 KERNEL = [
@@ -201,6 +209,7 @@ def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
             "SPATIALBIAS_PROFILE": profile,
             "SPATIALBIAS_PROJECT": str(root),
             "SPATIALBIAS_WORKERS": given.get("SPATIALBIAS_WORKERS", str(workers)),
+            "OMP_NUM_THREADS": given.get("OMP_NUM_THREADS", str(max(cores // at_once, 1))),
             **({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
             **{k: os.path.abspath(given[k]) for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE") if given.get(k)},

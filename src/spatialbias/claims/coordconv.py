@@ -67,7 +67,7 @@ CLAIMS = (
     Claim(id="coordconv.draws_perfectly", statement="Given as many steps as the sources took, CoordConv's squares in the held-out quadrant are perfect (an overlap within a point of 100 %).",
           where="abstract", tag="I", kind="hypothesis", arm="coordconv painter, as many steps", values=SCORE, thresholds=(0.99, 0.99), page="coordconv/rendering", **STEPS),
     Claim(id="coordconv.draws_perfectly_normalised", statement="From normalised positions CoordConv's squares in the held-out quadrant are perfect (an overlap within a point of 100 %) in fewer steps.",
-          where="our calibration", tag="I", kind="hypothesis", arm="coordconv painter, normalised input", values=SCORE, thresholds=(0.99, 0.99),
+          where="our calibration", tag="O", kind="hypothesis", arm="coordconv painter, normalised input", values=SCORE, thresholds=(0.99, 0.99),
           page="coordconv/rendering", **STEPS),
     Claim(id="coordconv.draws_less_in_quadrant", statement="CoordConv's drawings are less perfect in the held-out quadrant than on the uniform split.",
           where="tutorial, rendering", tag="I", arm={"arm": "coordconv", "split": "uniform"}, rivals=({"arm": "coordconv", "split": "quadrant"},),
@@ -94,13 +94,13 @@ CLAIMS = (
     # The same from a constant 0.001. Declared when the records above had shown that their first row hardly learns, and before these
     # records existed.
     Claim(id="coordconv.average_collapses_learnt", statement="At a rate at which the network learns, average pooling makes the error larger by more than a pixel.",
-          where="tutorial, regression", tag="S", rivals=("average pooling",), thresholds=(1.0, 1.0), **LEARNT),
+          where="tutorial, regression, at another rate", tag="O", rivals=("average pooling",), thresholds=(1.0, 1.0), **LEARNT),
     Claim(id="coordconv.no_activation_learnt", statement="At a rate at which the network learns, ReLU between the layers makes the error larger.",
-          where="authors' retrospective", tag="I", rivals=("with ReLU",), thresholds=(0.0, 0.1), **LEARNT),
+          where="authors' retrospective, at another rate", tag="O", rivals=("with ReLU",), thresholds=(0.0, 0.1), **LEARNT),
     Claim(id="coordconv.told_or_lost", statement="At a rate at which the network learns, it errs by more than a pixel more without coordinates.",
-          where="authors' retrospective", tag="I", rivals=("no coordinates",), thresholds=(1.0, 1.0), **LEARNT),
+          where="authors' retrospective, at another rate", tag="O", rivals=("no coordinates",), thresholds=(1.0, 1.0), **LEARNT),
     Claim(id="coordconv.strides_hurt_learnt", statement="At a rate at which the network learns, strided downsampling makes the error larger.",
-          where="a port's README", tag="I", rivals=("strided",), thresholds=(0.0, 0.1), **LEARNT),
+          where="a port's README, at another rate", tag="O", rivals=("strided",), thresholds=(0.0, 0.1), **LEARNT),
 )
 
 READINGS = {  # what follows from the verdicts that the chapter turns on

@@ -139,7 +139,7 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
     },
     "coordinet.h2_places_help": {
         "holds": "Coordinet does use where its pixels are: random places cost it accuracy.",
-        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones. As its answers follow its modulator, it cannot speak for or against an explanation by relative location.",
+        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones. So it cannot speak for or against an explanation by relative location.",
         "undecided": "Whether Coordinet uses where its pixels are is not settled by our records.",
         "not-run": "Whether Coordinet uses where its pixels are has not been run yet.",
     },
@@ -156,7 +156,7 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "not-run": "The networks have not been turned yet.",
     },
     "coordinet.cnn_rotation_loss": {
-        "holds": "It does lose the least of its accuracy when pictures are turned; black corners, which hurt the others without any turn, have a large part in that.",
+        "holds": "It does lose the least of its accuracy when pictures are turned, by whatever of the turn, the blur and the black corners.",
         "fails": "It does not lose the least of its accuracy when pictures are turned.",
         "undecided": "Whether it loses the least of its accuracy when pictures are turned is not settled.",
         "not-run": "What it loses when pictures are turned has not been measured yet.",

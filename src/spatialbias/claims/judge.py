@@ -35,7 +35,8 @@ class _Outcome(NamedTuple):
 def judge(claim: Claim, frame: pd.DataFrame | None) -> Verdict:
     """Judge one claim on a tidy frame with the columns `COLUMNS`, one row a measured value; None is an empty frame.
 
-    Rows of other studies are ignored; of more complete replicates than declared the first n are used. Raises
+    Rows of other studies are ignored; of more complete replicates than declared the first n are used; without a single one the
+    claim is "not run". Raises
     JudgeError, naming the replicates, if a used record is not current, if the records of a pair are of different
     numerics classes, if a run leaves several values or a sound run none, or if the frame lacks a column.
     """

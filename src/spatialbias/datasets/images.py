@@ -5,6 +5,7 @@ experiment on Coordinet's second hypothesis). `coordinates` then says what a net
 told: "grid" (where the pixel now lies), "true" (where it came from) or "random" (a fixed random place).
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -96,20 +97,41 @@ def _torchvision(name: str, class_name: str, root: Path) -> Data:
 
 def available(name: str) -> None:
     """Return if a data set can be had; raise DataMissing if not. A failed download is not tried again for an hour."""
-    if name == "digits" or all(
-        (data_folder() / f).exists() for f in json.loads((Path(__file__).parent / "manifest.json").read_text())[name]
-    ):
+    if name == "digits" or _complete(name):
         return
-    mark = data_folder() / f".{name}-unreachable"
-    if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
-        raise DataMissing(mark.read_text())
+    with _alone(name):  # pages that are executed at once fetch it once
+        if _complete(name):
+            return
+        mark = data_folder() / f".{name}-unreachable"
+        if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
+            raise DataMissing(mark.read_text())
+        try:
+            _torchvision(name, {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name], data_folder())
+        except DataMissing as error:
+            with suppress(OSError):  # a folder that cannot be written costs only the time of another try
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.write_text(str(error))
+            raise
+
+
+def _complete(name: str) -> bool:
+    """Whether all its files are there, in their full size."""
+    files = json.loads((Path(__file__).parent / "manifest.json").read_text())[name]
+    return all((path := data_folder() / f).exists() and path.stat().st_size == wanted["bytes"] for f, wanted in files.items())
+
+
+@contextmanager
+def _alone(name: str):
+    """No other process looks for this data set meanwhile; where the folder cannot be written none can fetch it either."""
     try:
-        _torchvision(name, {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name], data_folder())
-    except DataMissing as error:
-        with suppress(OSError):  # a folder that cannot be written costs only the time of another try
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.write_text(str(error))
-        raise
+        data_folder().mkdir(parents=True, exist_ok=True)
+        file = open(data_folder() / f".{name}.lock", "w")
+    except OSError:
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

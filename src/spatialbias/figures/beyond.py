@@ -76,7 +76,7 @@ def fovea() -> Figure:
 
 
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracies on the foveated picture; for the prose."""
+    """Accuracies on the foveated picture, of the path alone, and what knowing a lens is worth; for the prose."""
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
     numbers = {"N": sizes(frame)}
     for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
@@ -94,6 +94,6 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
         "alone": said(at("sizes", "coordinet", "weighted, unmodulated", 32.0)),
         "told": points(told - straight),
         "without_lens": points(at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)),
-        "quarter_direct": said(at("subsets", "coordinet", "weighted", 0.25)),
+        "quarter_weighted": said(at("subsets", "coordinet", "weighted", 0.25)),
         "quarter_filled": said(at("subsets", "fully_connected", "filled", 0.25)),
     }

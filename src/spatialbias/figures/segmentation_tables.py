@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -62,15 +63,29 @@ def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1,
     return points(paired(mean_recall(frame, classes), arm, rival))
 
 
-def guessing(frame: pd.DataFrame, arm: str, beyond: float = 0.51) -> str:
-    """Whether an arm's runs guess the side of yellow circles, in words, by their best mean of the two recalls: guessing gives a half."""
+def luck(drawn: circles.Scenes, images: int, runs: int, draws: int = 1000) -> float:
+    """The mean of the two yellow recalls that the best of some runs stays below, 95 times in 100, if each guesses the side of every
+    circle by itself, on so many images. (A run that speckles its circles with both sides, or always says one, strays less.)"""
+    random, found = np.random.default_rng(0), []
+    right, weight = (drawn.x > drawn.size // 2).numpy(), (drawn.visible * drawn.yellow).double().numpy()
+    for _ in range(draws):
+        some = random.integers(len(weight), size=images)
+        w, side, guess = weight[some], right[some], random.integers(2, size=(images, 3)).astype(bool)
+        recalls = [(w * (side == s) * (guess == s)).sum() / max((w * (side == s)).sum(), 1.0) for s in (True, False)]
+        found.append(sum(recalls) / 2)
+    return float(np.quantile(found, 0.95 ** (1 / runs)))
+
+
+def guessing(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, images: int) -> str:
+    """How many of an arm's runs tell the sides of yellow circles better than luck lets the best of as many guessers, in words."""
     runs = mean_recall(frame, (1, 2))
     runs = runs.loc[runs["arm"] == arm, "value"]
     if runs.empty:
         return NOTHING
+    beyond = luck(drawn, images, len(runs))
     above = int((runs > beyond).sum())
     found = "none" if not above else "all" if above == len(runs) else above
-    return f"of {len(runs)} run{'s' * (len(runs) > 1)} {found} beyond {beyond:.0%} (the best: {runs.max():.1%})"
+    return f"of {len(runs)} run{'s' * (len(runs) > 1)} {found} beyond {beyond:.1%} (the best: {runs.max():.1%})"
 
 
 def bargain(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, background: float) -> str:
