@@ -74,3 +74,6 @@ def test_knowing_a_lens_is_weighed_against_undoing_it(told, said):
         + rows("coordinet", "warps", {0.0: 0.3}, part="warped") + rows("simple_cnn", "warps", {0.0: 0.25}, part="warped"))
     numbers = beyond.grid_numbers(frame)
     assert numbers["told"].startswith(said) and numbers["without_lens"].startswith("+5.0") and numbers["alone"] == NOTHING
+    assert numbers["alone_most"] == NOTHING
+    path = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.12}, part="weighted, unmodulated"))
+    assert beyond.grid_numbers(path)["alone_most"] == "12.5%"

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import NETWORKS, shade, sizes
-from spatialbias.figures.numbers import points, said
+from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 
@@ -75,6 +75,13 @@ def fovea() -> Figure:
     return figure
 
 
+def _most(frame: pd.DataFrame) -> str:
+    """The best mean accuracy of the pixel path without modulation, at any resolution."""
+    rows = frame[(frame["measure"] == "sizes") & (frame["at"] == "stop") & (frame["part"] == "weighted, unmodulated")]
+    means = rows.groupby("x")["value"].mean()
+    return f"{means.max():.1%}" if len(means) else NOTHING
+
+
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """Accuracies on the foveated picture, of the path alone, and what knowing a lens is worth; for the prose."""
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
@@ -92,6 +99,7 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     told, straight = at("warps", "coordinet", "told", *lenses), at("warps", "coordinet", "straightened", *lenses)
     return numbers | {
         "alone": said(at("sizes", "coordinet", "weighted, unmodulated", 32.0)),
+        "alone_most": _most(frame),
         "told": points(told - straight),
         "without_lens": points(at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)),
         "quarter_weighted": said(at("subsets", "coordinet", "weighted", 0.25)),
