@@ -9,6 +9,7 @@ from spatialbias.book.parameters import check_parameters
 from spatialbias.book.verdicts import claims_table, judged, kind
 from spatialbias.claims import expected_false_verdicts, ledger, readings
 from spatialbias.figures.plots import forest
+from spatialbias.figures.style import label
 from spatialbias.studies import study
 
 
@@ -59,7 +60,7 @@ class Ledger:
                 {
                     "label": " ".join(
                         t
-                        for t in (claim.id.partition(".")[2].replace("_", " ") + ":", f.condition, f"vs {f.rival}" if f.rival else "")
+                        for t in (claim.id.partition(".")[2].replace("_", " ") + ":", f.condition, f"vs {label(f.rival)}" if f.rival else "")
                         if t
                     ),
                     "mean": f.mean,
