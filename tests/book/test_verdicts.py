@@ -1,5 +1,6 @@
 """How verdicts reach the prose and the tables, also where the records cannot be judged."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from spatialbias.book import ledger as chapter
 from spatialbias.book import page as book
 from spatialbias.book.verdicts import SENTENCES, _found
+from spatialbias.figures.style import VERDICTS
 from tests.claims.test_judge import ONE, edit, pair
 
 STALE = edit(pair(0.03), "fc", 1, current=False)  # the judge refuses records that are not current
@@ -31,6 +33,21 @@ def test_prose_and_table_follow_the_verdict(kind):
     assert one.kind(ONE.id) == kind
     assert one.sentence(ONE.id) == SENTENCES[kind].format("the CNN beats both others by a large margin")
     assert f"class='verdict {kind}'" in one.claims(ONE.id).data
+
+
+@pytest.mark.parametrize("kind", ["holds", "fails"])
+def test_the_picture_groups_contrasts_under_their_verdict(monkeypatch, kind):
+    results = SimpleNamespace(frame=lambda: FRAMES[kind])
+    monkeypatch.setattr(chapter, "ledger", lambda: (replace(ONE, thresholds=(0.01, 0.01)),))
+    monkeypatch.setattr(chapter, "study", lambda name: SimpleNamespace(plan=lambda profile: SimpleNamespace(sweep=lambda missing: results)))
+    made = chapter.Ledger(ONE.work)
+    (ax,) = made.picture().axes
+    ticks = {text.get_text(): (text.get_color(), text.get_position()[1]) for text in ax.get_yticklabels()}
+    findings = made.verdicts[ONE.id].findings
+    (head,) = [text for text in ticks if text.endswith(f": {kind}")]
+    assert ticks[head] == (VERDICTS[kind], 0) and len(ticks) == 1 + len(findings)
+    margin = [one.get_xdata()[0] for one in ax.lines if one.is_dashed()]
+    assert margin == pytest.approx([1.0] * len(findings))
 
 
 def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):

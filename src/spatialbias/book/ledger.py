@@ -9,8 +9,16 @@ from spatialbias.book.parameters import check_parameters
 from spatialbias.book.verdicts import claims_table, judged, kind
 from spatialbias.claims import expected_false_verdicts, ledger, readings
 from spatialbias.figures.plots import forest
-from spatialbias.figures.style import label
+from spatialbias.figures.style import INK, VERDICTS, label
 from spatialbias.studies import study
+
+SPELT = {"cnn": "CNN", "fc": "FC", "coordinet": "Coordinet", "coordconv": "CoordConv", "h1": "H1", "h2": "H2"}
+
+
+def _title(claim: str) -> str:
+    """A claim's id as a heading: "coordinet.cnn_beats_both" is "CNN beats both"."""
+    words = " ".join(SPELT.get(word, word) for word in claim.partition(".")[2].split("_"))
+    return words[0].upper() + words[1:]
 
 
 class Ledger:
@@ -50,28 +58,25 @@ class Ledger:
         )
 
     def picture(self):
-        """Every contrast between networks in accuracy, in the claimed direction."""
+        """Every contrast between networks in accuracy, in the claimed direction, under its claim and coloured by the verdict."""
         rows = []
         for claim in self.claims:
             verdict = self.verdicts[claim.id]
             if not (verdict and claim.rivals and claim.values.unit == "points") or claim.rule in ("slope", "level", "interaction"):
                 continue
+            said = kind(verdict)
             rows += [
                 {
-                    "label": " ".join(
-                        t
-                        for t in (claim.id.partition(".")[2].replace("_", " ") + ":", f.condition, f"vs {label(f.rival)}" if f.rival else "")
-                        if t
-                    ),
-                    "mean": f.mean,
-                    "low": f.low,
-                    "high": f.high,
-                    "n": f.n,
+                    "group": f"{_title(claim.id)}: {verdict.word}",
+                    "label": ", ".join(t for t in (label(f.condition), f"vs {label(f.rival)}" if len(claim.rivals) > 1 else "") if t),
+                    "ink": VERDICTS.get(said, INK),
+                    "margin": claim.tau[0],
+                    **{part: getattr(f, part) for part in ("mean", "low", "high", "n")},
                 }
                 for f in verdict.findings
                 if f.n
             ]
-        return forest(pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"]))
+        return forest(pd.DataFrame(rows, columns=["group", "label", "ink", "margin", "mean", "low", "high", "n"]))
 
     def table(self):
         return raw(claims_table(self.claims, self.frames))

@@ -68,7 +68,8 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         rows.append(
             f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; our rule: {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
-            f"<td><span class='verdict {kind(verdict)}' title='{html.escape(why, quote=True)}'>{html.escape(word)}</span></td>"
+            f"<td><details><summary><span class='verdict {kind(verdict)}'>{html.escape(word)}</span></summary>"
+            f"<small>{html.escape(why)}</small></details></td>"
             f"<td>{text}{beside and f'<br><small>published:<br>{beside}</small>'}</td></tr>"
         )
     head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
@@ -96,13 +97,14 @@ def _found(verdict, most: int = 6) -> str:
             numbers = tuple(min(max(v, 0), 1) for v in numbers) if points and not math.isnan(f.low) else numbers
         form = f"{sign}.1f" if points else f"{sign}.{_decimals(numbers[2] - numbers[1])}f"
         mean, low, high = (f"{(100 if points else 1) * v:{form}}" for v in numbers)
+        name = label(f.condition)
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
-        return f"{html.escape(f.condition + rival)}: <b>{mean}</b>{interval}{each}"
+        return f"{html.escape(name + rival)}: <b>{mean}</b>{interval}{each}"
 
     lines = [one(f) for f in findings]
     unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit
-    tail = f"<br>{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
-    fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else ""
+    tail = f"{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
+    fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else "<br>" if tail else ""
     return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"

@@ -13,17 +13,23 @@ from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
-CONTRASTS = (  # group, label, arm, rival
-    ("fully connected: straight − permuted", "fully_connected", "fully_connected, permuted"),
-    ("simple CNN: straight − permuted", "simple_cnn", "simple_cnn, permuted"),
-    ("Coordinet: straight − permuted, true places", "coordinet", "coordinet, true places"),
-    ("Coordinet: true − new places", "coordinet, true places", "coordinet, new places"),
-    ("Coordinet: true − random places", "coordinet, true places", "coordinet, random places"),
-    ("Coordinet without modulation: true − random places", "no modulation", "no modulation, random places"),
-    ("locality: one kernel a position − fully connected", "unshared, flattened", "fully_connected"),
-    ("sharing: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
-    ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
-)
+CONTRASTS = {  # group: its (label, arm, rival)
+    "one permutation of all pixels": (
+        ("fully connected: straight − permuted", "fully_connected", "fully_connected, permuted"),
+        ("simple CNN: straight − permuted", "simple_cnn", "simple_cnn, permuted"),
+        ("Coordinet: straight − permuted, true places", "coordinet", "coordinet, true places"),
+    ),
+    "what Coordinet is told of it": (
+        ("true − new places", "coordinet, true places", "coordinet, new places"),
+        ("true − random places", "coordinet, true places", "coordinet, random places"),
+        ("without modulation: true − random places", "no modulation", "no modulation, random places"),
+    ),
+    "one ingredient of a convolution at a time": (
+        ("locality: one kernel a position − fully connected", "unshared, flattened", "fully_connected"),
+        ("sharing: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
+        ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
+    ),
+}
 
 
 def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[int], at: Iterable[float]) -> dict:
@@ -47,12 +53,14 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
 def contrasts(frame: pd.DataFrame) -> Figure:
     """Paired differences of the hypotheses page."""
     rows = []
-    for name, arm, rival in CONTRASTS:
-        difference = paired(frame, arm, rival)
-        if len(difference):
-            network = "coordinet" if arm == "no modulation" else arm.partition(",")[0]
-            rows.append({"label": name, "arm": network if network in NETWORKS else "", **mean_interval(difference)._asdict()})
-    return forest(pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
+    for group, contrasts_ in CONTRASTS.items():
+        for name, arm, rival in contrasts_:
+            difference = paired(frame, arm, rival)
+            if len(difference):
+                network = "coordinet" if arm == "no modulation" else arm.partition(",")[0]
+                known = network if network in NETWORKS else ""
+                rows.append({"group": group, "label": name, "arm": known, **mean_interval(difference)._asdict()})
+    return forest(pd.DataFrame(rows, columns=["group", "label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
 
 
 def arrangements() -> Figure:

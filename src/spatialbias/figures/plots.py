@@ -179,22 +179,35 @@ def lines(
 def forest(
     rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None, unit: float = 100.0
 ) -> Figure:
-    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional published, arm."""
-    figure, (ax,) = canvas(1, height=0.6 + 0.3 * max(len(rows), 1), width=7.0)
+    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional published, arm (its colour),
+    group (a heading above its rows), ink (a colour) and margin (from where a claim holds, drawn dotted)."""
+    heads = rows["group"].ne(rows["group"].shift()).to_numpy() if "group" in rows else np.zeros(len(rows), bool)
+    places = np.arange(len(rows)) + heads.cumsum()
+    lines = max(len(rows) + int(heads.sum()), 1)
+    tall, counts = lines > 30, set(rows["n"])
+    figure, (ax,) = canvas(1, height=0.6 + (0.21 if tall else 0.3) * lines, width=7.0)
     if band:
         ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
-    for k, row in enumerate(rows.itertuples()):
-        ink = colour(getattr(row, "arm", ""), k) if getattr(row, "arm", None) else INK
+    for k, row in zip(places, rows.itertuples(), strict=True):
+        ink = getattr(row, "ink", None) or (colour(row.arm, k) if getattr(row, "arm", None) else INK)
         ax.plot([unit * row.low, unit * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
         ax.plot(unit * row.mean, k, marker="o", color=ink)
-        there = getattr(row, "published", None)
+        there, margin = getattr(row, "published", None), getattr(row, "margin", None)
         if there is not None and not pd.isna(there):
             ax.plot(unit * there, k, marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, markersize=7, linestyle="")
-    ax.set_yticks(range(len(rows)), [f"{r.label}  (n = {r.n})" for r in rows.itertuples()])
-    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+        if margin:
+            ax.plot([unit * margin] * 2, [k - 0.5, k + 0.5], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
+    each = "  (n = {})" if len(counts) > 1 else ""
+    names = [row.label + each.format(row.n) for row in rows.itertuples()]
+    ax.set_yticks([*places, *(places[heads] - 1)], [*names, *(rows["group"][heads] if heads.any() else ())])
+    for text, head in zip(ax.get_yticklabels()[len(rows) :], np.flatnonzero(heads), strict=True):
+        text.set(fontweight="bold", color=getattr(rows.iloc[head], "ink", None) or INK)
+    ax.set_ylim(lines - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel(xlabel)
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", top=tall, labeltop=tall)
+    ax.set_xlabel(xlabel + (f", n = {counts.pop()}" if len(counts) == 1 else ""))
     if not len(rows):
         blank(ax)
     return figure

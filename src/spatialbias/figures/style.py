@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
 PUBLISHED = "#8f8f8f"  # the source's values: hollow grey marks
+VERDICTS = {"holds": "#009e73", "fails": "#d55e00"}  # the others in INK
 SPARE = ("#8c6bb1", "#bf812d", "#35978f", "#c51b7d", "#4d9221", "#7f7f7f", "#b2182b", "#2166ac")  # for variants, in order
 
 COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of different lightness
