@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spatialbias.figures import beyond, coordinet
+from spatialbias.figures import beyond, coordinet, other_data
 
 NOTHING = "not on record"
 
@@ -77,3 +77,19 @@ def test_knowing_a_lens_is_weighed_against_undoing_it(told, said):
     assert numbers["alone_most"] == NOTHING
     path = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.12}, part="weighted, unmodulated"))
     assert beyond.grid_numbers(path)["alone_most"] == "12.5%"
+
+
+def test_other_images_stand_beside_each_other():
+    angles = {0.0: 0.6, **{float(a): 0.5 for a in range(10, 90, 10)}}
+    frames = []
+    for dataset, gap in (("mnist", 0.1), ("fashion_mnist", -0.2)):
+        one = pd.DataFrame(rows("simple_cnn", "rotation", angles) + rows("simple_cnn", "rotation_masked", {a: v - 0.05 for a, v in angles.items()})
+                           + rows("simple_cnn", "accuracy", {None: 0.5 + gap}) + rows("fully_connected", "accuracy", {None: 0.5})
+                           + rows("simple_cnn", "accuracy", {None: 0.9}, at="published"))  # fmt: skip
+        frames.append(one.assign(dataset=dataset))
+    both = other_data.beside(*frames)
+    changes = other_data.turning(both).set_index(["data", "change"])["simple CNN"]
+    assert [changes["MNIST", text][:4] for text in other_data.COSTS.values()] == ["-10.", "-5.0", "-10."]
+    leads = other_data.leads(both[both["measure"] == "accuracy"]).set_index("data")
+    assert leads["simple CNN − fully connected"].str[:5].to_dict() == {"MNIST": "+10.0", "Fashion-MNIST": "-20.0"}
+    assert set(leads["simple CNN − Coordinet"]) == {NOTHING}

@@ -51,6 +51,7 @@ LABELS = {
     "coordconv painter": "CoordConv",
     "deconv painter": "deconvolution",
 }
+DATASETS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "scikit-learn's digits"}
 SIZES = {"text": 9, "title": 10}
 
 
@@ -109,6 +110,11 @@ def split_name(split: str) -> str:
     """A split's name in running text and figures: "tutorial_uniform" is "uniform, the tutorial’s"."""
     owner, _, kind = split.rpartition("_")
     return f"{kind}, the {owner}’s" if owner else kind
+
+
+def dataset_name(dataset: str) -> str:
+    """A data set's name in running text and figures."""
+    return DATASETS.get(dataset, dataset)
 
 
 def blank(ax: Axes | None = None) -> Figure:

@@ -187,7 +187,19 @@ STUDIES = (
             "quick": QUICK | {"replicates": 1, "dataset": "fashion_mnist"},
             "paper": PAPER | {"n_train": (97, 390), "dataset": "fashion_mnist"},
         },
-        ("accuracy", "rotation"),
+        ("accuracy", "rotation", "rotation_masked"),
+    ),
+    Study(
+        "coordinet.mnist",
+        "Does it hold where the corners are black anyway?",
+        NETWORKS,
+        by_size,
+        {
+            "smoke": SMOKE | {"replicates": 1},
+            "quick": QUICK | {"replicates": 1, "dataset": "mnist"},
+            "paper": PAPER | {"n_train": (97, 390), "dataset": "mnist"},
+        },
+        ("accuracy", "rotation", "rotation_masked"),
     ),
     Study(
         "coordinet.reproduce",
