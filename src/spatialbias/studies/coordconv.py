@@ -92,6 +92,7 @@ PLACES = {  # where coordinates enter the classifier, and in which form; the sam
         "with radius": {"radius": True},
         "Fourier code": {"coordinates": "fourier"},
         "Fourier code, centre too": {"coordinates": "fourier", "coded": True},
+        "Fourier code of the centre": {"coded": True},
         "learnt table": {"coordinates": "table"},
         "random maps": {"coordinates": "random"},
         "blank channel": {"coordinates": "blank"},
@@ -118,6 +119,10 @@ ONE_CHANGE = {
     **{name: ({**REMARKS[name][0], "schedule": "constant", "learning_rate": 1e-3}, 50)
        for name in ("average pooling", "with ReLU", "average pooling, ReLU", "no coordinates", "strided")},
 }
+
+CONSTANT = {**REGRESS, **SEEKER, "schedule": "constant"}
+SLOWER = {"coordconv, rate 0.001": ({**CONSTANT, "learning_rate": 1e-3}, 100), **{a: v for a, v in REGRESSION.items() if a != "coordconv"}}
+RATES_GIVEN_STEPS = {f"rate {rate}": ({**CONSTANT, "learning_rate": rate}, 260) for rate in (0.0001, 0.001, 0.01)}
 
 
 def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **data) -> Trial:
@@ -202,6 +207,8 @@ STUDIES = (
           TUTORIALS, grid("classification", TUTORIALS), ("score", "right"), ("tutorial_uniform", "tutorial_quadrant")),
     study("regression", "Can a network say where a lit pixel lies?",
           REGRESSION, grid("regression", REGRESSION), (*NAMED, "in_view")),
+    study("regression_slower", "And at a rate at which it learns?",
+          SLOWER, grid("regression", SLOWER), ("score", "right")),
     study("tutorial_regression", "Does the tutorial's recipe find every coordinate?",
           TUTORIAL_REGRESSION, grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"),
           ("tutorial_quadrant",), factors=(0.01, 0.2)),
@@ -217,4 +224,6 @@ STUDIES = (
           REMARKS, grid("regression", REMARKS), ("score", "right"), QUADRANT),
     study("one_change", "And if they are made of a network that learns?",
           ONE_CHANGE, grid("regression", ONE_CHANGE), ("score", "right"), QUADRANT),
+    study("rates_given_steps", "And which rates work, given as many steps as the tutorial took?",
+          RATES_GIVEN_STEPS, grid("regression", RATES_GIVEN_STEPS), ("score", "right"), QUADRANT, factors=(0.01, 0.2)),
 )
