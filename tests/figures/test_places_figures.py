@@ -88,7 +88,7 @@ def test_the_brightness_of_a_perfect_square_is_a_step():
 
 def test_numbers_at_any_n():
     assert numbers.said([]) == "not on record" and numbers.said([0.5]) == "50.0 %, n = 1"
-    assert numbers.said([1.0, 0.9]) == "95.0 % [31.5, 100.0], n = 2" and numbers.said([0.2, 0.1], "") == "0.15 [-0.49, 0.79], n = 2"
+    assert numbers.said([1.0, 0.9]) == "95.0 % [31.5, 100.0], n = 2" and numbers.said([0.2, 0.1], "") == "0.15 [0.00, 0.79], n = 2"
     assert numbers.said([1.0, 1.0], "pixels") == "1.00 pixels [1.00, 1.00], n = 2"
     assert numbers.rate_said(EMPTY) == "not on record" and numbers.rate_said(scores({("deconv", "uniform"): [1.0, 1.0]})) == "2 of 2 runs (16 % to 100 %)"
 

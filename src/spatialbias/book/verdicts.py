@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from spatialbias.claims import Claim, JudgeError, Verdict, judge
-from spatialbias.claims.claim import label_of
+from spatialbias.claims.claim import Comparison, label_of
 from spatialbias.figures.style import label
 
+WIDE = 80  # points: a prediction interval wider than this agrees with anything
 SENTENCES = {
     "holds": "The source says that {}: in our records this holds.",
     "fails": "The source says that {}: in our records this fails.",
@@ -56,13 +57,7 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         try:
             verdict = judge(claim, frames.get(claim.study))
             word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
-            beside = "<br>".join(
-                (f"{html.escape(label(label_of(c.published.arm)))} " if c.published.arm else "")
-                + (f"{c.published.value * 100:.1f}" if claim.values.unit == "points" else f"{abs(c.published.value):g}")
-                + ("" if c.inside is None else " ✓" if c.inside else " ✗")
-                + (f" ({html.escape(str(c.published.condition))})" if c.published.condition else "")
-                for c in verdict.published
-            )
+            beside = "<br>".join(_beside(claim, c) for c in verdict.published)
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         rows.append(
@@ -74,6 +69,23 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) ->
         )
     head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
     return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _beside(claim: Claim, comparison: Comparison) -> str:
+    """A published number, whether it lies in our prediction interval, and that; no sign where the interval is nearly all there is."""
+    published, unit = comparison.published, 100 if claim.values.unit == "points" else 1
+    least = -math.inf if unit == 1 or not published.arm else 0.0  # a difference may be negative, a share not
+    low, high = (unit * min(max(end, least), math.inf if unit == 1 else 1.0) for end in (comparison.low, comparison.high))
+    known = comparison.inside is not None
+    sign = "" if not known or (unit == 100 and high - low > WIDE) else " ✓" if comparison.inside else " ✗"
+    form = ".1f" if unit == 100 else ".3g"
+    return (
+        (f"{html.escape(label(label_of(published.arm)))} " if published.arm else "")
+        + (f"{unit * published.value:.1f}" if unit == 100 else f"{abs(published.value):g}")
+        + sign
+        + (f" [{low:{form}}, {high:{form}}]" if known and unit == 100 else "")
+        + (f" ({html.escape(str(published.condition))})" if published.condition else "")
+    )
 
 
 def _decimals(width: float) -> int:
@@ -94,17 +106,21 @@ def _found(verdict, most: int = 6) -> str:
         numbers = (f.mean, f.low, f.high)
         if not f.rival and not verdict.trend:  # a value by itself: as it was measured; shares end at 0 and 1, Student's interval does not
             numbers = numbers if verdict.claim.values.sign > 0 else (-f.mean, -f.high, -f.low)
-            numbers = tuple(min(max(v, 0), 1) for v in numbers) if points and not math.isnan(f.low) else numbers
+            numbers = tuple(v if math.isnan(v) else min(max(v, 0), 1 if points else math.inf) for v in numbers)
+        elif points:
+            numbers = tuple(min(max(v, -1), 1) for v in numbers)
         form = f"{sign}.1f" if points else f"{sign}.{_decimals(numbers[2] - numbers[1])}f"
         mean, low, high = (f"{(100 if points else 1) * v:{form}}" for v in numbers)
         name = label(f.condition)
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
+        if rate:
+            mean, interval, each = f"{f.mean * f.n:.0f} of {f.n}", f" runs [{100 * f.low:.0f}, {100 * f.high:.0f}] %", ""
         return f"{html.escape(name + rival)}: <b>{mean}</b>{interval}{each}"
 
     lines = [one(f) for f in findings]
     unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit
-    tail = f"{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 else ""
+    tail = f"{unit}{', ' if unit else ''}n = {counts.pop()}" if len(counts) == 1 and not rate else ""
     fold = f"<details><summary>{len(lines) - most} more</summary>{'<br>'.join(lines[most:])}</details>" if len(lines) > most else "<br>" if tail else ""
     return f"<span class='found'>{'<br>'.join(lines[:most])}{fold}{tail}</span>"

@@ -15,7 +15,7 @@ def said(values: Iterable[float], unit: str = "%") -> str:
     """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10"; without an interval if n is 1."""
     if unit == "%":
         return _text(values, ".1f", unit, 100, (0, 1))  # shares end there, Student's interval does not
-    return _text(values, ".2f", unit)
+    return _text(values, ".2f", unit, ends=(0, math.inf))  # nor is an error below none
 
 
 def points(values: Iterable[float]) -> str:

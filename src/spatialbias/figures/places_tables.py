@@ -17,6 +17,8 @@ TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (networ
     ("deconv", "tutorial_uniform"): (1.0, 0.858, 200), ("deconv", "tutorial_quadrant"): (1.0, 0.0, 200),
 }
 
+CORNERS = ("bottom right, as published", "bottom left", "top left", "top right")  # turns of the held-out quadrant, by replicate
+
 
 def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
     """The rows whose columns have these values, without missing values."""
@@ -25,9 +27,10 @@ def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
     return frame.dropna(subset=["value"])
 
 
-def rate_said(frame: pd.DataFrame, **where) -> str:
-    """How many runs answer every held-out position: "17 of 20 runs (62 % to 97 %)", the interval Clopper and Pearson's at 95 %."""
-    values = rows_of(frame, part="test", **where)["value"]
+def rate_said(frame: pd.DataFrame, part: str = "test", **where) -> str:
+    """How many runs answer every position held out (or of another part): "17 of 20 runs (62 % to 97 %)", Clopper and Pearson's
+    interval at 95 %."""
+    values = rows_of(frame, part=part, **where)["value"]
     if not len(values):
         return NOTHING
     hits = int((values >= SUCCESS).sum())
@@ -57,6 +60,49 @@ def unlearnt(frame: pd.DataFrame, below: float = 0.05, **where) -> str:
     """In how many runs even the positions trained on score less than `below`: "8 of 10"."""
     values = rows_of(frame, part="train", **where)["value"]
     return f"{int((values < below).sum())} of {len(values)}" if len(values) else NOTHING
+
+
+def learnt(frame: pd.DataFrame, **where) -> dict[str, str]:
+    """How many runs answer every position trained on, those runs' score at positions held out, and how many score less than 5 %
+    even where they were trained."""
+    train, test = (rows_of(frame, part=part, **where).set_index(["split", "replicate"])["value"] for part in ("train", "test"))
+    if train.empty:
+        return dict.fromkeys(("learnt", "learnt_test", "dead"), NOTHING)
+    right = train.index[train >= SUCCESS]
+    return {"learnt": f"{len(right)} of {len(train)}", "learnt_test": said(test[test.index.isin(right)]), "dead": unlearnt(frame, **where)}
+
+
+def by_corner(frame: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
+    """How many runs name every position of the held-out quadrant, by the corner in which it lies. arms: {arm: its column's name}."""
+    rows = rows_of(frame, part="test")
+    rows = rows[rows["split"].str.endswith("quadrant")]
+    table = []
+    for turn, corner in enumerate(CORNERS):
+        here = rows[rows["replicate"] % len(CORNERS) == turn]
+        hits = {name: here.loc[here["arm"] == arm, "value"] >= SUCCESS for arm, name in arms.items()}
+        counts = {name: f"{hit.sum()} of {len(hit)}" if len(hit) else "–" for name, hit in hits.items()}
+        table.append({"held-out quadrant": corner} | counts)
+    return pd.DataFrame(table)
+
+
+def corners_said(frame: pd.DataFrame, arm: str) -> dict[str, str]:
+    """The same of one arm in words: in the corner that the source held out, and in the other three."""
+    rows = rows_of(frame, part="test", arm=arm)
+    rows = rows[rows["split"].str.endswith("quadrant")]
+    theirs = rows["replicate"] % len(CORNERS) == 0
+    return {
+        name: f"{(some >= SUCCESS).sum()} of {len(some)}" if len(some) else NOTHING
+        for name, some in (("corner_theirs", rows.loc[theirs, "value"]), ("corner_others", rows.loc[~theirs, "value"]))
+    }
+
+
+def best_setting(frame: pd.DataFrame, arm: str) -> str:
+    """The best held-out score among an arm's random settings, and its learning rate."""
+    rows = rows_of(frame, part="test", arm=arm)
+    if rows.empty:
+        return NOTHING
+    best = rows.loc[rows["value"].idxmax()]
+    return f"{100 * best['value']:.1f} % (rate {best['learning_rate']:.3g})"
 
 
 def faded(curves: pd.DataFrame, arm: str, right: float, lost: float) -> str:
