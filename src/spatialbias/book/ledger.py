@@ -39,6 +39,8 @@ class Ledger:
         judged_ = [c for c in self.claims if kinds[c.id] != "not-run"]  # an undecided one ran the same risk
         return {
             "claims": str(len(self.claims)),
+            "theirs": str(sum(c.tag != "O" for c in self.claims)),
+            "ours": str(sum(c.tag == "O" for c in self.claims)),
             "holds": str(counts["holds"]),
             "fails": str(counts["fails"]),
             "undecided": str(counts["undecided"]),

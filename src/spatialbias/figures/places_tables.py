@@ -17,9 +17,6 @@ TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (networ
     ("deconv", "tutorial_uniform"): (1.0, 0.858, 200), ("deconv", "tutorial_quadrant"): (1.0, 0.0, 200),
 }
 
-CORNERS = ("bottom right, as published", "bottom left", "top left", "top right")  # turns of the held-out quadrant, by replicate
-
-
 def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
     """The rows whose columns have these values, without missing values."""
     for column, value in where.items():
@@ -60,49 +57,6 @@ def unlearnt(frame: pd.DataFrame, below: float = 0.05, **where) -> str:
     """In how many runs even the positions trained on score less than `below`: "8 of 10"."""
     values = rows_of(frame, part="train", **where)["value"]
     return f"{int((values < below).sum())} of {len(values)}" if len(values) else NOTHING
-
-
-def learnt(frame: pd.DataFrame, **where) -> dict[str, str]:
-    """How many runs answer every position trained on, those runs' score at positions held out, and how many score less than 5 %
-    even where they were trained."""
-    train, test = (rows_of(frame, part=part, **where).set_index(["split", "replicate"])["value"] for part in ("train", "test"))
-    if train.empty:
-        return dict.fromkeys(("learnt", "learnt_test", "dead"), NOTHING)
-    right = train.index[train >= SUCCESS]
-    return {"learnt": f"{len(right)} of {len(train)}", "learnt_test": said(test[test.index.isin(right)]), "dead": unlearnt(frame, **where)}
-
-
-def by_corner(frame: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
-    """How many runs name every position of the held-out quadrant, by the corner in which it lies. arms: {arm: its column's name}."""
-    rows = rows_of(frame, part="test")
-    rows = rows[rows["split"].str.endswith("quadrant")]
-    table = []
-    for turn, corner in enumerate(CORNERS):
-        here = rows[rows["replicate"] % len(CORNERS) == turn]
-        hits = {name: here.loc[here["arm"] == arm, "value"] >= SUCCESS for arm, name in arms.items()}
-        counts = {name: f"{hit.sum()} of {len(hit)}" if len(hit) else "–" for name, hit in hits.items()}
-        table.append({"held-out quadrant": corner} | counts)
-    return pd.DataFrame(table)
-
-
-def corners_said(frame: pd.DataFrame, arm: str) -> dict[str, str]:
-    """The same of one arm in words: in the corner that the source held out, and in the other three."""
-    rows = rows_of(frame, part="test", arm=arm)
-    rows = rows[rows["split"].str.endswith("quadrant")]
-    theirs = rows["replicate"] % len(CORNERS) == 0
-    return {
-        name: f"{(some >= SUCCESS).sum()} of {len(some)}" if len(some) else NOTHING
-        for name, some in (("corner_theirs", rows.loc[theirs, "value"]), ("corner_others", rows.loc[~theirs, "value"]))
-    }
-
-
-def best_setting(frame: pd.DataFrame, arm: str) -> str:
-    """The best held-out score among an arm's random settings, and its learning rate."""
-    rows = rows_of(frame, part="test", arm=arm)
-    if rows.empty:
-        return NOTHING
-    best = rows.loc[rows["value"].idxmax()]
-    return f"{100 * best['value']:.1f} % (rate {best['learning_rate']:.3g})"
 
 
 def faded(curves: pd.DataFrame, arm: str, right: float, lost: float) -> str:
@@ -156,7 +110,12 @@ def untold(frame: pd.DataFrame, unit: str = "%") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
 
 
-def tutorial(frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def per_epoch(split: str, size: int, batch: int = 32) -> int:
+    """Steps of the optimiser in an epoch of a split on a canvas of `size` pixels."""
+    return -(-len(not_so_clevr.load(split=split, size=size).train) // batch)
+
+
+def tutorial(frame: pd.DataFrame, trials: pd.DataFrame, size: int) -> pd.DataFrame:
     """The tutorial's table beside ours, in its protocol on our canvas: every one of our runs lies within the range given."""
     rows = []
     for (arm, split), (*published, epochs) in TUTORIAL.items():
@@ -166,7 +125,8 @@ def tutorial(frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         rows.append({"network": label(arm), "split": split.removeprefix("tutorial_"),
                      "train, published": f"{100 * published[0]:g}", "train, ours": spans[0],
                      "test, published": f"{100 * published[1]:g}", "test, ours": spans[1], "epochs, published": epochs,
-                     "epochs, ours": int(ran.median()) if len(ran) else "–", "n": len(ours[1])})
+                     "epochs, ours": int(ran.median()) if len(ran) else "–", "steps, published": f"{epochs * per_epoch(split, 64):,}",
+                     "steps, ours": f"{int(ran.median()) * per_epoch(split, size):,}" if len(ran) else "–", "n": len(ours[1])})
     return pd.DataFrame(rows)
 
 
@@ -175,6 +135,22 @@ def sizes(networks: dict[str, tuple[str, dict]], base: str) -> pd.DataFrame:
     with torch.random.fork_rng(devices=[]):
         found = {name: sum(p.numel() for p in build(model, **arguments).parameters()) for name, (model, arguments) in networks.items()}
     return pd.DataFrame([{"network": name, "parameters": f"{n:,}", f"times {base}": f"{n / found[base]:.1f}"} for name, n in found.items()])
+
+
+def parameters(results, arm: str, rival: str) -> str:
+    """The parameters of an arm's network as it is trained here, and how many times its rival's."""
+    trials = dict(reversed(results.plan.labelled))
+    if not {arm, rival} <= trials.keys():
+        return NOTHING
+    with torch.random.fork_rng(devices=[]):
+        counts = [sum(p.numel() for p in build(t.model, **t.model_args).parameters()) for t in (trials[arm], trials[rival])]
+    return f"{counts[0]:,} parameters, {counts[0] / counts[1]:.0f} times {label(rival)}'s"
+
+
+def settings(results, arm: str) -> str:
+    """Kernel and width of a deconvolution: "kernel 3, width × 2"."""
+    args = next((t.model_args for name, t in results.plan.labelled if name == arm), None)
+    return f"kernel {args['kernel']}, width × {args['mul']}" if args else NOTHING
 
 
 def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""How many runs do what, from made-up scores."""
+
+import pandas as pd
+import pytest
+
+from spatialbias.figures import places_runs as runs
+
+NOTHING = "not on record"
+
+
+def scores(arm, pairs, split="quadrant"):
+    """pairs: (trained on, held out) of each replicate."""
+    return pd.DataFrame([{"arm": arm, "split": split, "replicate": r, "part": part, "value": value, "learning_rate": 0.01 * (r + 1)}
+                         for r, pair in enumerate(pairs) for part, value in zip(("train", "test"), pair)])  # fmt: skip
+
+
+def test_what_is_left_over_is_time_or_a_rule():
+    assert "not lack of time" in runs.left_over(scores("a", [(1, 1), (1, 0.9)]))
+    unfinished = runs.left_over(scores("a", [(1, 1), (0.8, 0.7)]))
+    assert unfinished == "1 of 2 runs name every position that they were trained on; 1 miss held-out ones, 30 % to 30 % of them."
+    assert runs.left_over(scores("a", [])[:0].reindex(columns=scores("a", [(1, 1)]).columns)) == NOTHING
+
+
+def test_dead_runs_are_counted_apart():
+    frame = pd.concat([scores("a", [(1, 0.9), (0, 0), (0.5, 0.4)]), scores("b", [(1, 0.5), (1, 0.5), (1, 0.5)])])
+    said = runs.learnt(frame, arm="a")
+    assert (said["learnt"], said["dead"]) == ("1 of 3", "1 of 3") and said["alive_test"].startswith("65.0 %")
+    assert runs.alive_lead(frame, "a", "b").startswith("+15.0 points") and runs.alive_lead(frame, "a", "c") == NOTHING
+
+
+def test_corners_are_those_of_the_turns():
+    frame = scores("a", [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0.5)])
+    table = runs.by_corner(frame, {"a": "plain", "b": "none"}).set_index("held-out quadrant")
+    assert table["plain"].tolist() == ["1 of 2", "1 of 1", "0 of 1", "0 of 1"] and set(table["none"]) == {"–"}
+    assert runs.corners_said(frame, "a") == {"corner_theirs": "1 of 2", "corner_others": "1 of 3"}
+
+
+def test_runs_computed_once_more_are_matched():
+    one, two = scores("a", [(1, 1), (1, 0.5), (1, 1)]), scores("a", [(1, 1), (1, 1)])
+    assert runs.again(one, two, arm="a") == "1 of 2" and runs.again(one, two, arm="b") == NOTHING
+    assert runs.signs(pd.concat([one, scores("b", [(1, 0.5), (1, 0.5), (1, 1)])]), "a", "b").startswith("more in 1, fewer in 0, as many in 2")
+    assert runs.lost(one, {"quadrant": 1.0}) == "3 of 3" and runs.best_setting(one, "a") == "100.0 % (rate 0.01)"
+
+
+@pytest.mark.parametrize("held, told", [((0.9, 0.9, 0.1, 0.1), "*comparison*"), ((0.9, 0.9, 0.1, 0.9), "at least one carries over, too"),
+                                        ((0.9, 0.1, 0.1, 0.1), "is not enough"), ((0.9, 0.9, 0.1, None), "Not all four")])
+def test_four_combinations_say_whether_places_are_compared(held, told):
+    kinds = dict(zip(("first", "both", "fourier", "asked"), "abcd"))
+    frame = pd.concat([scores(arm, [(1.0, value)] * 2) for arm, value in zip("abcd", held) if value is not None])
+    assert told in runs.comparing(frame, kinds)
+
+
+def test_what_has_not_learnt_is_not_compared():
+    kinds = dict(zip(("first", "both", "fourier", "asked"), "abcd"))
+    assert "Not every combination has learnt" in runs.comparing(pd.concat([scores(arm, [(0.5, 0.5)]) for arm in "abcd"]), kinds)
