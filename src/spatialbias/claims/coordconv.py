@@ -149,6 +149,12 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "undecided": "Whether it finds every coordinate of a lit pixel is not settled by our records.",
         "not-run": "The search for a lit pixel has not been run yet.",
     },
+    "coordconv.finds_quadrant_slower": {
+        "holds": "At a constant rate of 0.001 it finds far more coordinates in the held-out quadrant than the convolution built for it.",
+        "fails": "At a constant rate of 0.001, too, it has no large lead over the convolution built for the held-out quadrant.",
+        "undecided": "Whether it has a large lead over the convolution built for the held-out quadrant, at a constant rate of 0.001, is not settled by our records.",
+        "not-run": "At a constant rate of 0.001 it has not been compared with the convolutions yet.",
+    },
     "coordconv.draws_better_given_steps": {
         "holds": "Given time, it draws squares in the quadrant far better than a deconvolution.",
         "fails": "At drawing squares in the quadrant it has no large lead over the deconvolution, even given time.",

@@ -135,10 +135,9 @@ def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | No
             ax.set_ylim(-0.04 * unit, 1.06 * unit)
         ax.label_outer()
         ax.set_xlabel("epoch")
-        if ax.get_subplotspec().is_first_col():
-            ax.set_ylabel(ylabel)
         if panels == "split" and ax is axes[-1]:
             write_labels(ax, ends, arms, 0.075)
+    figure.supylabel(ylabel, fontsize=axes[0].xaxis.label.get_size(), color=INK)  # once: low rows have no room for one each
     return figure
 
 
