@@ -47,6 +47,9 @@ def test_nothing_asked_shows_what_there_is(capsys):
     (["coordinet.few_samples", "-p", "dataset", "imagenet"], ["dataset='imagenet'", "cifar10"]),
     (["coordinet.few_samples", "-p", "arms", "resnet"], ["arms='resnet'", "simple_cnn"]),
     (["coordinet.few_samples", "-p", "arms", "[]"], ["arms=()", "simple_cnn"]),
+    (["coordinet.few_samples", "-p", "n_train", "true"], ["n_train=True", "integer"]),
+    (["coordinet.few_samples", "-p", "profile", "paper"], ["--profile paper"]),
+    (["coordinet.few_samples", "-p", "self", "1"], ["'self'", "replicates"]),
     (["coordinet.nothing"], ["'coordinet.nothing'", "coordinet.few_samples"]),
     (["--workers", "0", "--profile", "smoke", "coordinet.other_data"], ["workers=0", "1"])])
 def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
@@ -57,11 +60,23 @@ def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
 
 
 @pytest.mark.parametrize("arguments", [["sweep", "--profile", "huge"], ["sweep", "--bogus"], ["results", "burn"], ["nonsense"],
-                                       ["sweep", "--workers", "two"]])
+                                       ["sweep", "--workers", "two"], ["results", "verify", "--sample", "-3"],
+                                       ["results", "verify", "--max-seconds", "nan"]])
 def test_a_wrong_option_exits_2(capsys, arguments):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_a_store_that_cannot_be_written_is_said_in_one_line(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "file"))
+    monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
+    asked = ["sweep", "coordinet.reproduce", "--profile", "smoke", "-p", "arms", "fully_connected", "-p", "max_epochs", "1", "-p", "n_train", "7"]
+    assert cli.main(asked) == 2
+    assert "file" in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.setenv("SPATIALBIAS_WORKERS", "many")
+    assert cli.main(asked) == 2 and "SPATIALBIAS_WORKERS='many'" in capsys.readouterr().err
 
 
 def test_a_dry_run_counts_and_trains_nothing(capsys, monkeypatch, tmp_path):

@@ -121,3 +121,11 @@ def test_in_another_class_few_images_are_allowed_more(made):
     for change, good in ((0.055, True), (0.065, False)):
         result = results.recomputed(record | {"rows": [row | {"value": row["value"] + change}]}, Execution())
         assert result.allowed == pytest.approx(0.06) and result.good is good and not result.equal
+
+
+def test_nothing_to_verify_is_no_success(made, capsys):
+    study = SimpleNamespace(name="another.study")
+    assert results.verify([study], SimpleNamespace(study=["another.study"], sample=0, max_seconds=60)) == 1
+    assert "no shipped records of these studies" in capsys.readouterr().err
+    assert results.verify([study], SimpleNamespace(study=[], sample=5, max_seconds=0)) == 0
+    assert "only 0 of these records" in capsys.readouterr().out

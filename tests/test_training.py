@@ -268,3 +268,8 @@ def test_an_execution_has_its_own_number_of_threads_and_gives_the_others_back():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_no_record_claims_a_precision_that_there_is_not():
+    with pytest.raises(ValueError, match="precision='fp64'.*bf16"):
+        training.detect("fp64", "cpu")

@@ -75,6 +75,12 @@ def test_a_trial_survives_json():
     ({"learning_rate": 0}, ["learning_rate=0", "0"]), ({"learning_rate": float("nan")}, ["learning_rate=nan", "finite"]),
     ({"loss": "hinge"}, ["loss='hinge'", "cross_entropy"]), ({"stop_loss": -1}, ["stop_loss=-1", "0"]),
     ({"optimizer": "lbfgs"}, ["optimizer='lbfgs'", "adam"]), ({"epochs": 3}, ["epochs=3", "not permitted"]),
+    ({"model": "fully_connected", "model_args": {"width": 50_000}}, ["fully_connected", "20,154,550,010 parameters"]),
+    ({"n_train": True}, ["n_train=True", "integer"]), ({"learning_rate": "0.1"}, ["learning_rate='0.1'", "number"]),
+    ({"dataset_args": {"permutation": "maybe"}}, ["'digits'", "permutation='maybe'", "fixed"]),
+    ({"dataset": "circles", "dataset_args": {"n_train": -5}}, ["n_train=-5", "1"]),
+    ({"dataset": "not_so_clevr", "dataset_args": {"split": "diagonal"}}, ["split='diagonal'", "quadrant"]),
+    ({"model": "coordconv_classifier", "model_args": {"size": 32}, "dataset": "not_so_clevr", "dataset_args": {"size": 16}}, ["32", "16", "same size"]),
     ({"role": "tuning", "n_train": None}, ["role='tuning'", "n_train=None"]),
     ({"role": "tuning", "n_train": 1297}, ["role='tuning'", "n_train=1297"])])
 def test_wrong_parameters_are_named_in_one_line(changes, words):
@@ -83,6 +89,17 @@ def test_wrong_parameters_are_named_in_one_line(changes, words):
     message = explain(caught.value)
     assert all(word in message for word in words), message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"model": "simple_cnn", "model_args": {"classes": 3}}, ["simple_cnn", "3 classes", "class 9"]),
+    ({"model": "coordconv_classifier", "model_args": {}}, ["coordconv_classifier", "digits"]),
+    ({"loss": "binary_cross_entropy"}, ["binary_cross_entropy"])])
+def test_what_does_not_fit_together_is_said_before_training(changes, words, monkeypatch, fp32):
+    monkeypatch.setattr("spatialbias.training.fit", lambda *a, **k: pytest.fail("it trained"))
+    with pytest.raises(ValueError, match="do not fit together") as caught:
+        run(Trial(**SMALL | changes), fp32)
+    assert all(word in str(caught.value) for word in words) and "\n" not in str(caught.value)
 
 
 def test_what_is_frozen_stays():

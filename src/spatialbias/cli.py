@@ -16,7 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; everything finished is kept, the same command goes on from here", file=sys.stderr)
         return 130
-    except (ValueError, RuntimeError) as error:
+    except ModuleNotFoundError as error:
+        print(f"spatialbias: {error}; pip install '.[dask]' brings what --dask needs, '.[book]' what the book needs", file=sys.stderr)
+        return 2
+    except (ValueError, RuntimeError, OSError) as error:
         print(f"spatialbias: {error}", file=sys.stderr)
         return 2
 
@@ -39,8 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     results = commands.add_parser("results", help="what is on record")
     results.add_argument("action", choices=("status", "verify", "pack"))
     results.add_argument("study", nargs="*")
-    results.add_argument("--sample", type=int, default=0, help="verify: retrain this many shipped records and compare")
-    results.add_argument("--max-seconds", type=float, default=120, help="verify: sample only records that took at most this long")
+    results.add_argument("--sample", type=_from(int, 0), default=0, help="verify: retrain this many shipped records and compare")
+    results.add_argument("--max-seconds", type=_from(float, 0), default=120, help="verify: sample only records that took at most this long")
     results.set_defaults(run=_results)
 
     data = commands.add_parser("data", help="find, download and verify the image sets")
@@ -59,6 +62,19 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument("page", nargs="*", help="only these pages")
     book.set_defaults(run=_book)
     return parser
+
+
+def _from(kind: type, least: float):
+    """A converter of argparse's for numbers of at least `least`."""
+
+    def number(text: str):
+        value = kind(text)
+        if not value >= least:
+            raise argparse.ArgumentTypeError(f"{text}: a number from {least} is expected")
+        return value
+
+    number.__name__ = kind.__name__  # argparse names it where the text is no number at all
+    return number
 
 
 def _studies(names: list[str]):
@@ -80,13 +96,16 @@ def _sweep(options) -> int:
             return text
 
     given = {name: read(value) for name, value in options.parameter}
+    if "profile" in given:
+        raise ValueError(f"-p profile {given['profile']}: the profile is an option of its own, --profile {given['profile']}")
     plans = [s.plan(options.profile, **given) for s in _studies(options.study)]
+    executor = None if options.dry_run else _executor(options.dask)
     for plan in plans:
         count, hours = plan.estimate()
         cost = "" if not count else " (cost unknown: nothing like them on record)" if hours is None else f", about {hours:.2f} core-hours"
         print(f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}", flush=True)
         if not options.dry_run and count:
-            plan.sweep(missing="train", workers=options.workers, precision=options.precision, executor=_executor(options.dask))
+            plan.sweep(missing="train", workers=options.workers, precision=options.precision, executor=executor)
     return 0
 
 

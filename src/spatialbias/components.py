@@ -40,6 +40,9 @@ SHAPES = {  # of the image data sets: channels, side in pixels, classes
     "digits": (3, 32, 10),
 }
 
+CANVASES = {"not_so_clevr": 64}  # the side of a canvas by default
+ON_CANVAS = ("coordconv_classifier", "coordconv_renderer", "deconv")  # answer for every pixel of a canvas of their own size
+
 TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
 
 LOSSES = {"cross_entropy": 1, "mean_squared_error": 1, "binary_cross_entropy": 1}

@@ -42,7 +42,12 @@ def verify(studies, options) -> int:
     from spatialbias.training import detect
 
     store, faults, records = Store(), 0, []
-    for path in sorted(store.shipped.glob("*.parquet")):
+    asked = {study.name for study in studies} if getattr(options, "study", None) else None  # none named: every file there is
+    files = [path for path in sorted(store.shipped.glob("*.parquet")) if asked is None or path.stem in asked]
+    if not files:
+        print(f"no shipped records{' of these studies' if asked else ''} in {store.shipped}", file=sys.stderr)
+        return 1
+    for path in files:
         import pyarrow.parquet as pq
 
         found = read_parquet(path)
@@ -58,6 +63,8 @@ def verify(studies, options) -> int:
         records += current
     if options.sample:
         pool = [r for r in records if r["provenance"].get("total_seconds", 0) <= options.max_seconds]
+        if len(pool) < options.sample:
+            print(f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed")
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
             try:
                 faults += not recompute(record, detect())

@@ -42,18 +42,14 @@ def sweep(
     store, trials = store or Store(), list(trials)
     if missing not in ("train", "show"):
         raise ValueError(f"missing={missing!r}: it must be 'train' or 'show'")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers={workers!r}: it must be at least 1")
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise ValueError(f"workers={workers!r}: it must be a whole number from 1")
     for name in measures:
         components.known(components.MEASURES, name, "measure")
     records = on_record(trials, measures, store)
     if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
-    workers = (
-        workers
-        or int(os.environ.get("SPATIALBIAS_WORKERS", "0"))
-        or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
-    )
+    workers = workers or asked_workers() or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
     for _ in _execute(todo, measures, store, workers, executor, progress, precision):
         pass
     return on_record(trials, measures, store)
@@ -64,7 +60,7 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
 
     bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
     own = executor is None
-    if own and int(os.environ.get("SPATIALBIAS_WORKERS", "1")) == 0:  # in this process: a worker's start costs more than a tiny trial
+    if own and asked_workers() == 0:  # in this process: a worker's start costs more than a tiny trial
         own, executor, workers = False, Here(), 1
     executor = executor or _pool(workers)
     failures, waiting, flying = 0, list(reversed(todo)), {}
@@ -114,6 +110,14 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
             future.cancel()
         if own:
             stop(executor)
+
+
+def asked_workers() -> int | None:
+    """What SPATIALBIAS_WORKERS says: so many processes, 0 for none besides this one; None if it says nothing."""
+    text = os.environ.get("SPATIALBIAS_WORKERS", "").strip()
+    if text and not text.isdecimal():
+        raise ValueError(f"SPATIALBIAS_WORKERS={text!r}: a number of processes is expected, 0 for none besides this one")
+    return int(text) if text else None
 
 
 class Here(Executor):

@@ -30,6 +30,10 @@ class Execution:
     threads: int = 1
     flush: bool = False  # numbers too small for a whole mantissa are zero
 
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "bf16"):  # a record must not claim a numerics class in which it was not computed
+            raise ValueError(f"precision={self.precision!r}: it must be 'fp32' or 'bf16'")
+
     def numerics(self) -> str:
         """The numerics class: two equal trials give equal bits if their classes are equal."""
         kind = torch.cuda.get_device_name() if self.device == "cuda" else instruction_set()
@@ -90,6 +94,23 @@ def _faster_in_bf16() -> bool:
     x = torch.randn(512, 512)
     with Execution().arithmetic():
         return seconds(x.bfloat16()) < 0.9 * seconds(x)
+
+
+def try_out(model: nn.Module, data: Batch, loss: str, what: str) -> None:
+    """Raise ValueError, before any training, if the network cannot take the data or the loss not what it answers."""
+    if hasattr(model, "solve"):
+        return
+    some, was = data[:2], model.training
+    try:
+        with torch.no_grad():
+            out = model.eval()(*some.inputs, *some.shared)
+            LOSSES[loss](out, some.target)
+        if loss == "cross_entropy" and (most := int(data.target.max())) >= out.shape[1]:
+            raise ValueError(f"it answers for {out.shape[1]} classes, and there is a class {most}")
+    except (RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+        raise ValueError(f"{what}, loss {loss!r}: they do not fit together ({str(error).splitlines()[0]})") from None
+    finally:
+        model.train(was)
 
 
 @dataclass

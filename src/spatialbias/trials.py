@@ -27,7 +27,7 @@ class Trial(BaseModel):
     Raises ValueError (pydantic's) with one message that names the parameter, the value and what is allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     model: str
     model_args: dict[str, Scalar] = {}
@@ -66,6 +66,11 @@ class Trial(BaseModel):
         with INITIALISING:
             models.try_out(self.model, tuple(sorted(self.model_args.items())))
         datasets.check(self.dataset, self.dataset_args)
+        own = models.argument(self.model, self.model_args, "size") if self.model in components.ON_CANVAS else None
+        side = self.dataset_args.get("size", components.CANVASES.get(self.dataset))
+        if self.dataset in components.CANVASES and own not in (None, side):
+            raise ValueError(f"model {self.model!r} is built for a canvas of {own} pixels, data set {self.dataset!r} has {side}: "
+                             "the same size is expected of both")
         return self
 
     @model_validator(mode="after")
@@ -102,8 +107,14 @@ def canonical(value) -> bytes:
 
 def explain(error: ValidationError) -> str:
     """A pydantic error as one line: parameter, value, what is allowed."""
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'trial'}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
-                     if e["loc"] else e["msg"].removeprefix("Value error, ") for e in error.errors())
+    errors = error.errors()
+    deeper = {e["loc"][:-1] for e in errors if len(e["loc"]) > 1}  # a wrong item says why its tuple is wrong
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc'] if not isinstance(part, int))}={e['input']!r}: {_said(e)}"
+                     if e["loc"] else _said(e) for e in errors if e["loc"] not in deeper or not e["loc"])
+
+
+def _said(error: dict) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def suited(trial: Trial, execution=None):
@@ -131,6 +142,8 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     execution = suited(trial, execution)
     data = datasets.load(trial.dataset, **trial.dataset_args)
     train, test = examples(trial, data)
+    for name in measures:
+        components.known(components.MEASURES, name, "measure")
     model = initialised(trial).to(execution.device)
     curve = None
     if trial.curve_images:  # of a fifth of the test images, the others being for shifted copies; of all where they are few
@@ -142,9 +155,11 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
                   for out, part in training.predictions(model, curve, execution)]
         return float(sum(scores)) / len(curve)
 
+    learnt = prepare(train, data, execution)
     with execution.arithmetic():
+        training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
         fit = training.fit(
-            model, prepare(train, data, execution), loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
+            model, learnt, loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
             learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
             batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
             order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,

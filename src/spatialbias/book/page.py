@@ -13,7 +13,7 @@ from collections import Counter
 import pandas as pd
 
 from spatialbias.book import verdicts
-from spatialbias.book.parameters import check_parameters
+from spatialbias.book.parameters import PageError, check_parameters
 from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import points, said, span
 from spatialbias.figures.style import label, split_name
@@ -32,12 +32,14 @@ class Page:
     def __init__(self, name: str, profile: str = "quick", **parameters) -> None:
         check_parameters()
         self.profile, self.results, self.substitute = os.environ.get("SPATIALBIAS_PROFILE") or profile, {}, None
-        plan = study(name).plan(self.profile, **parameters)
-        self.main = self._sweep(plan, parameters)
+        self.main = self.also(name, **parameters)
 
     def also(self, name: str, **parameters) -> Results:
         """Another study under the same profile."""
-        return self._sweep(study(name).plan(self.profile, **parameters), parameters)
+        try:
+            return self._sweep(study(name).plan(self.profile, **parameters), parameters)
+        except ValueError as error:  # a wrong parameter: one message for the person who gave it, no traceback
+            raise PageError(str(error)) from None
 
     def _sweep(self, plan, given) -> Results:
         if self.profile != "paper" and plan.images:

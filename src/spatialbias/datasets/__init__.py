@@ -15,7 +15,7 @@ def names() -> list[str]:
 
 
 def check(name: str, arguments: dict) -> None:
-    """Raise ValueError, naming what is allowed, unless `load(name, **arguments)` would accept the names and types."""
+    """Raise ValueError, naming what is allowed, unless `load(name, **arguments)` would accept the arguments."""
     allowed = inspect.signature(_loader(name)).parameters
     for key, value in arguments.items():
         if key not in allowed:
@@ -23,10 +23,17 @@ def check(name: str, arguments: dict) -> None:
         wanted = type(allowed[key].default)
         if type(value) is not wanted and (wanted, type(value)) != (float, int):
             raise ValueError(f"data set {name!r}, parameter {key}={value!r}: a {wanted.__name__} is expected")
+    try:
+        _module(name).check(**arguments)
+    except ValueError as error:
+        raise ValueError(f"data set {name!r}, {error}") from None
 
 
 def load(name: str, **kwargs) -> Data:
-    """Load a data set by name; keyword arguments are its own. Raises ValueError for an unknown name or argument."""
+    """Load a data set by name; keyword arguments are its own. Raises ValueError for an unknown name or argument.
+
+    The tensors are kept for the next call with the same arguments: copy before you write into them.
+    """
     check(components.known(components.DATASETS, name, "data set"), kwargs)
     return _load(name, tuple(sorted(kwargs.items())))
 
@@ -37,5 +44,9 @@ def _load(name: str, arguments: tuple) -> Data:
 
 
 def _loader(name: str):
-    module = import_module(f"spatialbias.datasets.{components.DATASETS[name][1]}")
+    module = _module(name)
     return getattr(module, name, None) or module.load
+
+
+def _module(name: str):
+    return import_module(f"spatialbias.datasets.{components.DATASETS[name][1]}")

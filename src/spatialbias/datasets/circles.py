@@ -27,13 +27,21 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
         seed: of the generator.
         size: side in pixels, a multiple of 4; everything scales with it.
     """
-    if size % CELLS or size < 32:
-        raise ValueError(f"size={size}: it must be a multiple of {CELLS}, and at least 32")
+    check(n_train, n_test, seed, size)
     train, test = (
         Batch(*generate(n, size, np.random.default_rng([seed, part]))) for part, n in enumerate((n_train, n_test))
     )
     # uint8 with mean 0 and deviation 1: `Data.normalise` then does what the source does, a division by 255
     return Data(train, test, "circles", CLASSES, "generated", (0.0,) * 3, (1.0,) * 3)
+
+
+def check(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128) -> None:
+    """Raise ValueError for arguments of `load` that no images can be drawn with."""
+    if size % CELLS or not 32 <= size <= 1024:
+        raise ValueError(f"size={size}: it must be a multiple of {CELLS}, from 32 to 1024")
+    for name, value, least in (("n_train", n_train, 1), ("n_test", n_test, 1), ("seed", seed, 0)):
+        if not least <= value <= 1_000_000:
+            raise ValueError(f"{name}={value}: it must be from {least} to 1,000,000")
 
 
 def generate(n: int, size: int, random: np.random.Generator) -> tuple[tuple[Tensor], Tensor]:

@@ -182,12 +182,17 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
     )
 
 
-def arrange(data: Data, permutation: str, coordinates: str) -> Data:
-    """Permute the pixels and add coordinates to the batches' shared inputs, as this module's docstring says."""
+def check(permutation: str = "none", coordinates: str = "grid") -> None:
+    """Raise ValueError for an arrangement that there is not."""
     if permutation not in ("none", "fixed"):
         raise ValueError(f"permutation={permutation!r}: it must be 'none' or 'fixed'")
     if coordinates not in ARRANGEMENTS:
         raise ValueError(f"coordinates={coordinates!r}: it must be one of {', '.join(ARRANGEMENTS)}")
+
+
+def arrange(data: Data, permutation: str, coordinates: str) -> Data:
+    """Permute the pixels and add coordinates to the batches' shared inputs, as this module's docstring says."""
+    check(permutation, coordinates)
     if permutation == "none" and coordinates == "grid":
         return data
     H, W = data.train.inputs[0].shape[2:]

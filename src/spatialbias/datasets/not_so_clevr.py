@@ -4,6 +4,8 @@ Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks
 the splits as the released generator, the tutorial (D'Cruz 2019) and the paper's text make them.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -46,12 +48,8 @@ def load(
     Raises:
         ValueError: for an unknown task, split or unit, or a square that is even or does not fit the canvas.
     """
-    for value, allowed, name in ((task, TASKS, "task"), (split, SPLITS, "split"), (units, (*UNITS, ""), "units")):
-        if value not in allowed:
-            raise ValueError(f"{name}={value!r}: it must be one of {', '.join(filter(None, allowed))}")
+    check(task, split, size, square, replicate, units, peak, width)
     height, width = size, width or size
-    if square % 2 == 0 or not 0 < square < min(height, width):
-        raise ValueError(f"square={square}: it must be odd and smaller than the canvas of {height}x{width} pixels")
 
     centres = positions(height, width, square, rows_first=split.startswith("tutorial"))  # (N, 2)
     held_out = hold_out(centres, height, width, split, replicate)
@@ -64,6 +62,19 @@ def load(
         inputs, target = named, centres[:, 1] * width + centres[:, 0]
     examples = Batch((inputs,), target)
     return Data(examples[~held_out], examples[held_out], "not_so_clevr", source="generated")
+
+
+def check(task: str = "classification", split: str = "uniform", size: int = 64, square: int = 9, replicate: int = 0, units: str = "",
+          peak: float = 1.0, width: int = 0) -> None:
+    """Raise ValueError for arguments that `load` does not take."""
+    for value, allowed, name in ((task, TASKS, "task"), (split, SPLITS, "split"), (units, (*UNITS, ""), "units")):
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r}: it must be one of {', '.join(filter(None, allowed))}")
+    height, width = size, width or size
+    if square % 2 == 0 or not 0 < square < min(height, width) or max(height, width) > 1024:
+        raise ValueError(f"square={square}: it must be odd and smaller than the canvas of {height}x{width} pixels (at most 1024)")
+    if replicate < 0 or not 0 < peak < math.inf:
+        raise ValueError(f"replicate={replicate}, peak={peak}: a number from 0 and a positive brightness are expected")
 
 
 def positions(height: int, width: int, square: int, rows_first: bool = False) -> Tensor:

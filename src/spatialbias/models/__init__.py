@@ -9,6 +9,8 @@ from torch import nn
 
 from spatialbias import components
 
+LARGEST = 500_000_000  # parameters: with gradients and Adam's state 8 GB
+
 
 def names() -> list[str]:
     return list(components.MODELS)
@@ -36,10 +38,13 @@ def check(name: str, arguments: dict) -> None:
 
 @cache
 def try_out(name: str, arguments: tuple) -> None:
-    """Raise ValueError unless the model can be built with these (name, value) pairs. Leaves torch's generator as it was."""
+    """Raise ValueError unless the model can be built with these (name, value) pairs. Takes no memory, and leaves torch's generator as
+    it was."""
     try:
-        with torch.random.fork_rng(devices=[]):
-            constructor(name)(**dict(arguments))
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            count = sum(p.numel() for p in constructor(name)(**dict(arguments)).parameters())
+        if count > LARGEST:
+            raise ValueError(f"model {name!r} would have {count:,} parameters with {dict(arguments)}; at most {LARGEST:,} are expected")
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"model {name!r} cannot be built with {dict(arguments)}: {error}") from None
 
@@ -48,3 +53,9 @@ def build(name: str, **kwargs) -> nn.Module:
     """Build a network; its parameters are initialised from torch's global generator."""
     check(name, kwargs)
     return constructor(name)(**kwargs)
+
+
+def argument(name: str, arguments: dict, key: str):
+    """The value that a model's argument has: the one given, or its default; None if there is no such argument."""
+    allowed = inspect.signature(constructor(name)).parameters
+    return arguments.get(key, allowed[key].default) if key in allowed else None

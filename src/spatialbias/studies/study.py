@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=1, le=50_000)]
 class Repeats(BaseModel):
     """What a reader may change on every page. A study says which values each profile gives them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     replicates: Annotated[int, Field(ge=1, le=1000)] = 10
     arms: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Study:
     def work(self) -> str:
         return self.name.partition(".")[0]
 
-    def plan(self, profile: str = "quick", **given) -> "Plan":
+    def plan(self, /, profile: str = "quick", **given) -> "Plan":
         """Fix the parameters: the profile's, except those given (None means the profile's). Raises ValueError in one line."""
         if profile not in PROFILES:
             raise ValueError(f"profile={profile!r}: it must be one of {', '.join(PROFILES)}")
