@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from spatialbias.claims import ledger
 from spatialbias.datasets import load
-from spatialbias.figures import circles, segmentation
+from spatialbias.figures import circles, coordbias_verdicts, segmentation
+from spatialbias.figures import segmentation_place as knows
 from spatialbias.figures import segmentation_tables as numbers
 from spatialbias.figures.segmentation import PROTOCOLS
 from spatialbias.store import Store
@@ -57,7 +59,7 @@ def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
     found = frame(arms, replicates)
     figures = [segmentation.recalls(found), segmentation.sides(found, PROTOCOLS, drawn), segmentation.confusions(found),
                segmentation.losses(curves(arms, replicates), found, 600), segmentation.bars(numbers.mean_recall(found), HEADLINE),
-               segmentation.differences(found, HEADLINE, "coordinate bias")]
+               knows.unbought(found, knows.beyond_colour(found, 5, 32), HEADLINE)]
     for figure in figures:
         figure.draw_without_rendering()
     said = sum(text.get_text() == "not on record yet" for figure in figures for ax in figure.axes for text in ax.texts)
@@ -67,7 +69,9 @@ def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
 @pytest.mark.filterwarnings("error")
 def test_all_questions_are_drawn(drawn):
     found = frame(QUESTIONS, 2)
-    for figure in (segmentation.bars(numbers.mean_recall(found), QUESTIONS), segmentation.sides(found, {"all": QUESTIONS}, drawn, published=False)):
+    beyond = knows.beyond_colour(found, 5, 32)
+    assert sorted(arm for group in knows.GROUPS.values() for arm in group) == sorted(QUESTIONS)
+    for figure in (segmentation.bars(numbers.mean_recall(found), QUESTIONS), knows.unbought(found, beyond, QUESTIONS), segmentation.sides(found, {"all": QUESTIONS}, drawn, published=False)):
         figure.draw_without_rendering()
     assert set(segmentation.UNTOLD) < set(QUESTIONS)
     assert len({(segmentation.look(a)["color"], segmentation.look(a)["marker"]) for a in QUESTIONS}) == len(QUESTIONS)
@@ -102,15 +106,32 @@ def test_texts_say_what_is_missing():
     found = frame(HEADLINE[:1], 1)
     assert numbers.recall(found, "vanilla").endswith("n = 1") and "nan" not in numbers.recall(found, "vanilla")
     assert numbers.lead(found, "coordinate bias", "vanilla") == numbers.NOTHING
+    assert numbers.place(found, "coordinate bias", "vanilla") == "not on record beside the plain network"
     table = numbers.scores(found, HEADLINE[:2])
-    assert len(table) == 6 and (table.loc[table["network"] == "coordinate bias", "recall"] == numbers.NOTHING).all()
+    assert len(table) == 8 and (table.loc[table["network"] == "coordinate bias", "recall"] == numbers.NOTHING).all()
+
+
+def test_scores_are_medians_with_the_least_and_the_greatest_run():
+    found = frame(HEADLINE[:1], 3)
+    runs = 100 * numbers.mean_recall(found, (1, 2))["value"]
+    row = numbers.scores(found, HEADLINE[:1]).iloc[0]
+    assert row["recall"] == f"{runs.median():.1f} [{runs.min():.1f}, {runs.max():.1f}]" and row["n"] == 3
+
+
+def test_a_place_is_named_only_where_the_interval_allows():
+    found = frame(("vanilla", "coordinate bias"), 4)
+    assert numbers.place(found, "coordinate bias", "vanilla").startswith("above the plain network (+")
+    assert numbers.place(found, "vanilla", "coordinate bias").startswith("below the coordinate bias (-")
+    twin = pd.concat([found[found["arm"] == "vanilla"], frame(("CoordConv",), 4).assign(replicate=lambda rows: 3 - rows["replicate"])])
+    assert numbers.place(twin, "vanilla", "CoordConv").startswith("not told apart from CoordConv (")
+    assert numbers.place(frame(HEADLINE[:2], 1), "coordinate bias", "vanilla").startswith("beside the plain network (+")
 
 
 @pytest.mark.parametrize("name", ["coordbias.tuning", "coordbias.open_questions"])
 def test_tables_of_an_empty_store(name, tmp_path):
     results = study(name).plan("paper").sweep(Store(tmp_path, tmp_path), missing="show")
     assert numbers.by_rate(results).empty
-    assert numbers.pace(results, "CoordConv", "coordinate bias") == numbers.NOTHING
+    assert numbers.price(results) == numbers.NOTHING
 
 
 def test_published_values_are_the_claims():
@@ -132,20 +153,85 @@ def test_the_window_is_what_an_answer_can_depend_on(layers, width):
     assert numbers.window(nn.Sequential(*layers), side=32) == width
 
 
-def test_guessing_a_bargain_and_the_rates_in_words():
+def test_guessing_in_words():
     made = frame(("vanilla", "coordinate bias"), 3, level=0.5)
     sides = made["x"].isin([1.0, 2.0]) & (made["part"] == "recall") & (made["arm"] == "vanilla")
     made.loc[sides, "value"] = [0.9, 0.1, 0.2, 0.8, 0.6, 0.5]
     drawn = circles.scenes(200, 32)
-    assert numbers.luck(drawn, 1000, 1) < numbers.luck(drawn, 1000, 10) < 0.54 < numbers.luck(drawn, 20, 3)
-    few, many = (numbers.guessing(made, "vanilla", drawn, images) for images in (20, 4000))
+    assert knows.luck(drawn, 1000, 1) < knows.luck(drawn, 1000, 10) < 0.54 < knows.luck(drawn, 20, 3)
+    (phrase, few), (more, many) = (knows.guessing(made, "vanilla", drawn, images) for images in (20, 4000))
     assert few.startswith("of 3 runs none beyond") and many.startswith("of 3 runs 1 beyond 5") and many.endswith("(the best: 55.0%)")
-    assert numbers.guessing(made, "CoordConv", drawn, 20) == "not on record"
-    said = numbers.bargain(made, "coordinate bias", drawn, 0.8)
-    assert "of red and 99.0% of the background (by colour alone: 9" in said
-    assert circles.kept(drawn, 0.8, "colour", 0.0) == pytest.approx(1.0)
-    assert circles.kept(drawn, 0.8, "colour", 1.0) < 0.99
-    assert numbers.bargain(made, "CoordConv", drawn, 0.8) == "not on record"
+    assert (phrase, more) == ("no more than guessing gives", "in 1 of 3 runs more than guessing gives")
+    assert knows.guessing(made[made["replicate"] == 2], "vanilla", drawn, 9000)[0] == "in its only run more than guessing gives"
+    assert knows.guessing(made, "CoordConv", drawn, 20) == ("not on record", "not on record")
+    assert knows.ends(made, ("vanilla",)) == "from 50.0 to 55.0 % (3 runs)" and knows.ends(made, ()) == "not on record"
+    assert knows.at_most(made, "coordinate bias", "vanilla").startswith("by at most ")
+
+
+def test_the_share_of_a_mark_and_a_direction_are_said_only_where_shown():
+    three = ("vanilla", "coordinate bias", "fixed random maps")
+    assert "brings " in knows.share(frame(three, 4)) and "not shown" in knows.share(frame(three, 1)) and "not shown" in knows.share(frame(three[:2], 4))
+    reading = "It ends more than a point away from CoordConv."
+    below = SimpleNamespace(findings=(SimpleNamespace(mean=-0.2),))
+    assert knows.directed(reading, below) == "It ends more than a point below CoordConv."
+    assert knows.directed(reading, None) == knows.directed(reading, SimpleNamespace(findings=())) == reading
+
+
+def test_the_test_images_scenes_are_the_labelled_ones():
+    there, labels = circles.scenes(30, 64, seed=3, part=1), load("circles", n_train=1, n_test=30, seed=3, size=64).test.target
+    assert all(int((there.visible * (there.kind == k)).sum()) == int((labels == k).sum()) for k in (1, 2, 3))
+    assert knows.background(there) == pytest.approx(float((labels == 0).float().mean()))
+
+
+def test_an_observer_of_colour_keeps_nothing_beyond_colour():
+    rows = []
+    for r, recall in enumerate((0.0, 0.4, 1.0)):
+        drawn = circles.scenes(50, 64, seed=r, part=1)
+        kept = circles.kept(drawn, knows.background(drawn), "colour", recall)
+        for arm, more in (("vanilla", 0.0), ("coordinate bias", 0.01)):
+            base = {"arm": arm, "replicate": r, "measure": "segmentation", "at": "stop", "part": "recall"}
+            rows += [base | {"x": 0.0, "value": kept + more}, base | {"x": 3.0, "value": recall}]
+    beyond = knows.beyond_colour(pd.DataFrame(rows), 50, 64)
+    assert beyond.loc[beyond["arm"] == "vanilla", "value"].abs().max() < 1e-9
+    assert knows.excess(beyond, "coordinate bias") == "+1.00 points [+1.00, +1.00], n = 3" == knows.change(beyond, "coordinate bias", "vanilla")
+    assert knows.of_red(beyond, "coordinate bias").startswith("keeps more than colour can") and knows.repeated(beyond, "coordinate bias").endswith(" repeat it")
+    assert knows.of_red(beyond, "CoordConv") == "has too few runs on record to tell" and knows.excess(beyond, "CoordConv") == "not on record"
+    less = beyond.assign(value=beyond["value"] - 0.02)
+    assert knows.of_red(less, "vanilla").startswith("keeps less than an observer of colour")
+    noise = beyond.assign(value=[0.01, 0, 0, 0, -0.01, 0])
+    assert knows.of_red(noise, "vanilla").startswith("is not told apart") and "do not repeat it" in knows.repeated(noise, "vanilla")
+
+
+def test_trials_trained_in_two_classes_are_compared():
+    one, two = (frame(HEADLINE[:2], 3).assign(numerics=name) for name in "ab")
+    two.loc[two["arm"] == "vanilla", "value"] -= 0.1
+    said = knows.again(one, two)
+    assert said.startswith("the plain network +10.0 points") and "; the coordinate bias +0.0 points" in said and said.endswith("(a single run at most 10.0 points)")
+    assert knows.again(one, one) == knows.again(one, two[:0]) == "here no trial was trained in two classes"
+
+
+@pytest.mark.parametrize("result", ["holds", "fails", "undecided", "not-run"])
+def test_what_follows_is_chosen_by_the_verdicts(result):
+    claims = [claim for claim in ledger() if claim.work == "coordbias"]
+    rivals = set(coordbias_verdicts.RIVALS)
+    kinds = {claim.id: "fails" if claim.id in rivals else result for claim in claims}
+    verdicts = {name: SimpleNamespace(findings=(SimpleNamespace(mean=-0.3),)) for name in kinds}
+    assert coordbias_verdicts.refuted(verdicts, kinds) == list(coordbias_verdicts.RIVALS.values())
+    said = coordbias_verdicts.explained(verdicts, kinds)
+    assert ("that brings the gain" in said) == (result == "holds")
+    tally = coordbias_verdicts.tally(claims, kinds)
+    assert tally.startswith("Of the source's 2 results 2 ") and "; of its 4 open questions" in tally and "; of our own 3 statements" in tally
+    open_ = coordbias_verdicts.left_open(kinds, frame((), 0))
+    assert ("leave nothing open" in open_) == (result != "undecided") and "runs not on record." in open_
+    better = verdicts | {"coordbias.any_mark": SimpleNamespace(findings=(SimpleNamespace(mean=0.3),))}
+    assert "2 of 3 rival explanations" in coordbias_verdicts.explained(better, kinds) or result == "fails"
+    assert set(kinds) == set(coordbias_verdicts.SUBJECTS)
+
+
+def test_yellow_contrasts_of_the_chapter_in_words():
+    said = coordbias_verdicts.unguessed(frame(HEADLINE, 3), frame(QUESTIONS, 3))
+    assert said.startswith("the coordinate bias is above the plain network (+") and "above the plain network as released (+" in said
+    assert coordbias_verdicts.unguessed(frame((), 0), frame((), 0)).count("not on record beside") == 4
 
 
 def test_the_sign_at_every_rate_and_an_edge_are_said():
@@ -155,3 +241,8 @@ def test_the_sign_at_every_rate_and_an_edge_are_said():
                                   for arm, rate in zip(rates.loc[losses, "arm"], rates.loc[losses, "learning_rate"], strict=True)]
     said = numbers.rates_said(SimpleNamespace(frame=lambda: rates))
     assert said.startswith("the difference is positive at 3 of 3 rates (from +") and said.endswith("; the least loss of vanilla lies at the end of the list")
+    losses = rates["part"] == "recall"
+    rates.loc[losses & (rates["learning_rate"] == 0.1), "value"] = 1.0
+    priced = numbers.price(SimpleNamespace(frame=lambda: rates))
+    assert priced.startswith("the plain network has ") and "less recall at the chosen 0.01 than at 0.1, at a loss of 0.100 instead of 0.098" in priced
+    assert "the coordinate bias" not in priced  # its chosen rate is not among these

@@ -40,7 +40,7 @@ def kind(verdict: Verdict | None) -> str:
 
 def sentence(claim: Claim, kind: str) -> str:
     """The verdict on a claim as running text."""
-    said = (SENTENCES if claim.kind == "conclusion" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
+    said = (SENTENCES if claim.kind == "conclusion" and claim.tag != "O" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
     return said.replace("The source says that", "The source's plots suggest that", 1) if claim.tag == "F" else said
 
 
@@ -111,13 +111,14 @@ def _found(verdict, most: int = 6) -> str:
             numbers = tuple(min(max(v, -1), 1) for v in numbers)
         form = f"{sign}.1f" if points else f"{sign}.{_decimals(numbers[2] - numbers[1])}f"
         mean, low, high = (f"{(100 if points else 1) * v:{form}}" for v in numbers)
-        name = label(f.condition)
+        name = label(f.condition) if f.condition != "all" else ""  # a single condition needs no name
         rival = f" vs {label(f.rival)}" if f.rival and len(verdict.claim.rivals) > 1 else ""
         each = f", n = {f.n}" if len(counts) > 1 else ""
         interval = "" if math.isnan(f.low) else f" [{low}, {high}]"
         if rate:
             mean, interval, each = f"{f.mean * f.n:.0f} of {f.n}", f" runs [{100 * f.low:.0f}, {100 * f.high:.0f}] %", ""
-        return f"{html.escape(name + rival)}: <b>{mean}</b>{interval}{each}"
+        head = html.escape((name + rival).strip())
+        return f"{head}{head and ': '}<b>{mean}</b>{interval}{each}"
 
     lines = [one(f) for f in findings]
     unit = "points" if points and findings[0].rival else "%" if points else verdict.claim.values.unit

@@ -49,9 +49,9 @@ class Scenes:
         return (apart <= (self.radius[:, first] + self.radius[:, second]).square()).any(1)
 
 
-def scenes(n: int, size: int = 128, seed: int = 0) -> Scenes:
-    """The circles of the first `n` training images: the generator's numbers, drawn again."""
-    drawn = np.random.default_rng([seed, 0]).random((n, circles.NUMBERS))
+def scenes(n: int, size: int = 128, seed: int = 0, part: int = 0) -> Scenes:
+    """The circles of the first `n` images of a part (0: training, 1: test): the generator's numbers, drawn again."""
+    drawn = np.random.default_rng([seed, part]).random((n, circles.NUMBERS))
     parts = [circles.place(c, size) for c in np.split(drawn[:, -5 * circles.CIRCLES:], circles.CIRCLES, axis=1)]
     yellow, x, y, radius, kind = (torch.stack(values, 1) for values in zip(*parts))
     visible, later = torch.empty_like(x), torch.zeros(n, size, size, dtype=torch.bool)

@@ -14,7 +14,7 @@ from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
-from spatialbias.figures.segmentation_tables import against, network, part
+from spatialbias.figures.segmentation_tables import network, part
 from spatialbias.figures.style import INK, PUBLISHED, blank, canvas, colour, label, marker
 from spatialbias.models import build
 from spatialbias.statistics import mean_interval
@@ -101,23 +101,14 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
     return figure
 
 
-def _tall(figure: Figure) -> Figure:
-    """High enough for its own labels, be there a single line in it."""
-    figure.set_figheight(max(figure.get_figheight(), 1.4))
-    return figure
-
-
-def differences(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> Figure:
-    """Every arm's mean recall minus the rival's; grey: within a point."""
-    rows = against(frame, arms, rival)
-    return _tall(plots.forest(rows, xlabel=f"mean recall minus that of {label(rival)} (points)", band=(-1, 1))) if len(rows) else blank()
-
-
 def bars(recall: pd.DataFrame, arms: Sequence[str]) -> Figure:
-    """The mean recall of every arm, with the plain network's as a line through all."""
+    """The mean recall of every arm, with the plain network's as a line through all; grey: what guessing can get, whatever it leans to."""
     if recall.empty:
         return blank()
-    return _tall(plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla"))
+    figure = plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla")
+    figure.axes[0].axvspan(100 / 3, 200 / 3, color=INK, alpha=0.1, linewidth=0)
+    figure.set_figheight(max(figure.get_figheight(), 1.4))  # high enough for its own labels, be there a single line in it
+    return figure
 
 
 def confusions(frame: pd.DataFrame) -> Figure:

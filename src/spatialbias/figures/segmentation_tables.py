@@ -1,18 +1,22 @@
-"""Numbers and tables of the coordinate bias's result pages: mean recalls, scores by class, rates."""
+"""Numbers and tables of the coordinate bias's result pages: mean recalls, differences in words, scores by class, rates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import torch
 
 from spatialbias.datasets.circles import CLASSES
-from spatialbias.figures import circles
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
 from spatialbias.studies.coordbias import LEARNING_RATES
+
+CALLED = {  # in a sentence
+    "vanilla": "the plain network", "coordinate bias": "the coordinate bias", "vanilla, as released": "the plain network as released",
+    "coordinate bias, as released": "the coordinate bias as released", "vanilla, circular padding": "the same with circular padding",
+}
+GROUPS = {"yellow, mean of both sides": (1, 2)} | {CLASSES[k]: (k,) for k in (1, 2, 3)}  # rows of `scores`: classes averaged in a run
 
 
 def network(arm: str) -> str:
@@ -27,9 +31,9 @@ def part(frame: pd.DataFrame, name: str, arm: str | None = None, of: int | None 
     return rows if of is None else rows[rows["x"] == of]
 
 
-def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
-    """arm, replicate, value: the mean recall over some classes, of the replicates that have them all."""
-    rows = part(frame, "recall")
+def mean_recall(frame: pd.DataFrame, classes: Sequence[int] = (1, 2, 3), name: str = "recall") -> pd.DataFrame:
+    """arm, replicate, value: the mean recall (or other part of the measure) over some classes, of the replicates that have them all."""
+    rows = part(frame, name)
     rows = rows[rows["x"].isin(classes)].pivot_table(index=["arm", "replicate"], columns="x", values="value")
     rows = rows.reindex(columns=[float(c) for c in classes]).dropna()
     return rows.mean(axis=1).rename("value").reset_index()
@@ -63,37 +67,14 @@ def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1,
     return points(paired(mean_recall(frame, classes), arm, rival))
 
 
-def luck(drawn: circles.Scenes, images: int, runs: int, draws: int = 1000) -> float:
-    """The mean of the two yellow recalls that the best of some runs stays below, 95 times in 100, if each guesses the side of every
-    circle by itself, on so many images. (A run that speckles its circles with both sides, or always says one, strays less.)"""
-    random, found = np.random.default_rng(0), []
-    right, weight = (drawn.x > drawn.size // 2).numpy(), (drawn.visible * drawn.yellow).double().numpy()
-    for _ in range(draws):
-        some = random.integers(len(weight), size=images)
-        w, side, guess = weight[some], right[some], random.integers(2, size=(images, 3)).astype(bool)
-        recalls = [(w * (side == s) * (guess == s)).sum() / max((w * (side == s)).sum(), 1.0) for s in (True, False)]
-        found.append(sum(recalls) / 2)
-    return float(np.quantile(found, 0.95 ** (1 / runs)))
-
-
-def guessing(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, images: int) -> str:
-    """How many of an arm's runs tell the sides of yellow circles better than luck lets the best of as many guessers, in words."""
-    runs = mean_recall(frame, (1, 2))
-    runs = runs.loc[runs["arm"] == arm, "value"]
-    if runs.empty:
-        return NOTHING
-    beyond = luck(drawn, images, len(runs))
-    above = int((runs > beyond).sum())
-    found = "none" if not above else "all" if above == len(runs) else above
-    return f"of {len(runs)} run{'s' * (len(runs) > 1)} {found} beyond {beyond:.1%} (the best: {runs.max():.1%})"
-
-
-def bargain(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, background: float) -> str:
-    """An arm's recall of red and the background that it keeps, beside what an observer of colour alone could keep; in words."""
-    red, ground = (part(frame, "recall", arm, k)["value"].mean() for k in (3, 0))
-    if red != red:
-        return NOTHING
-    return f"{red:.1%} of red and {ground:.1%} of the background (by colour alone: {circles.kept(drawn, background, 'colour', red):.1%})"
+def place(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+    """Where an arm lies beside a rival in it, chosen by the 95 % interval: "below the coordinate bias (-37.3 points …)"."""
+    values, name = paired(mean_recall(frame, classes), arm, rival), CALLED.get(rival, label(rival))
+    if values.empty:
+        return f"{NOTHING} beside {name}"
+    _, low, high, n = mean_interval(values)
+    word = "beside" if n < 2 else "above" if low > 0 else "below" if high < 0 else "not told apart from"
+    return f"{word} {name} ({points(values)})"
 
 
 def rates_said(results: Results) -> str:
@@ -111,22 +92,37 @@ def rates_said(results: Results) -> str:
     return said + (f"; the least loss of {' and '.join(at_edge)} lies at the end of the list" if len(means) > 1 and at_edge else "")
 
 
-def pace(results: Results, arm: str, rival: str) -> str:
-    """One arm's time to train over another's, median over replicates in one numerics class, as text."""
-    seconds = results.trials().set_index(["replicate", "numerics"])
-    one, other = (seconds.loc[seconds["arm"] == a, "seconds"] for a in (arm, rival))
-    ratios = (one / other).dropna()
-    return f"{ratios.median():.2f} (n = {len(ratios)})" if len(ratios) else NOTHING
+def price(results: Results) -> str:
+    """What the choice of rates by loss cost in mean recall on the tuning images, by network, in words; means, without intervals."""
+    frame, texts = results.frame(), []
+    recall = pd.concat([mean_recall(group).assign(learning_rate=rate) for rate, group in frame.groupby("learning_rate")] or [frame])
+    recall, loss = (rows.groupby(["arm", "learning_rate"])["value"].mean() for rows in (recall, part(frame, "loss")))
+    for arm, rate in LEARNING_RATES.items():
+        if (arm, rate) not in recall or (arm, rate) not in loss:
+            continue
+        best = recall[arm].idxmax()
+        if best == rate:
+            texts.append(f"{CALLED[arm]} has its highest recall at the chosen {rate:g}")
+        else:
+            less = 100 * (recall[arm][best] - recall[arm][rate])
+            texts.append(f"{CALLED[arm]} has {less:.1f} points less recall at the chosen {rate:g} than at {best:g}, "
+                         f"at a loss of {loss[arm][rate]:.3f} instead of {loss[arm][best]:.3f}")
+    return "; ".join(texts) or NOTHING
 
 
-def scores(frame: pd.DataFrame, arms: Sequence[str], classes: Sequence[int] = (1, 2, 3)) -> pd.DataFrame:
-    """Recall, precision and intersection over union in per cent, mean [95 %], by class and network."""
+def scores(frame: pd.DataFrame, arms: Sequence[str], groups: Mapping[str, Sequence[int]] = GROUPS) -> pd.DataFrame:
+    """Recall, precision and intersection over union in per cent, median [least, greatest run], by group of classes and network."""
     rows = []
-    for k in classes:
+    for name, classes in groups.items():
         for arm in arms:
-            found = {name: part(frame, name, arm, k)["value"].dropna() for name in ("recall", "precision", "iou")}
-            texts = {name: said(values).removesuffix(f", n = {len(values)}").replace(" %", "") for name, values in found.items()}
-            rows.append({"class": CLASSES[k], "network": label(arm), **texts, "n": len(found["recall"])})
+            row, runs = {"class": name, "network": label(arm)}, 0
+            for score in ("recall", "precision", "iou"):
+                values = mean_recall(frame, classes, score)
+                values = 100 * values.loc[values["arm"] == arm, "value"]
+                runs = max(runs, len(values))
+                ends = f" [{values.min():.1f}, {values.max():.1f}]" if len(values) > 1 else ""
+                row[score] = f"{values.median():.1f}{ends}" if len(values) else NOTHING
+            rows.append(row | {"n": runs})
     return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
 
 
@@ -145,12 +141,3 @@ def by_rate(results: Results) -> pd.DataFrame:
         rows.append(row | {"n": group["replicate"].nunique()})
     return pd.DataFrame(rows)
 
-
-def against(frame: pd.DataFrame, arms: Sequence[str], rival: str) -> pd.DataFrame:
-    """Differences in the mean recall to one arm, paired, as rows for `plots.forest`."""
-    rows, recall = [], mean_recall(frame)
-    for arm in (a for a in arms if a != rival):
-        mean, low, high, n = mean_interval(paired(recall, arm, rival))
-        if n:
-            rows.append({"label": label(arm), "mean": mean, "low": low, "high": high, "n": n})
-    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n"])
