@@ -127,3 +127,15 @@ def test_what_is_unsupported_raises_at_construction(arguments, message):
 def test_maps_of_another_size_are_refused():
     with pytest.raises(ValueError, match="another input_size"):
         LocallyConnected2d(2, 3, 3, input_size=(5, 4))(torch.randn(1, 2, 4, 5))
+
+
+@pytest.mark.parametrize("shape", [(20, 3, 5, 4), (0, 3, 5, 4), (3, 5, 4), (5, 4), (1, 1, 2, 5, 4)])
+def test_other_channels_and_other_numbers_of_axes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"takes \(B, 2, H, W\) or \(2, H, W\)"):
+        LocallyConnected2d(2, 3, 3, input_size=(5, 4))(torch.randn(shape))
+
+
+def test_shows_what_nn_conv2d_shows():
+    shown = repr(LocallyConnected2d(2, 3, 3, padding=1, bias=False, padding_mode="circular", input_size=(5, 4)))
+    assert "bias=False, padding_mode=circular" in shown
+    assert "bias" not in repr(LocallyConnected2d(2, 3, 3, input_size=(5, 4)))

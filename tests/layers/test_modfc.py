@@ -79,6 +79,7 @@ def test_without_modulation_it_is_modulated_by_ones(monkeypatch):
 
 
 def test_with_the_epsilons_in_place_the_two_still_agree():
+    """For modulations around 1: `tests/models/test_coordinet.py` has the range."""
     same(*case(3, 6, 5, 8, 3, seed=4))
 
 
@@ -161,6 +162,21 @@ def test_output_side_demodulation_keeps_only_the_sign():
 def test_wrong_options_are_named(options, named):
     with pytest.raises(ValueError, match=named):
         ModFC(3, 4, **options)
+
+
+@pytest.mark.parametrize("options, width", [({}, 3), ({"norm": "demodulation"}, 3), ({"side": "input", "norm": "demodulation"}, 4)])
+def test_one_modulation_an_image_and_no_other_shape(options, width):
+    layer = ModFC(4, 3, **options)
+    assert layer(torch.randn(0, 5, 4), torch.randn(0, width)).shape == (0, 5, 3)
+    assert layer(torch.randn(2, 5, 6, 4), torch.randn(width, 2).t()).shape == (2, 5, 6, 3)
+    for shape in ((1, width), (2, 1), (2, width + 1), (width,), (2, 5, width)):
+        with pytest.raises(ValueError, match=rf"modulation is .*must be \(B, {width}\)"):
+            layer(torch.randn(2, 5, 4), torch.randn(shape))
+
+
+def test_device_and_dtype():
+    layer = ModFC(4, 3, bias=True, affine=True, device="meta", dtype=torch.float64)
+    assert {(p.device.type, p.dtype) for p in layer.parameters()} == {("meta", torch.float64)}
 
 
 def test_bf16_is_close_to_fp32():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .position import add_position
+from .position import add_position, check_convolution
 
 
 @contextmanager
@@ -41,6 +41,13 @@ class CoordBiasConv2d(nn.Conv2d):
 
     The layer is CoordConv with 1x1 coordinate filters. Against CoordConv's K x K filters it lacks only what they do at
     zero-padded borders: inside, a kernel applied to a ramp is a ramp plus a constant.
+
+    Folding a batch norm into the weights must scale `coordinate_bias` too: torch's `fuse_conv_bn_eval` knows nothing of
+    it, and gives another function without a word.
+
+    Raises:
+        ValueError: for sizes that are not positive, negative padding, a dtype that is not floating, and for whatever
+            `nn.Conv2d` refuses.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class CoordBiasConv2d(nn.Conv2d):
         device=None,
         dtype=None,
     ):
+        check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
         )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import add_position, coordinate_grid
+from .position import add_position, check_convolution, coordinate_grid
 
 
 class CoordConv2d(nn.Conv2d):
@@ -25,7 +25,8 @@ class CoordConv2d(nn.Conv2d):
     concatenates. With zero coordinate weights this is `nn.Conv2d`.
 
     Raises:
-        ValueError: for groups other than 1, and for whatever `nn.Conv2d` refuses.
+        ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype that is not floating,
+            and for whatever `nn.Conv2d` refuses.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class CoordConv2d(nn.Conv2d):
                 f"CoordConv2d has no groups (got groups={groups}), as every filter sees the coordinates: "
                 "use CoordBiasConv2d, or nn.Conv2d with groups and a 1x1 CoordConv2d after it"
             )
+        check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         channels = in_channels + 2 + bool(radius)
         super().__init__(
             channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, device, dtype

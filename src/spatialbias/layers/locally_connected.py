@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .position import check_convolution
+
 
 class LocallyConnected2d(nn.Module):
     """`nn.Conv2d` with one kernel and one bias for each output position.
@@ -22,8 +24,9 @@ class LocallyConnected2d(nn.Module):
     `layer.bias.copy_(conv.bias)` (under `torch.no_grad()`) make the layer equal to a convolution.
 
     Raises:
-        ValueError: for groups other than 1, an input size that leaves no output, or whatever `nn.Conv2d` refuses; at
-            the call, for maps of another size.
+        ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype that is not floating,
+            an input size that leaves no output, or whatever `nn.Conv2d` refuses; at the call, for maps of another size
+            or with other channels.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class LocallyConnected2d(nn.Module):
         super().__init__()
         if groups != 1:
             raise ValueError(f"LocallyConnected2d has no groups (got groups={groups}): use one layer a group")
+        check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         # A convolution without storage checks the arguments, reads them as nn.Conv2d does and tells the output's size.
         conv = nn.Conv2d(
             in_channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, "meta", dtype
@@ -75,6 +79,10 @@ class LocallyConnected2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
+        if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
+            raise ValueError(
+                f"this layer takes (B, {self.in_channels}, H, W) or ({self.in_channels}, H, W), got {tuple(x.shape)}"
+            )
         if x.dim() == 3:
             return self.forward(x.unsqueeze(0)).squeeze(0)
         if tuple(x.shape[-2:]) != self.input_size:
@@ -102,5 +110,8 @@ class LocallyConnected2d(nn.Module):
     def extra_repr(self) -> str:
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding}, dilation={self.dilation}, input_size={self.input_size}"
+            f"padding={self.padding}, dilation={self.dilation}"
+            + (", bias=False" if self.bias is None else "")
+            + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
+            + f", input_size={self.input_size}"
         )

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .position import check_dtype, check_sizes
+
 EPSILON = 1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
 
 
@@ -16,12 +18,19 @@ class ModFC(nn.Module):
     """A linear map whose outputs (or inputs) are scaled by a vector that another network computes, then normalised.
 
     `side="output"`, `norm="layer"` is the source's layer; `side="input"`, `norm="demodulation"` is that of CIPS.
-    No bias and no affine parameters unless `bias` / `affine` (our choice: the source is silent).
+    No bias and no affine parameters unless `bias` / `affine` (our choice: the source is silent). `device`, `dtype`: as in
+    `nn.Linear`.
+
+    Raises:
+        ValueError: for features that are not positive, unknown options, a dtype that is not floating; at the call, for a
+            modulation of another shape than it says.
     """
 
     def __init__(self, in_features: int, out_features: int, side: str = "output", norm: str = "layer",
-                 bias: bool = False, affine: bool = False) -> None:
+                 bias: bool = False, affine: bool = False, device=None, dtype=None) -> None:
         super().__init__()
+        check_sizes(in_features=in_features, out_features=out_features)
+        check_dtype(dtype)
         if side not in ("output", "input"):
             raise ValueError(f"side={side!r}: it must be 'output' or 'input'")
         if norm not in ("layer", "demodulation"):
@@ -29,18 +38,25 @@ class ModFC(nn.Module):
         if affine and norm != "layer":
             raise ValueError("affine=True scales a layer norm: use norm='layer'")
         self.in_features, self.out_features, self.side, self.norm = in_features, out_features, side, norm
-        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        place = {"device": device, "dtype": dtype}
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, **place))
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
-        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
-        self.gain = nn.Parameter(torch.ones(out_features)) if affine else None
-        self.shift = nn.Parameter(torch.zeros(out_features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(out_features, **place)) if bias else None
+        self.gain = nn.Parameter(torch.ones(out_features, **place)) if affine else None
+        self.shift = nn.Parameter(torch.zeros(out_features, **place)) if affine else None
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
         """`x` (B, P, in_features), `modulation` (B, out_features; in_features for side="input") or None for ones.
 
         Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also be (B, in_features)).
         """
-        m = None if modulation is None else modulation.view(len(modulation), *[1] * (x.dim() - 2), -1)
+        m = None
+        if modulation is not None:
+            B, width = x.shape[0], self.in_features if self.side == "input" else self.out_features
+            if x.dim() < 2 or modulation.shape != (B, width):
+                raise ValueError(f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {self.in_features}) "
+                                 f"it must be (B, {width}), one vector an image")
+            m = modulation.view(B, *[1] * (x.dim() - 2), width)
         if self.side == "input":
             y = F.linear(x if m is None else x * m, self.weight, self.bias)
         else:
@@ -48,7 +64,8 @@ class ModFC(nn.Module):
             y = y if m is None else y * m
         if self.norm == "layer":
             return F.layer_norm(y, (self.out_features,), self.gain, self.shift, EPSILON)
-        return y * self._demodulation(modulation).view(-1, *[1] * (x.dim() - 2), self.out_features)
+        scale = self._demodulation(modulation)  # (B or 1, out_features)
+        return y * scale.view(scale.shape[0], *[1] * (x.dim() - 2), self.out_features)
 
     def _demodulation(self, modulation: Tensor | None) -> Tensor:
         squares = self.weight.square()
@@ -63,20 +80,27 @@ class ModFC(nn.Module):
 
 
 def folded_path(x: Tensor, modulations: Tensor | None, weights: list[Tensor], pixel_weights: Tensor | None = None) -> Tensor:
-    """The same function as a stack of default ModFC layers with ReLU between them, summed over the pixels; faster.
+    """A stack of default ModFC layers with ReLU between them, summed over the pixels; faster.
 
     `x` (B, P, E); `modulations` (B, L, H) or None for ones; `weights` L matrices, (H, E) then (H, H);
     `pixel_weights` (B, P), (P,) or None for ones. Returns the sum over pixels, (B, H).
 
     With neither bias nor affine parameters the scale of each inner norm passes through the ReLU and the next linear map
-    and cancels in the next norm, so only the last norm is computed (exact up to the norm's epsilon: the page
+    and cancels in the next norm, so only the last norm is computed (exact but for the epsilons: the page
     `coordinet/architecture` proves it). What is left of the inner norms is the centring, and centring and
-    modulation fold into one matrix an image, `V = centre(diag(m) W)`. The backward pass is written by hand.
+    modulation fold into one matrix an image, `V = centre(diag(m) W)`. The backward pass is written by hand, once: there
+    are no second derivatives.
+
+    The range: the scales that are left out multiply, and what reaches the last norm must stay well above its epsilon. With
+    modulations near c in all of four layers of the default width, as initialised, the sum differs from the stack's by
+    1e-6 of its length for c = 1 (where the modulator starts) and above, 0.1 % for c = 0.5, 6 % for 0.3, 50 % for 0.2.
     """
     ones = torch.ones(len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype)
     compute = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else weights[0].dtype
     with torch.autocast(x.device.type, enabled=False):
         m = ones if modulations is None else modulations.to(weights[0].dtype)
+        if pixel_weights is not None:
+            pixel_weights = pixel_weights.expand(x.shape[:2])
         keep = torch.is_grad_enabled()  # inside the function it never is
         return _FoldedPath.apply(keep, x.to(compute), m, pixel_weights, *weights)
 
@@ -124,7 +148,7 @@ class _FoldedPath(torch.autograd.Function):
             last = torch.bmm(hidden, matrices[-1].transpose(1, 2))
             size = torch.linalg.vector_norm(last, dim=2).to(weights[0].dtype)
             scale = (size.square_().div_(last.shape[2]) + EPSILON).rsqrt_()  # (b, P)
-            vote = scale if pixel_weights is None else scale * (pixel_weights[part] if pixel_weights.dim() == 2 else pixel_weights)
+            vote = scale if pixel_weights is None else scale * pixel_weights[part]
             total[part] = torch.bmm(vote.to(x.dtype)[:, None], last)[:, 0]
             if keep:
                 saved.append((part, matrices, layers, last, scale, vote))
@@ -134,15 +158,21 @@ class _FoldedPath(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         x, modulations, weights = ctx.x, ctx.modulations, ctx.weights
+        if torch.is_grad_enabled():  # once_differentiable would let a gradient of ones pass, and be silently wrong
+            raise RuntimeError("folded_path has no second derivatives (create_graph=True): build with folded=False")
         saved, ctx.saved = ctx.saved, None
         if saved is None:
             raise RuntimeError("folded_path goes backward only once, its activations are used up: build with folded=False")
         d_x = torch.empty_like(x) if ctx.needs_input_grad[1] else None  # only a trained encoding asks for it
+        d_pixels = gradient.new_empty(x.shape[:2]) if ctx.needs_input_grad[3] else None
         d_weights = [torch.zeros_like(w) for w in weights]
         d_modulations = torch.empty_like(modulations)
         for part, matrices, layers, last, scale, vote in saved:
             g = gradient[part].to(x.dtype)[:, :, None]  # (b, H, 1)
-            along = torch.bmm(last, g)[:, :, 0].to(vote.dtype) * scale.square() / -last.shape[2]  # (b, P)
+            toward = torch.bmm(last, g)[:, :, 0].to(vote.dtype)  # (b, P)
+            if d_pixels is not None:
+                d_pixels[part] = toward * scale
+            along = toward * scale.square() / -last.shape[2]
             d = last.mul_((along * vote).to(x.dtype)[:, :, None]).baddbmm_(vote.to(x.dtype)[:, :, None], g.transpose(1, 2))
             inputs = [x[part], *layers]
             for k in reversed(range(len(weights))):
@@ -155,4 +185,4 @@ class _FoldedPath(torch.autograd.Function):
                     d = _mask_(torch.bmm(d, matrices[k]), inputs[k])
                 elif d_x is not None:
                     d_x[part] = torch.bmm(d, matrices[0])
-        return None, d_x, d_modulations, None, *d_weights
+        return None, d_x, d_modulations, d_pixels, *d_weights

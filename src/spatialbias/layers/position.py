@@ -1,8 +1,38 @@
 """Where a pixel is: the coordinates that every position-aware layer of this package reads, and how they enter a
-layer."""
+layer; and what all of these layers refuse."""
+
+from collections.abc import Collection
+from numbers import Integral
 
 import torch
 from torch import Tensor
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raise ValueError, naming the argument, for a size that is no positive whole number."""
+    for name, value in sizes.items():
+        if not (isinstance(value, Integral) and value > 0):
+            raise ValueError(f"{name}={value!r}: it must be a positive whole number")
+
+
+def check_dtype(dtype: torch.dtype | None) -> None:
+    """Raise ValueError for a dtype that is not floating: coordinates and norms are real numbers."""
+    if isinstance(dtype, torch.dtype) and not dtype.is_floating_point:
+        raise ValueError(f"dtype={dtype}: it must be a floating one, such as torch.float32")
+
+
+def check_convolution(in_channels: int, out_channels: int, kernel_size, stride, padding, dilation, dtype) -> None:
+    """Raise ValueError, naming the argument and what is allowed, for what `nn.Conv2d`'s constructor lets pass although
+    no call can work, or none gives a convolution."""
+    check_sizes(in_channels=in_channels, out_channels=out_channels)
+    check_dtype(dtype)
+    for name, value, least in (("kernel_size", kernel_size, 1), ("stride", stride, 1), ("dilation", dilation, 1), ("padding", padding, 0)):
+        if name == "padding" and isinstance(value, str):
+            continue  # nn.Conv2d says which words there are
+        pair = tuple(value) if isinstance(value, Collection) else (value, value)
+        if len(pair) != 2 or not all(isinstance(number, Integral) and number >= least for number in pair):
+            words = ", or 'same' or 'valid'" if name == "padding" else ""
+            raise ValueError(f"{name}={value!r}: it must be a whole number, at least {least}, or two of them{words}")
 
 
 def coordinate_axis(size: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
@@ -21,8 +51,13 @@ def coordinate_grid(
     An axis of size 1 gives 0. Columns are scaled by the width and rows by the height: the code released with CoordConv
     exchanges the two, which shows on maps that are not square.
 
+    Raises:
+        ValueError: for a height or width below 1.
+
     Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution".
     """
+    if height < 1 or width < 1:  # not check_sizes: while a graph is traced these may be symbols
+        raise ValueError(f"height={height}, width={width}: each must be at least 1")
     x, y = coordinate_axis(width, dtype, device), coordinate_axis(height, dtype, device)
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
 
@@ -35,14 +70,23 @@ def add_position(out: Tensor, weight: Tensor, coordinates: Tensor) -> Tensor:
         weight: (C, D), what each of C filters makes of the D coordinates of a position.
         coordinates: (D, H W), in `out`'s dtype.
     """
-    plain = coordinates.requires_grad or torch.compiler.is_compiling()
+    # The faster gradient is for ordinary training: graphs that are drawn, and torch.func's transforms, want plain steps.
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    transformed = not traced and torch._C._are_functorch_transforms_active()  # torch's own test, in autograd.Function.apply
+    plain = coordinates.requires_grad or traced or transformed
     product = _plain_product if plain else _PositionProduct.apply
     columns = coordinates.T.view(*out.shape[-2:], -1)  # (H, W, D)
-    return out.add_(product(weight.to(out.dtype), columns, out.shape, _channels_last(out)))
+    response = product(weight.to(out.dtype), columns, out.shape, _channels_last(out))
+    return out + response if transformed else out.add_(response)  # a response of many networks would not fit into one's
 
 
 def _channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    if x.dim() != 4 or x.is_contiguous():
+        return False
+    try:
+        return x.is_contiguous(memory_format=torch.channels_last)
+    except RuntimeError:  # torch.func.vmap does not say; only speed depends on it
+        return False
 
 
 def _plain_product(weight: Tensor, coordinates: Tensor, shape: torch.Size, channels_last: bool) -> Tensor:
@@ -61,8 +105,6 @@ class _PositionProduct(torch.autograd.Function):
     channels on 64x64 maps this is a third of the layer's cost over a convolution, and in channels_last nearly all of
     it."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(weight, coordinates, shape, channels_last):
         return _plain_product(weight, coordinates, shape, channels_last)
@@ -70,6 +112,13 @@ class _PositionProduct(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(*inputs[:2])
+        ctx.layout = inputs[2:]
+
+    @staticmethod
+    def jvp(ctx, d_weight, d_coordinates, *_):
+        weight, coordinates = ctx.saved_tensors
+        return _plain_product(torch.cat((d_weight, weight), 1), torch.cat((coordinates, d_coordinates), 2), *ctx.layout)
 
     @staticmethod
     def backward(ctx, grad):

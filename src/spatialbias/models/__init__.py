@@ -18,7 +18,7 @@ def names() -> list[str]:
 
 def constructor(name: str):
     """The class or function that builds a model; ValueError for an unknown name."""
-    components.known(components.MODELS, name, "model")
+    components.known(components.MODELS, name if isinstance(name, str) else repr(name), "model")  # a list has no hash
     return getattr(import_module(f"spatialbias.models.{components.MODELS[name][1]}"), name)
 
 

@@ -51,7 +51,7 @@ class Encoding(nn.Module):
         if self.kind == "sine":
             parts.append((coordinates[..., None] * self.c).sin().flatten(-2))
         if self.kind in ("fourier", "combined"):
-            parts.append(self.map(coordinates).sin())
+            parts.append(self.map(coordinates.to(self.map.weight.dtype)).sin())
         if self.kind in ("embedding", "combined"):
             flat = coordinates.reshape(1, 1, -1, 2)
             code = F.grid_sample(self.table, flat.to(self.table.dtype), align_corners=True, padding_mode="border")
@@ -68,6 +68,9 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
     encoding, frequencies: see `Encoding`; dimensions: of the coordinates (3 on a sphere).
     pooling: "sum" (the source; divided by the constant size x size, so that the decoder starts at a sensible scale),
         "mean" over the pixels present, or "attention" (softmax over pixels of a learned score).
+    folded: train and evaluate on `folded_path`, where there is one. It is as good as the same function while modulations are
+        near 1 or above, as trained ones are; `folded_path` says how it departs for small ones. Exported and traced networks
+        are always layer by layer.
     """
 
     def __init__(self, channels: int = 3, size: int = 32, classes: int = 10, width: int = 200, layers: int = 4,
@@ -80,6 +83,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         if pooling not in ("sum", "mean", "attention"):
             raise ValueError(f"pooling={pooling!r}: it must be 'sum', 'mean' or 'attention'")
         self.channels, self.size, self.width, self.modulation, self.pooling = channels, size, width, modulation, pooling
+        self.dimensions = dimensions
         self.encoding = Encoding(encoding, frequencies, dimensions, size)
         first = channels + self.encoding.features
         self.path = nn.ModuleList(ModFC(width if k else first, width, side, norm, bias, affine) for k in range(layers))
@@ -95,7 +99,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         self.score = nn.Linear(width, 1) if pooling == "attention" else None
         self.decoder = nn.Sequential(nn.Linear(width * (2 if modulation == "late" else 1), width), nn.ReLU(),
                                      nn.Linear(width, classes))
-        # The folded path computes the same function faster; it exists for the source's layer and for sums over pixels.
+        # The folded path is faster, and the same function up to epsilons; it exists for the source's layer and for sums over pixels.
         self.folded = folded and side == "output" and norm == "layer" and not (bias or affine) and pooling != "attention"
         self.register_buffer("grid", coordinate_grid(size, size).flatten(1).t().contiguous(), persistent=False)
 
@@ -103,7 +107,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         """One vector for each layer, side by side: (B, sum of the layers' widths), or None where there is no modulation."""
         if self.modulation in ("image", "late"):
             return self.modulator(images.flatten(1))
-        return self.vectors.expand(len(images), -1) if self.modulation == "learned" else None
+        return self.vectors.expand(images.shape[0], -1) if self.modulation == "learned" else None
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None, weights: Tensor | None = None,
                 context: Tensor | None = None, modulations: Tensor | None = None) -> Tensor:
@@ -112,28 +116,27 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         images: (B, C, H, W), or (B, C, P) for a set of P pixels. coordinates: (P, D) for all images or (B, P, D), x first,
         in [-1, 1] over the training image; None for the training grid. weights: (P,) or (B, P), each pixel's weight in the
         sum (its area, say; 0 abstains). context: what the modulator sees, (B, C, size, size); None for `images`, which
-        must then be of that size. modulations: (B, sum of widths), instead of the modulator's.
+        must then be of that size. modulations: (B, sum of widths), instead of the modulator's. ValueError for other shapes.
         """
         pixels = images.flatten(2).transpose(1, 2)  # (B, P, C)
         B, P, _ = pixels.shape
-        if coordinates is None:
-            if P != len(self.grid):
-                raise ValueError(f"{P} pixels a image, but coordinates=None means the {self.size}x{self.size} training grid")
-            coordinates = self.grid
+        coordinates = _places(coordinates, self.grid, B, P, self.dimensions)
         m = modulations
         if m is None:
             source = images if context is None else context
-            if self.modulation in ("image", "late") and source[0].numel() != self.channels * self.size**2:
+            if self.modulation in ("image", "late") and source.shape[1:].numel() != self.channels * self.size**2:
                 raise ValueError(f"the modulator needs {self.channels}x{self.size}x{self.size} images: give `context` or `modulations`")
             m = self.modulations(source)
+        if m is not None and m.shape != (B, sum(self.sizes)):
+            raise ValueError(f"modulations are {tuple(m.shape)}, but these {B} images need {(B, sum(self.sizes))}")
         code = self.encoding(coordinates)
         x = torch.cat([pixels, code.to(pixels.dtype).expand(B, P, -1)], 2)  # (B, P, E)
         total = self._pool(x, None if self.modulation == "late" else m, weights)
         return self.decoder(torch.cat([total, m.to(total.dtype)], 1) if self.modulation == "late" else total)
 
     def _pool(self, x: Tensor, m: Tensor | None, weights: Tensor | None) -> Tensor:
-        if self.folded:
-            total = folded_path(x, None if m is None else m.view(len(x), len(self.path), -1),
+        if self.folded and not (torch.compiler.is_exporting() or torch.jit.is_tracing()):  # its loop would fix the batch size
+            total = folded_path(x, None if m is None else m.unflatten(1, (len(self.path), -1)),
                                 [layer.weight for layer in self.path], weights)
         else:
             h = self.pixels(x, m)
@@ -165,6 +168,9 @@ class coordinet_v1(nn.Module):  # noqa: N801
     def __init__(self, channels: int = 1, size: int = 28, classes: int = 10, embedding: int = 50, latent: int = 200) -> None:
         super().__init__()
         features = embedding - channels - 2
+        if features < 1:
+            raise ValueError(f"embedding={embedding}: it must be at least {channels + 3}, for {channels} channels, two "
+                             "coordinates and one sine feature")
         self.frequencies = nn.Linear(2, features)
         half = features // 2
         with torch.no_grad():  # first half of the rows runs along x, second half along y, with frequencies 28 k / features
@@ -176,11 +182,27 @@ class coordinet_v1(nn.Module):  # noqa: N801
         self.register_buffer("grid", coordinate_grid(size, size).flatten(1).t().contiguous(), persistent=False)
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
+        """Logits (B, classes); arguments as in `coordinet`. ValueError for coordinates of another shape."""
         pixels = images.flatten(2).transpose(1, 2)  # (B, P, C)
-        places = self.grid if coordinates is None else coordinates
-        code = self.frequencies(places).sin().to(pixels.dtype) + 3 * pixels.mean(2, keepdim=True)  # (B, P, E - C - 2)
+        places = _places(coordinates, self.grid, *pixels.shape[:2], 2)
+        sines = self.frequencies(places.to(self.frequencies.weight.dtype)).sin().to(pixels.dtype)
+        code = sines + 3 * pixels.mean(2, keepdim=True)  # (B, P, E - C - 2)
         x = torch.cat([pixels, code, places.to(pixels.dtype).expand(*pixels.shape[:2], 2)], 2)
         return self.decoder(self.encoder(x).mean(1))
+
+
+def _places(coordinates: Tensor | None, grid: Tensor, B: int, P: int, dimensions: int) -> Tensor:
+    """The coordinates of B sets of P pixels, or the training grid, if they are as many: other shapes would broadcast."""
+    if coordinates is None:
+        if P != len(grid):
+            side = math.isqrt(len(grid))
+            raise ValueError(f"{P} pixels an image, but coordinates=None means the {side}x{side} training grid")
+        coordinates = grid
+    batch = coordinates.shape[:-2]
+    if coordinates.shape[-2:] != (P, dimensions) or len(batch) > 1 or (batch and batch[0] not in (1, B)):
+        raise ValueError(f"coordinates are {tuple(coordinates.shape)}, but {B} images of {P} pixels need {(P, dimensions)} "
+                         f"or {(B, P, dimensions)}")
+    return coordinates
 
 
 def _mlp(*widths: int) -> nn.Sequential:
