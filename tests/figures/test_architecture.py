@@ -111,7 +111,13 @@ def test_classes_that_are_apart_and_classes_that_are_not():
 
 def test_the_modulation_is_split_without_rest(network, images):
     split = modulation.parts_of_modulation(network, images, torch.arange(6) % 2)
-    assert sum(split.values()) == pytest.approx(1) and all(0 <= part <= 1 for part in split.values())
+    assert sum(split[part] for part in ("common", "between", "within")) == pytest.approx(1) and all(0 <= part <= 1 for part in split.values())
+    assert split["least"] < split["most"] < split["between"] + split["within"]
+
+
+@pytest.mark.parametrize("between, said", [(0.05, "less than chance"), (0.15, "no more than chance"), (0.3, "carry news of the class")])
+def test_news_of_the_class_is_what_chance_does_not_give(between, said):
+    assert said in modulation.news({"between": between, "least": 0.1, "most": 0.2})
 
 
 def test_the_sine_code_is_zero_in_the_middle_and_neighbours_are_alike():

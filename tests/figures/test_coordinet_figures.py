@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spatialbias.figures import beyond, coordinet, other_data
+from spatialbias import components
+from spatialbias.figures import beyond, coordinet, crops, other_data
 
 NOTHING = "not on record"
 
@@ -33,8 +34,73 @@ def test_crops_say_what_blur_and_centring_do():
     frame = pd.DataFrame(
         [row for measure, cost in (("resized_crop", 0.05), ("resized_crop_exact", 0.04), ("crop_blur", 0.01))
          for row in rows("simple_cnn", measure, {float(size): 0.3 - cost * (size == 23) for size in range(23, 33)})])
-    numbers = coordinet.crop_numbers(frame)
+    numbers = crops.crop_numbers(frame)
     assert [numbers[f"{name}_simple_cnn"][:4] for name in ("crop", "exact", "blur")] == ["-5.0", "-4.0", "-1.0"]
+    assert numbers["cut"] == "48%" and numbers["shrunk_coordinet"] == NOTHING and "not told" in numbers["shrunk_least"]
+
+
+def cropped(costs, sizes=(195, 390), measure="resized_crop"):
+    """{network: {N: what the smallest crop costs, in two replicates}}"""
+    found = []
+    for arm, by_n in costs.items():
+        for n, (one, two) in by_n.items():
+            both = rows(arm, measure, {float(size): 0.3 for size in range(23, 33)}, n_train=n)
+            found += [row | {"value": row["value"] - (row["x"] == 23) * (two if row["replicate"] else one)} for row in both]
+    return pd.DataFrame(found)
+
+
+def test_what_a_crop_costs_stands_beside_what_it_cost_the_source():
+    frame = cropped({"simple_cnn": {390: (0.05, 0.05), 97: (0.02, 0.02)}})
+    table = crops.costs(frame, {"simple_cnn": [[0.2] * 10, [0.15] * 9 + [0.2]]}, (195, 390))
+    assert table["N"].to_list() == [97, 390] and table["change, published"].to_list() == ["–", "-5.0 points"]
+    assert table["kept, published"].to_list() == ["–", "75 %"] and table["change, ours"][1].startswith("-5.0 points")
+    assert table["kept, ours"][1].startswith("84 %")  # of 30 and 31 %
+    other = crops.costs(frame.assign(dataset="digits"), {"simple_cnn": [[0.2] * 10] * 2}, (195, 390))
+    assert set(other["change, published"]) == {"–"}
+
+
+def test_who_loses_more_is_said_n_by_n():
+    more, less = crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01), 390: (0.05, 0.05)}, "coordinet": {195: (0.05, 0.051), 390: (0.01, 0.011)}})).split("; ")[:2]
+    assert more == "Coordinet loses more points than the simple CNN at N = 195" and less.startswith("Coordinet loses fewer")
+    both = crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.05), 390: (0.01, 0.05)}, "coordinet": {195: (0.05, 0.01), 390: (0.05, 0.01)}}))
+    assert both.startswith("The two are not told apart at N = 195, 390;") and "a change with N is not shown" in both and "exploration" in both
+    assert "no one answer" in crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01), 390: (0.09, 0.09)}, "coordinet": {195: (0.05, 0.05), 390: (0.01, 0.011)}}))
+    assert crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01)}})) == ""
+
+
+def test_the_least_loss_is_named_only_if_it_is_shown():
+    frame = cropped({"simple_cnn": {390: (0.01, 0.01)}, "coordinet": {390: (0.05, 0.051)}, "fully_connected": {390: (0.06, 0.061)}})
+    assert crops.least(frame, "resized_crop", 23.0, 32.0).endswith("is the simple CNN")
+    frame = cropped({"simple_cnn": {390: (0.01, 0.09)}, "coordinet": {390: (0.05, 0.051)}, "fully_connected": {390: (0.06, 0.061)}})
+    assert crops.least(frame, "resized_crop", 23.0, 32.0) == "which network loses least is not told"
+
+
+@pytest.mark.parametrize("ours, reading", [
+    ((-0.01, -0.011), "in the published direction"), ((0.01, 0.011), "the other way"), ((0.001, -0.001), "do not explain"),
+    ((0.02, -0.02), "nothing follows")])
+def test_a_zigzag_is_held_against_the_published_one(ours, reading):
+    odd = {float(size): 0.3 for size in range(23, 33)}
+    found = [row | {"value": row["value"] + (row["x"] in crops.ODD) * ours[row["replicate"]]} for row in rows("simple_cnn", "resized_crop", odd)]
+    frame = pd.DataFrame(found + rows("simple_cnn", "resized_crop_exact", odd))
+    source = [[0.3 - 0.05 * (size in crops.ODD) for size in range(23, 33)]]
+    numbers = crops.zigzag_numbers(frame, {"simple_cnn": source, "coordinet": source}, (390,))
+    assert numbers["zigzag_published"] == "-5.00 points" and numbers["zigzag_curves"] == "2"
+    assert reading in numbers["zigzag_reading"]
+    assert "at N = 390: -5.00 points" in numbers["zigzag_run"]
+    elsewhere = crops.zigzag_numbers(frame.assign(dataset="mnist"), {"simple_cnn": source}, (390,))
+    assert elsewhere["zigzag_run"] == "" and "nothing follows" in elsewhere["zigzag_reading"]
+
+
+def test_what_the_notice_counts_is_named():
+    def results(missing):
+        study = SimpleNamespace(measures=("accuracy",))
+        labelled = [(arm, SimpleNamespace(key=arm)) for arm in ("simple_cnn", "kernel_ridge")]
+        full = {"measured": {"accuracy": components.MEASURES["accuracy"]}}
+        return SimpleNamespace(plan=SimpleNamespace(labelled=labelled, study=study), records={a: full for a, _ in labelled if a not in missing})
+
+    assert crops.uncounted(results(())) == ""
+    assert "kernel ridge: reference" in crops.uncounted(results(["kernel_ridge"]))
+    assert crops.uncounted(results(["kernel_ridge", "simple_cnn"])).endswith("of simple CNN, kernel ridge.")
 
 
 def test_late_trials_are_counted_where_most_of_them_are():
@@ -74,9 +140,36 @@ def test_knowing_a_lens_is_weighed_against_undoing_it(told, said):
         + rows("coordinet", "warps", {0.0: 0.3}, part="warped") + rows("simple_cnn", "warps", {0.0: 0.25}, part="warped"))
     numbers = beyond.grid_numbers(frame)
     assert numbers["told"].startswith(said) and numbers["without_lens"].startswith("+5.0") and numbers["alone"] == NOTHING
-    assert numbers["alone_most"] == NOTHING
+    assert numbers["alone_most"] == NOTHING and "not on record" in numbers["scale"] and numbers["lens_lead"] == NOTHING
     path = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.12}, part="weighted, unmodulated"))
-    assert beyond.grid_numbers(path)["alone_most"] == "12.5%"
+    assert beyond.grid_numbers(path)["alone_most"] == "12.5 %"
+
+
+@pytest.mark.parametrize("lead, said", [((0.05, 0.051), "adds to"), ((-0.05, -0.051), "takes from"), ((0.05, -0.05), "not shown to change")])
+def test_a_lead_behind_the_lens_is_weighed_against_that_without(lead, said):
+    def shifted(values):
+        return [row | {"value": row["value"] + lead[row["replicate"]]} for row in values]
+
+    frame = pd.DataFrame(
+        shifted(rows("coordinet", "warps", dict.fromkeys(beyond.LENSES, 0.3), part="told")) + rows("coordinet", "warps", {0.0: 0.3}, part="warped")
+        + rows("simple_cnn", "warps", dict.fromkeys(beyond.LENSES, 0.3), part="straightened") + rows("simple_cnn", "warps", {0.0: 0.3}, part="warped"))
+    assert said in beyond.grid_numbers(frame)["lens_adds"]
+    assert "one replicate" in beyond.grid_numbers(frame[frame["replicate"] == 0])["lens_adds"]
+
+
+def test_lines_that_coincide_are_named():
+    near = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.3, 64.0: 0.3}, part="direct") + rows("coordinet", "sizes", {16.0: 0.302, 64.0: 0.3}, part="weighted")
+                        + rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.1}, part="weighted, unmodulated"))
+    assert "“pixels as they are, plain sum” and “pixels as they are, weighted” (Coordinet; 0.2 points" in beyond.together(near, "sizes")
+    assert "no modulation" not in beyond.together(near, "sizes") and "Neither" in beyond.grid_numbers(near)["scale"]
+    far = near.assign(value=near["value"] + 0.05 * (near["part"] == "direct"))
+    assert beyond.together(far, "sizes").startswith("No two lines") and "points apart" in beyond.grid_numbers(far)["scale"]
+
+
+@pytest.mark.parametrize("kind", ["holds", "fails", "undecided", "not-run"])
+def test_a_headline_is_chosen_by_the_verdicts(kind):
+    text = beyond.headline(dict.fromkeys(beyond.HEADLINES, kind))
+    assert text.count(".") == len(beyond.HEADLINES) and ("not been run" in text) == (kind == "not-run")
 
 
 def test_other_images_stand_beside_each_other():
@@ -93,3 +186,5 @@ def test_other_images_stand_beside_each_other():
     leads = other_data.leads(both[both["measure"] == "accuracy"]).set_index("data")
     assert leads["simple CNN − fully connected"].str[:5].to_dict() == {"MNIST": "+10.0", "Fashion-MNIST": "-20.0"}
     assert set(leads["simple CNN − Coordinet"]) == {NOTHING}
+    assert other_data.order(both[both["measure"] == "accuracy"]) == (
+        "Fashion-MNIST (N = 390): fully connected, simple CNN; MNIST (N = 390): simple CNN, fully connected")

@@ -15,14 +15,43 @@ def answer(runs: dict[str, dict]) -> str:
     return " ".join(_answer(name, run) for name, run in runs.items()) or NONE.replace("`", "")
 
 
+def named(row: dict) -> str:
+    """What a row measures, networks by their names in the book."""
+    from spatialbias.figures.style import label
+
+    return ", ".join(map(label, row["name"].split(", ")))
+
+
 def _answer(name: str, run: dict) -> str:
-    faster = [f"{judged(row)} as many trials of {row['name'].partition(',')[0]} an hour "
+    faster = [f"{judged(row)} as many trials of {named(row).partition(',')[0]} an hour "
               f"({judged(row, 'low')} to {judged(row, 'high')} in n = {row['n']} rounds)"
               for row in run["rows"] if row["part"] == "trial"]
     judgements = [row["reached"] for row in run["rows"] if row["reached"] is not None]
     return (f"On {run['machine']['used']} cores with {NAMES.get(name, name)}, the engine makes {' and '.join(faster)} "
             "compared with the plainest PyTorch program that does the same work; "
             f"{sum(judgements)} of {len(judgements)} targets are reached.")
+
+
+def where(runs: dict[str, dict]) -> str:
+    """What was measured on, for the prose."""
+    kinds = [f"{run['machine']['used']} of {run['machine']['cores']} cores with {NAMES.get(name, name)}" for name, run in runs.items()]
+    return " and ".join(kinds) or "nothing yet"
+
+
+def precision(runs: dict[str, dict]) -> str:
+    """What computing in bf16 does to accuracies, and what follows for contrasts between networks."""
+    rows = [row for run in runs.values() for row in run["rows"] if row["part"] == "precision"]
+    if not rows:
+        return "Whether computing in bf16 changes what is found has not been measured yet."
+    each = "; ".join(f"“{named(row).partition(', N = ')[0]}”: {row['ours']}, n = {row['n']}" for row in rows)
+    missed = [row for row in rows if row["reached"] is False]
+    text = f"Test accuracy in bf16 minus that of the same trials in fp32 ({rows[0]['other']}s): {each}. "
+    if not missed:
+        return text + "That passes our test of equivalence."
+    names = " and ".join(f"“{named(row).partition(', N = ')[0]}”" for row in missed)
+    off = max(abs(float(row["ours"].split()[0])) for row in missed)
+    return (text + f"Our test of equivalence allows {missed[0]['target']:g} points either way, and {names} did not pass it. So a contrast "
+            f"between networks of different kinds may be off by about {off:.1f} points, which matters where a verdict is about one point.")
 
 
 def about(runs: dict[str, dict]) -> str:
@@ -40,7 +69,7 @@ def about(runs: dict[str, dict]) -> str:
 
 def table(run: dict) -> pd.DataFrame:
     """All rows of one kind of processor."""
-    return pd.DataFrame([cells(row) for row in run["rows"]])
+    return pd.DataFrame([cells(row) | {"What": named(row)} for row in run["rows"]])
 
 
 def figure(runs: dict[str, dict]):
@@ -48,7 +77,7 @@ def figure(runs: dict[str, dict]):
     theirs. None for no runs."""
     from spatialbias.figures.style import INK, canvas
 
-    shown = {name: {f"{row['part']}: {row['name']}": row for row in run["rows"] if row["target"] and row["value"]}
+    shown = {name: {f"{row['part']}: {named(row)}": row for row in run["rows"] if row["target"] and row["value"]}
              for name, run in runs.items()}
     labels = list(dict.fromkeys(label for rows in shown.values() for label in rows))[::-1]
     if not labels:
@@ -86,4 +115,4 @@ def records(runs: dict[str, dict]):
     return raw("".join(parts) if runs else f"<p>{NONE.replace('`', '')}</p>")
 
 
-__all__ = ["about", "answer", "figure", "load", "records", "table"]
+__all__ = ["about", "answer", "figure", "load", "precision", "records", "table", "where"]

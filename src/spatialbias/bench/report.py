@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,14 +37,26 @@ def busy(about: dict) -> bool:
 
 
 def judged(row: dict, key: str = "value") -> str:
-    return row["shown"].format(row[key])
+    """A number of a row; of a comparison with a run that was cut short a lower bound, and marked as one."""
+    cut = key != "target" and row["other"].startswith("more than")
+    return "> " * cut + row["shown"].format(row[key])
+
+
+def sides(row: dict) -> tuple[str, str]:
+    """The two sides of a row. Minutes, which records keep to one decimal, become seconds: theirs as kept, ours from the ratio."""
+    theirs = re.search(r"([\d.]+) min", row["other"])
+    if not theirs or not row["value"]:
+        return row["ours"], row["other"]
+    seconds = 60 * float(theirs[1])
+    return (re.sub(r"[\d.]+ min", f"about {seconds / row['value']:.1f} s", row["ours"]),
+            row["other"].replace(theirs[0], f"{seconds:.0f} s"))
 
 
 def cells(row: dict) -> dict[str, str]:
     """A row as the words that the table shows."""
-    bound = "at most" if row["at_most"] else "at least"
+    bound, (ours, other) = "at most" if row["at_most"] else "at least", sides(row)
     return {
-        "Part": row["part"], "What": row["name"], "Ours": row["ours"], "Compared with": row["other"],
+        "Part": row["part"], "What": row["name"], "Ours": ours, "Compared with": other,
         "Result": judged(row),
         "Rounds": "one" if row["n"] == 1 else f"n = {row['n']}" if row["low"] == row["high"]
         else f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})",

@@ -221,6 +221,14 @@ def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:
         verdict = "bit for bit equal" if r.equal else allowed if r.good else "differs"
         rows.append({"network": label(arm), "made on": r.classes[0], "on record": r.shown(r.old), "here": r.shown(r.new),
                      "verdict": f"{'✓' if r.good else '✗'} {verdict}"})
-    equal, close = sum(r.equal for r in results), sum(r.good and not r.equal for r in results)
-    answer = f"{equal} of {len(results)} came out bit for bit equal, {close} as near as rounding lets another class come"
-    return answer if results else "no record of them is shipped", pd.DataFrame(rows).fillna("")
+    return tally(results), pd.DataFrame(rows).fillna("")
+
+
+def tally(results: list) -> str:
+    """How many trials came out as recorded, of `results.Recomputed`; for the prose."""
+    kinds = {"came out bit for bit equal": lambda r: r.equal,
+             "of another numerics class came out within the points allowed": lambda r: r.good and not r.equal and r.allowed is not None,
+             "of another numerics class cannot be judged": lambda r: r.good and not r.equal and r.allowed is None,
+             "came out otherwise": lambda r: not r.good}
+    counts = {what: sum(map(test, results)) for what, test in kinds.items()}
+    return ", ".join(f"{n} of {len(results)} {what}" for what, n in counts.items() if n) or "no record of them is shipped"

@@ -1,4 +1,4 @@
-"""Tables of the tuning page, from its results."""
+"""What the tuning page shows and says, from its results: the grid of rates, what was chosen, whether another rate changes the ranking."""
 
 import pandas as pd
 
@@ -7,6 +7,8 @@ from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired_differences
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet import choose
+
+RIVALS = ("coordinet", "fully_connected")
 
 
 def _settings(results: Results) -> pd.DataFrame:
@@ -57,24 +59,49 @@ def rates_table(results: Results):
     return table(pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable") if rows else pd.DataFrame())
 
 
-def headline_by_rate(results: Results):
-    """Simple CNN minus each rival, with one of them at every rate and the other at its chosen one: does the sign change?"""
-    settings, chosen = _settings(results), _chosen(results)
-    pick = settings.set_index(["arm", "setting", "replicate"])["value"].sort_index()
-    rows = []
-    for rival in ("coordinet", "fully_connected"):
+def grid(results: Results) -> str:
+    """The rates that all networks were given, and which were given more; for the prose."""
+    rates = _settings(results).dropna(subset=["rate"]).groupby("arm", sort=False)["rate"].agg(set)
+    if rates.empty:
+        return "rates that are not on record"
+    common = set.intersection(*rates)
+    more = [f"{label(arm)} {rate:g}" for arm, own in rates.items() for rate in sorted(own - common)]
+    text = ", ".join(f"{rate:g}" for rate in sorted(common))
+    return text + (f", and one more where the best of these lay at an end ({'; '.join(more)})" if more else "")
+
+
+def by_rate(results: Results) -> pd.DataFrame:
+    """Simple CNN minus each rival in points, one of them at each of its rates and the other at its chosen one: contrast, varied, rate,
+    mean, low, high, n, and `usual`, the mean at the chosen rates of both."""
+    settings, chosen, rows = _settings(results), _chosen(results), []
+    values = settings.set_index(["arm", "setting", "replicate"])["value"].sort_index()
+    for rival in RIVALS:
+        if not {"simple_cnn", rival} <= set(chosen):
+            continue
+        best = paired_differences(*(values[arm, chosen[arm]] for arm in ("simple_cnn", rival))).mean()
         for varied in ("simple_cnn", rival):
-            for setting in settings.loc[settings["arm"] == varied, "setting"].drop_duplicates():
-                one, other = (pick[arm, setting if arm == varied else chosen[arm]] for arm in ("simple_cnn", rival))
-                mean, low, high, n = mean_interval(paired_differences(one, other))
-                rows.append(
-                    {
-                        "contrast": f"simple CNN − {label(rival)}",
-                        "varied": label(varied),
-                        "rate": setting,
-                        "difference (points)": f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
-                        "n": n,
-                        "sign": "+" if mean > 0 else "−",
-                    }
-                )
-    return table(pd.DataFrame(rows))
+            own = settings[settings["arm"] == varied].drop_duplicates("setting").sort_values("rate")
+            for setting in own["setting"]:
+                pair = paired_differences(*(values[arm, setting if arm == varied else chosen[arm]] for arm in ("simple_cnn", rival)))
+                mean, low, high, n = mean_interval(100 * pair)
+                rows.append({"contrast": f"simple CNN − {label(rival)}", "varied": label(varied), "rate": setting, "mean": mean, "low": low,
+                             "high": high, "n": n, "usual": 100 * best})
+    return pd.DataFrame(rows, columns=["contrast", "varied", "rate", "mean", "low", "high", "n", "usual"])
+
+
+def shown(rates: pd.DataFrame) -> pd.DataFrame:
+    """The same as a reader meets it."""
+    text = [f"{r.mean:+.1f}" + (f" [{r.low:+.1f}, {r.high:+.1f}]" if r.n > 1 else "") for r in rates.itertuples()]
+    return rates[["contrast", "varied", "rate"]].assign(**{"difference (points)": text, "n": rates["n"]})
+
+
+def reversals(rates: pd.DataFrame) -> str:
+    """At how many settings the sign is that of the chosen rates, and where it is not; for the prose."""
+    if rates.empty:
+        return "That is not on record."
+    other = rates[rates["mean"] * rates["usual"] <= 0]
+    text = f"At {len(rates) - len(other)} of {len(rates)} settings the difference has the sign that it has at the chosen rates"
+    if other.empty:
+        return f"{text}."
+    rows = zip(other.itertuples(), shown(other)["difference (points)"], strict=True)
+    return f"{text}; not so: " + "; ".join(f"{r.contrast} with {r.varied} at {r.rate}, {said} points, n = {r.n}" for r, said in rows) + "."

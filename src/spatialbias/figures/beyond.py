@@ -1,5 +1,7 @@
 """What the page `coordinet/beyond_the_grid` shows: other resolutions, subsets of the pixels, a fovea, a lens."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -7,6 +9,24 @@ from spatialbias.figures.coordinet import NETWORKS, shade, sizes
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.statistics import mean_interval
+
+LENSES = (0.25, 0.5, 1.0)  # strengths
+TOGETHER = 0.01  # lines that are nowhere farther apart look like one: a point
+HEADLINES = {  # what the verdicts say of the source's promises
+    "coordinet.other_resolutions": {
+        "holds": "Pictures of other resolutions are classified as well as those trained on (within a point).",
+        "fails": "Pictures of other resolutions are not classified as well as those trained on (within a point).",
+        "undecided": "Whether pictures of other resolutions are classified as well as those trained on is not decided by our records.",
+        "not-run": "Whether pictures of other resolutions are classified as well as those trained on has not been run yet.",
+    },
+    "coordinet.mixed_resolution": {
+        "holds": "A picture of which only the middle is fine is classified as well as the whole (within a point).",
+        "fails": "A picture of which only the middle is fine is not classified as well as the whole (within a point).",
+        "undecided": "Whether a picture of which only the middle is fine is classified as well as the whole is not decided.",
+        "not-run": "Whether a picture of which only the middle is fine is classified as well as the whole has not been run yet.",
+    },
+}
 
 PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
     "resized": ("resized back to the training size", (0, (5, 2))),
@@ -38,7 +58,7 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
                 markersize=3.5,
                 linewidth=1.6,
             )
-        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
+        ax.axhline(CHANCE, color=INK, linewidth=0.5)
         if log:
             ax.set_xscale("log", base=2)
             sides = sorted(frame["x"].dropna().unique())
@@ -49,10 +69,29 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
     axes[0].set_ylabel("test accuracy (%)")
     if not arms:
         return blank()
+    at = {"xycoords": ("axes fraction", "data"), "xytext": (-2, 1), "textcoords": "offset points"}
+    axes[0].annotate("guessing", (1, CHANCE), fontsize=7.5, color=INK, ha="right", va="bottom", **at)
     names = [p for p in PARTS if p in set(frame["part"])]
     handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
     figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)
     return figure
+
+
+def together(frame: pd.DataFrame, measure: str) -> str:
+    """Which parts of a measure lie one upon the other, network by network; for the caption."""
+    frame, found = frame[(frame["measure"] == measure) & (frame["at"] == "stop")], []
+    for arm in arms_in(frame, NETWORKS):
+        groups: list[dict[str, pd.Series]] = []
+        for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
+            line = rows.groupby("x")["value"].mean()
+            home = next((g for g in groups if all((line - other).abs().max() <= TOGETHER for other in g.values())), None)
+            groups.append({part: line}) if home is None else home.update({part: line})
+        for group in groups:
+            if len(group) > 1:
+                apart, quoted = pd.concat(group, axis=1), [f"“{PARTS[part][0]}”" for part in group]
+                names = " and ".join((", ".join(quoted[:-1]), quoted[-1]))
+                found.append(f"{names} ({label(arm)}; {100 * (apart.max(axis=1) - apart.min(axis=1)).max():.1f} points apart at most)")
+    return f"Lines that coincide, or nearly: {'; '.join(found)}." if found else "No two lines of a panel coincide."
 
 
 def fovea() -> Figure:
@@ -79,11 +118,11 @@ def _most(frame: pd.DataFrame) -> str:
     """The best mean accuracy of the pixel path without modulation, at any resolution."""
     rows = frame[(frame["measure"] == "sizes") & (frame["at"] == "stop") & (frame["part"] == "weighted, unmodulated")]
     means = rows.groupby("x")["value"].mean()
-    return f"{means.max():.1%}" if len(means) else NOTHING
+    return f"{100 * means.max():.1f} %" if len(means) else NOTHING
 
 
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracies on the foveated picture, of the path alone, and what knowing a lens is worth; for the prose."""
+    """Accuracies on the foveated picture, on parts of one, of the path alone, and what knowing a lens is worth; for the prose."""
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
     numbers = {"N": sizes(frame)}
     for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
@@ -95,13 +134,53 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
         found = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == arm) & (frame["part"] == part)]
         return found[found["x"].isin(places)].groupby("replicate")["value"].mean()
 
-    lenses = (0.25, 0.5, 1.0)
-    told, straight = at("warps", "coordinet", "told", *lenses), at("warps", "coordinet", "straightened", *lenses)
+    told, straight = at("warps", "coordinet", "told", *LENSES), at("warps", "coordinet", "straightened", *LENSES)
+    behind = told - at("warps", "simple_cnn", "straightened", *LENSES)
+    without = at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)
     return numbers | {
         "alone": said(at("sizes", "coordinet", "weighted, unmodulated", 32.0)),
         "alone_most": _most(frame),
         "told": points(told - straight),
-        "without_lens": points(at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)),
+        "lens_lead": points(behind),
+        "without_lens": points(without),
+        "lens_adds": _adds(behind - without),
+        "strongest": f"{LENSES[-1]:g}",
+        "warped_cnn": said(at("warps", "simple_cnn", "warped", LENSES[-1])),
+        "warped_coordinet": said(at("warps", "coordinet", "warped", LENSES[-1])),
+        "all_weighted": said(at("subsets", "coordinet", "weighted", 1.0)),
         "quarter_weighted": said(at("subsets", "coordinet", "weighted", 0.25)),
+        "quarter_drawn": said(at("subsets", "coordinet", "filled", 0.25)),
         "quarter_filled": said(at("subsets", "fully_connected", "filled", 0.25)),
+        "scale": _scale(frame),
     }
+
+
+def _adds(gain: pd.Series) -> str:
+    """Whether a lens adds to a lead, by the interval."""
+    _, low, high, n = mean_interval(gain.dropna())
+    if n < 2:
+        return "one replicate does not tell whether the lens adds to that"
+    told = "adds to its lead" if low > 0 else "takes from its lead" if high < 0 else "is not shown to change its lead"
+    return f"the lens {told} ({points(gain)})"
+
+
+def _scale(frame: pd.DataFrame) -> str:
+    """What the number of pixels and the scale of their sum matter to the answer, by how far the lines lie apart."""
+    apart = []
+    for measure, parts in (("sizes", ("resized", "direct", "weighted")), ("subsets", ("filled", "direct", "weighted"))):
+        rows = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == "coordinet") & frame["part"].isin(parts)]
+        table = rows.pivot_table(index="x", columns="part", values="value")
+        apart += [(table.max(axis=1) - table.min(axis=1)).max()] if len(table) else []
+    if not apart:
+        return f"How far the sums lie apart is {NOTHING}."
+    far = f"{100 * max(apart):.1f} points"
+    if max(apart) > TOGETHER:
+        return f"Summed plainly, weighted, or drawn on the training grid, the same pixels give accuracies up to {far} apart."
+    return (f"Summed plainly, weighted, or drawn on the training grid, the same pixels give the same accuracy (within {far}). Neither "
+            "their number nor the scale of the sum matters to these networks, as is to be expected if the modulator decides: where its "
+            "picture is spoiled, Coordinet falls as far as its modulator does.")
+
+
+def headline(kinds: Mapping[str, str]) -> str:
+    """The source's promises about resolutions, by the verdicts on them."""
+    return " ".join(sentences[kinds[claim]] for claim, sentences in HEADLINES.items())

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.plots import CHANCE, arms_in, forest, line, write_labels
+from spatialbias.figures.plots import CHANCE, arms_in, forest
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 
@@ -183,40 +183,6 @@ def against_published(verdicts: Iterable) -> dict[str, str]:
     outside = [c for c in there if not c.inside]
     counts = {"published": len(there), "outside": len(outside), "below": sum(c.published.value < c.low for c in outside)}
     return {name: str(n) if there else NOTHING for name, n in counts.items()}
-
-
-def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """What the smallest crop costs, and the size of the zig-zag between odd and even crops; for the prose."""
-    numbers = {"N": sizes(frame)}
-    for arm in NETWORKS:
-        c = curve(frame, "resized_crop", arm)
-        numbers[f"crop_{arm}"] = points(c[23.0] - c[32.0]) if len(c) else NOTHING
-        blurred, exact = curve(frame, "crop_blur", arm), curve(frame, "resized_crop_exact", arm)
-        numbers[f"blur_{arm}"] = points(blurred[23.0] - blurred[32.0]) if len(blurred) else NOTHING
-        numbers[f"exact_{arm}"] = points(exact[23.0] - exact[32.0]) if len(exact) else NOTHING
-    odd, even = [25.0, 27.0, 29.0], [24.0, 26.0, 28.0, 30.0]
-    for name, measure in (("plain", "resized_crop"), ("exact", "resized_crop_exact")):
-        found = [
-            c[odd].mean(axis=1) - (c[even].sum(axis=1) + c[[26.0, 28.0]].sum(axis=1)) / 6
-            for arm in NETWORKS
-            if len(c := curve(frame, measure, arm))
-        ]
-        numbers[f"zigzag_{name}"] = points(pd.concat(found, axis=1).mean(axis=1)) if found else NOTHING
-    return numbers
-
-
-def moves(frame: pd.DataFrame) -> Figure:
-    """Accuracy under translation and under scaling down."""
-    figure, axes = canvas(2, height=3.0, share_x=False)
-    for ax, measure, xlabel in zip(axes, ("translation", "scaling"), ("moved by (pixels)", "shrunk to (pixels of 32)"), strict=True):
-        rows = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
-        arms = arms_in(rows, NETWORKS)
-        ends = {arm: end for k, arm in enumerate(arms) if (end := line(ax, rows[rows["arm"] == arm], "x", arm, k))}
-        ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
-        ax.set_xlabel(xlabel)
-    axes[0].set_ylabel("test accuracy (%)")
-    write_labels(axes[1], ends, arms)
-    return figure
 
 
 def sizes(frame: pd.DataFrame) -> str:

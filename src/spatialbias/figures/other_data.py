@@ -3,7 +3,7 @@
 import pandas as pd
 
 from spatialbias.figures.coordinet import NETWORKS, rotation_numbers
-from spatialbias.figures.numbers import points
+from spatialbias.figures.numbers import NOTHING, points
 from spatialbias.figures.style import dataset_name, label
 from spatialbias.statistics import paired
 
@@ -37,3 +37,13 @@ def leads(accuracy: pd.DataFrame) -> pd.DataFrame:
             for (dataset, n_train), one in accuracy.groupby(["dataset", "n_train"], sort=False)
         ]
     )
+
+
+def order(accuracy: pd.DataFrame) -> str:
+    """The networks by mean accuracy, the best first, for every data set at its largest number of images on record."""
+    texts = []
+    for dataset, one in accuracy.dropna(subset=["value"]).groupby("dataset"):
+        n_train = one["n_train"].max()
+        means = one[(one["n_train"] == n_train) & one["arm"].isin(NETWORKS)].groupby("arm")["value"].mean().sort_values(ascending=False)
+        texts.append(f"{dataset} (N = {n_train}): {', '.join(map(label, means.index))}")
+    return "; ".join(texts) or NOTHING
