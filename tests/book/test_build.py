@@ -1,6 +1,7 @@
 """Building the book: the real one under `smoke`, and tiny ones with planted faults."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -96,3 +97,18 @@ def test_figures_exchange_their_inks_in_the_dark():
     assert 'fill: #ffffff"] , ' not in dark and "#121212" in dark  # white becomes the page
     assert "#0072b2" in dark.replace(svg, "") and follow_theme(dark) == dark
     assert follow_theme("no figure") == "no figure"
+
+
+def test_a_first_page_that_is_a_notebook_is_executed_with_any_other(tiny_book, monkeypatch):
+    root, chosen = tiny_book(), []
+    (root / "book" / "index.md").unlink()
+    shutil.copy(root / "book" / "work" / "page.ipynb", root / "book" / "index.ipynb")
+
+    def execute(root, pages, *rest):
+        chosen.extend(pages)
+        raise PageError("far enough")
+
+    monkeypatch.setattr("spatialbias.book.pages.execute", execute)
+    with pytest.raises(PageError, match="far enough"):
+        build("smoke", pages=["work/page"], root=root)
+    assert chosen == ["book/index", "book/work/page"]

@@ -54,6 +54,9 @@ def build(
     chosen = book_pages.choose(root, pages) if execute else []
     work = root / "_build" / profile  # one build a profile: two profiles may be built at once
     executed, stage = work / "executed", work / "stage"
+    first = book_pages.contents(root)[0]  # no book without it
+    if chosen and first in book_pages.pages(root) and first not in chosen and not (executed / f"{first}.ipynb").is_file():
+        chosen = [first, *chosen]
 
     start = time.perf_counter()
     book_pages.execute(root, chosen, executed, profile)

@@ -32,6 +32,10 @@ class Ledger:
         self.results, self.frames = results, {name: r.frame() for name, r in results.items()}
         self.verdicts = {c.id: judged(c, self.frames[c.study]) for c in self.claims}
 
+    def kind(self, claim: str) -> str:
+        """The verdict on one claim, without its details."""
+        return kind(self.verdicts[claim])
+
     def numbers(self) -> dict[str, str]:
         """Counts of verdicts, for the prose, and the reading that they allow."""
         kinds = {claim: kind(verdict) for claim, verdict in self.verdicts.items()}

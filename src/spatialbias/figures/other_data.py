@@ -13,7 +13,8 @@ COSTS = {"turn": "turned by 10° to 80°", "corners": "everything outside the di
 def beside(*frames: pd.DataFrame) -> pd.DataFrame:
     """Frames of several data sets as one, at the stop, the data sets under the names that readers know."""
     both = pd.concat(frames, ignore_index=True)
-    return both[both["at"] == "stop"].assign(dataset=both["dataset"].map(dataset_name))
+    both = both[both["at"] == "stop"].assign(dataset=both["dataset"].map(dataset_name))
+    return both.drop_duplicates(["dataset", "arm", "n_train", "replicate", "measure", "part", "x"])  # where digits stand in for both
 
 
 def turning(frame: pd.DataFrame) -> pd.DataFrame:

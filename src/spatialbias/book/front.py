@@ -1,0 +1,54 @@
+"""What the first page says of each chapter, computed from the `paper` records, whatever the profile of the other pages."""
+
+import pandas as pd
+
+from spatialbias.book.ledger import Ledger
+from spatialbias.book.page import difference_text
+from spatialbias.claims import readings
+from spatialbias.figures import places_runs, segmentation_place, segmentation_tables
+from spatialbias.figures.numbers import said
+from spatialbias.figures.places_tables import rows_of
+from spatialbias.studies import study
+
+N = 390  # photographs
+KINDS = {"first": "first layer", "both": "Fourier code, centre too", "fourier": "Fourier code", "asked": "Fourier code of the centre"}
+
+
+def front() -> dict[str, str]:
+    """Texts to glue: the tally of each chapter's ledger, and its main results in numbers."""
+    ledgers = {work: Ledger(work) for work in ("coordinet", "coordconv", "coordbias")}
+    texts = {f"{work}_tally": _tally(ledger.numbers()) for work, ledger in ledgers.items()}
+    return texts | _coordinet(ledgers["coordinet"]) | _coordconv(ledgers["coordconv"]) | _coordbias(ledgers["coordbias"])
+
+
+def _tally(numbers: dict[str, str]) -> str:
+    kinds = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "not_run": "have not been run"}
+    return f"of {numbers['claims']} statements " + ", ".join(f"{numbers[k]} {words}" for k, words in kinds.items() if numbers[k] != "0")
+
+
+def _coordinet(ledger: Ledger) -> dict[str, str]:
+    frame = ledger.frames["coordinet.few_samples"]
+    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop") & (frame["n_train"] == N)]
+    said_of = {claim: readings()[claim][ledger.kind(claim)] for claim in ("coordinet.cnn_beats_both", "coordinet.h2_places_help")}
+    return {"N": str(N), "ranking": said_of["coordinet.cnn_beats_both"], "places": said_of["coordinet.h2_places_help"],
+            "cnn_fc": difference_text(frame, "simple_cnn", "fully_connected"), "cnn_coordinet": difference_text(frame, "simple_cnn", "coordinet")}
+
+
+def _coordconv(ledger: Ledger) -> dict[str, str]:
+    score = pd.concat([_scores(ledger.frames[f"coordconv.{name}"]) for name in ("classification", "success")])
+    score = score.drop_duplicates(["arm", "split", "replicate", "part"])  # runs that both studies hold are counted once
+    codes = _scores(study("coordconv.where_to_look").plan("paper").sweep(missing="show").frame())
+    named = {f"{arm}_{split}": said(rows_of(score, arm=arm, split=split, part="test")["value"])
+             for arm in ("coordconv", "deconv") for split in ("uniform", "quadrant")}
+    return named | {"comparing": places_runs.comparing(codes, KINDS)}
+
+
+def _scores(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[(frame["measure"] == "score") & (frame["at"] == "stop")]
+
+
+def _coordbias(ledger: Ledger) -> dict[str, str]:
+    frame = ledger.frames["coordbias.segmentation"]
+    told = {name: segmentation_tables.recall(frame, arm, (1, 2)) for name, arm in (("told", "coordinate bias"), ("untold", "vanilla"))}
+    return told | {"sides": segmentation_tables.lead(frame, "coordinate bias", "vanilla", (1, 2)),
+                   "marks": segmentation_place.ends(ledger.frames["coordbias.open_questions"], segmentation_place.MARKED)}
