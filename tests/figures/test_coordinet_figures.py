@@ -183,6 +183,9 @@ def test_other_images_stand_beside_each_other():
     both = other_data.beside(*frames)
     changes = other_data.turning(both).set_index(["data", "change"])["simple CNN"]
     assert [changes["MNIST", text][:4] for text in other_data.COSTS.values()] == ["-10.", "-5.0", "-10."]
+    assert other_data.steadier(both) == NOTHING
+    fc = both[both["measure"] == "rotation"].assign(arm="fully_connected", value=lambda rows: rows["value"] - 0.2 * (rows["x"] > 0))
+    assert other_data.steadier(pd.concat([both, fc])).startswith("MNIST, N = 390: +20.0 points")
     leads = other_data.leads(both[both["measure"] == "accuracy"]).set_index("data")
     assert leads["simple CNN − fully connected"].str[:5].to_dict() == {"MNIST": "+10.0", "Fashion-MNIST": "-20.0"}
     assert set(leads["simple CNN − Coordinet"]) == {NOTHING}

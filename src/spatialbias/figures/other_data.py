@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from spatialbias.figures.coordinet import NETWORKS, rotation_numbers
+from spatialbias.figures.coordinet import NETWORKS, curve, rotation_numbers
 from spatialbias.figures.numbers import NOTHING, points
 from spatialbias.figures.style import dataset_name, label
-from spatialbias.statistics import paired
+from spatialbias.statistics import paired, paired_differences
 
 COSTS = {"turn": "turned by 10° to 80°", "corners": "everything outside the disc blackened, not turned", "inside": "turned inside the disc"}
 
@@ -27,6 +27,17 @@ def turning(frame: pd.DataFrame) -> pd.DataFrame:
             for name, text in COSTS.items()
         ]
     return pd.DataFrame(rows)
+
+
+def steadier(frame: pd.DataFrame, arm: str = "simple_cnn", rival: str = "fully_connected") -> str:
+    """How much less of its accuracy an arm loses by turning than its rival, by data set and number of images; for the prose."""
+    angles, texts = [float(a) for a in range(10, 90, 10)], []
+    for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
+        curves = [curve(one, "rotation", name) for name in (arm, rival)]
+        if all(len(c) for c in curves):
+            losses = [c[angles].mean(axis=1) - c[0.0] for c in curves]
+            texts.append(f"{dataset}, N = {n_train}: {points(paired_differences(*losses))}")
+    return "; ".join(texts) or NOTHING
 
 
 def leads(accuracy: pd.DataFrame) -> pd.DataFrame:
