@@ -146,8 +146,8 @@ def test_names_at_the_ends_of_lines_keep_apart(scale):
 
 
 def test_steps_are_counted_batch_by_batch():
-    trial = Trial(model="coordconv_classifier", dataset="not_so_clevr", dataset_args={"split": "quadrant", "size": 32}, batch_size=16,
-                  max_epochs=50)
+    trial = Trial(model="coordconv_classifier", model_args={"size": 32}, dataset="not_so_clevr",
+                  dataset_args={"split": "quadrant", "size": 32}, batch_size=16, max_epochs=50)
     assert numbers.steps(trial) == 50 * math.ceil(455 / 16)
     assert numbers.steps(trial, 64) == 50 * math.ceil(2407 / 16)
 
