@@ -200,11 +200,3 @@ def power(effect: float, sd: float, n: int, alpha: float = ALPHA) -> float:
     effect: true mean minus threshold; sd: standard deviation of the paired differences, in the same unit.
     """
     return float(stats.nct.sf(stats.t.isf(alpha, n - 1), n - 1, effect / sd * np.sqrt(n)))
-
-
-def replicates_needed(effect: float, sd: float, target: float = 0.8, alpha: float = ALPHA, most: int = 10_000) -> int:
-    """Smallest n whose `power` reaches `target`. Raises ValueError if even `most` pairs do not reach it."""
-    for n in range(2, most + 1):
-        if power(effect, sd, n, alpha) >= target:
-            return n
-    raise ValueError(f"an effect of {effect} at a spread of {sd} needs more than {most} replicates")

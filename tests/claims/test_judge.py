@@ -8,7 +8,7 @@ import pytest
 
 from spatialbias import claims
 from spatialbias import statistics as st
-from spatialbias.claims import Claim, JudgeError, Published, Values, expected_false_verdicts, judge, ledger_frame, over
+from spatialbias.claims import Claim, JudgeError, Published, Values, expected_false_verdicts, judge, over
 from spatialbias.claims.claim import COLUMNS
 from spatialbias.studies import WORKS
 
@@ -357,20 +357,6 @@ def test_published_numbers_are_set_against_a_single_run_of_ours():
     ours = frame[(frame["arm"] == "simple_cnn") & (frame["at"] == "stop") & (frame["replicate"] < 10)]["value"]
     first = verdict.published[0]
     assert (first.low, first.high, first.n) == st.prediction_interval(ours)[1:]
-
-
-def test_the_ledger_frame_has_a_row_for_every_claim():
-    other = replace(CLAIM, id="coordinet.not_run", study="coordinet.other")
-    faulty = replace(ONE, id="coordinet.faulty", study="coordinet.faulty")
-    frames = {CLAIM.study: ahead(), faulty.study: edit(pair(0.03), "fc", 1, current=False).assign(study=faulty.study)}
-    table = ledger_frame([CLAIM, other, faulty], frames).set_index("id")
-    assert list(table.columns) == ["statement", "published", "found", "verdict"]
-    assert list(table["verdict"]) == ["holds", "not run", "undecided"]
-    row = table.loc[CLAIM.id]
-    assert row["published"].startswith("simple_cnn, N = 390: 21.9 [F] (outside our 4")
-    assert row["found"].startswith("N = 195 against coordinet: +30.") and row["found"].count("points, n = 10") == 4
-    assert "core-hours" in table.loc[other.id, "found"] and "replicates 1" in table.loc[faulty.id, "found"]
-    assert ledger_frame([], {}).empty
 
 
 def test_expected_false_verdicts():
