@@ -181,11 +181,11 @@ def test_other_images_stand_beside_each_other():
                            + rows("simple_cnn", "accuracy", {None: 0.9}, at="published"))  # fmt: skip
         frames.append(one.assign(dataset=dataset))
     both = other_data.beside(*frames)
-    changes = other_data.turning(both).set_index(["data", "change"])["simple CNN"]
+    changes = other_data.turning(both).set_index(["data", "change (points)"])["simple CNN"]
     assert [changes["MNIST", text][:4] for text in other_data.COSTS.values()] == ["-10.", "-5.0", "-10."]
-    assert other_data.steadier(both) == NOTHING
     fc = both[both["measure"] == "rotation"].assign(arm="fully_connected", value=lambda rows: rows["value"] - 0.2 * (rows["x"] > 0))
-    assert other_data.steadier(pd.concat([both, fc])).startswith("MNIST, N = 390: +20.0 points")
+    table = other_data.steadier(pd.concat([both, fc])).set_index("data")
+    assert table["minus fully connected"].str[:5].tolist() == ["+20.0"] * 2 and table["n"].tolist() == ["2", "2"]
     leads = other_data.leads(both[both["measure"] == "accuracy"]).set_index("data")
     assert leads["simple CNN − fully connected"].str[:5].to_dict() == {"MNIST": "+10.0", "Fashion-MNIST": "-20.0"}
     assert set(leads["simple CNN − Coordinet"]) == {NOTHING}

@@ -7,7 +7,7 @@ from spatialbias.figures.numbers import NOTHING, points
 from spatialbias.figures.style import dataset_name, label
 from spatialbias.statistics import paired, paired_differences
 
-COSTS = {"turn": "turned by 10° to 80°", "corners": "everything outside the disc blackened, not turned", "inside": "turned inside the disc"}
+COSTS = {"turn": "turned", "corners": "blackened outside the disc", "inside": "turned in the disc"}
 
 
 def beside(*frames: pd.DataFrame) -> pd.DataFrame:
@@ -22,22 +22,32 @@ def turning(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
         numbers = rotation_numbers(one)
-        rows += [
-            {"data": dataset, "N": n_train, "change": text} | {label(arm): numbers[f"{name}_{arm}"] for arm in NETWORKS}
-            for name, text in COSTS.items()
-        ]
+        for name, text in COSTS.items():
+            said = {label(arm): _apart(numbers[f"{name}_{arm}"]) for arm in NETWORKS}
+            rows.append({"data": dataset, "N": n_train, "change (points)": text} | _row(said))
     return pd.DataFrame(rows)
 
 
-def steadier(frame: pd.DataFrame, arm: str = "simple_cnn", rival: str = "fully_connected") -> str:
-    """How much less of its accuracy an arm loses by turning than its rival, by data set and number of images; for the prose."""
-    angles, texts = [float(a) for a in range(10, 90, 10)], []
+def _apart(text: str) -> tuple[str, str]:
+    """A difference as a table has it: the numbers, and n by itself."""
+    numbers, _, n = text.replace(" points", "").partition(", n = ")
+    return numbers, n or "–"
+
+
+def steadier(frame: pd.DataFrame, arm: str = "simple_cnn") -> pd.DataFrame:
+    """How much less of its accuracy an arm loses by turning than each of the others, in points, by data set and number of images."""
+    angles, rows = [float(a) for a in range(10, 90, 10)], []
     for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
-        curves = [curve(one, "rotation", name) for name in (arm, rival)]
-        if all(len(c) for c in curves):
-            losses = [c[angles].mean(axis=1) - c[0.0] for c in curves]
-            texts.append(f"{dataset}, N = {n_train}: {points(paired_differences(*losses))}")
-    return "; ".join(texts) or NOTHING
+        lost = {name: c[angles].mean(axis=1) - c[0.0] for name in NETWORKS if len(c := curve(one, "rotation", name))}
+        if arm in lost:
+            gaps = {f"minus {label(name)}": paired_differences(lost[arm], other) for name, other in lost.items() if name != arm}
+            rows.append({"data": dataset, "N": n_train} | _row({name: _apart(points(gap)) for name, gap in gaps.items()}))
+    return pd.DataFrame(rows)
+
+
+def _row(said: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """Cells of a row, with one n for all."""
+    return {name: numbers for name, (numbers, _) in said.items()} | {"n": next((n for _, n in said.values()), "–")}
 
 
 def leads(accuracy: pd.DataFrame) -> pd.DataFrame:
