@@ -54,8 +54,8 @@ def comparing(frame: pd.DataFrame, kinds: dict[str, str]) -> str:
     least, most = min(shares["first"], shares["both"]), max(shares["fourier"], shares["asked"])
     if most < 0.5 < least:
         return (
-            "Each gives a pixel an address of its own. Both combinations that write question and address alike carry over, both that do "
-            "not are lost: what carries over is neither knowledge of places nor a straight line, it is a comparison."
+            "Question and address can each be written as x and y or as sines of them. Both combinations that write the two alike carry "
+            "over, both that do not are lost: what carries over is neither knowledge of places nor a straight line, it is a comparison."
         )
     if least > 0.5:
         return "Both combinations that write question and address alike carry over; of those that do not, at least one carries over, too."
