@@ -273,3 +273,21 @@ def test_an_execution_has_its_own_number_of_threads_and_gives_the_others_back():
 def test_no_record_claims_a_precision_that_there_is_not():
     with pytest.raises(ValueError, match="precision='fp64'.*bf16"):
         training.detect("fp64", "cpu")
+
+
+def test_trying_out_leaves_the_network_and_the_generator_as_they_were():
+    class Draws(torch.nn.Module):
+        """Draws and counts whenever it answers."""
+
+        def __init__(self):
+            super().__init__()
+            self.seen = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, x):
+            with torch.no_grad():
+                self.seen += 1
+            return x[:, :3] + torch.rand(3)
+
+    model, before = Draws(), torch.random.get_rng_state()
+    training.try_out(model, Batch((torch.rand(4, 5, generator=torch.Generator()),), torch.tensor([0, 1, 2, 0])), "cross_entropy", "it")
+    assert model.seen == 0 and model.training and torch.equal(torch.random.get_rng_state(), before)

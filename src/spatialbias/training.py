@@ -1,5 +1,6 @@
 """Fit one network to in-memory tensors until a stop rule. Knows nothing of trials, data sets or classes of network."""
 
+import copy
 import math
 import platform
 import time
@@ -100,17 +101,15 @@ def try_out(model: nn.Module, data: Batch, loss: str, what: str) -> None:
     """Raise ValueError, before any training, if the network cannot take the data or the loss not what it answers."""
     if hasattr(model, "solve"):
         return
-    some, was = data[:2], model.training
-    try:
-        with torch.no_grad():
-            out = model.eval()(*some.inputs, *some.shared)
+    some = data[:2]
+    try:  # a copy, and torch's generators as they were: a network may draw, or count its batches, even when it answers
+        with torch.no_grad(), torch.random.fork_rng():
+            out = copy.deepcopy(model).eval()(*some.inputs, *some.shared)
             LOSSES[loss](out, some.target)
         if loss == "cross_entropy" and (most := int(data.target.max())) >= out.shape[1]:
             raise ValueError(f"it answers for {out.shape[1]} classes, and there is a class {most}")
     except (RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{what}, loss {loss!r}: they do not fit together ({str(error).splitlines()[0]})") from None
-    finally:
-        model.train(was)
 
 
 @dataclass
