@@ -173,4 +173,16 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "undecided": "Whether it loses the least of its accuracy when pictures are turned is not settled.",
         "not-run": "What it loses when pictures are turned has not been measured yet.",
     },
+    "coordinet.other_resolutions": {
+        "holds": "Pictures of other resolutions are classified as well as those trained on (within a point).",
+        "fails": "Pictures of other resolutions are not classified as well as those trained on (within a point).",
+        "undecided": "Whether pictures of other resolutions are classified as well as those trained on is not decided by our records.",
+        "not-run": "Whether pictures of other resolutions are classified as well as those trained on has not been run yet.",
+    },
+    "coordinet.mixed_resolution": {
+        "holds": "A picture of which only the middle is fine is classified as well as the whole (within a point).",
+        "fails": "A picture of which only the middle is fine is not classified as well as the whole (within a point).",
+        "undecided": "Whether a picture of which only the middle is fine is classified as well as the whole is not decided.",
+        "not-run": "Whether a picture of which only the middle is fine is classified as well as the whole has not been run yet.",
+    },
 }

@@ -1,7 +1,5 @@
 """What the page `coordinet/beyond_the_grid` shows: other resolutions, subsets of the pixels, a fovea, a lens."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -13,20 +11,6 @@ from spatialbias.statistics import mean_interval
 
 LENSES = (0.25, 0.5, 1.0)  # strengths
 TOGETHER = 0.01  # lines that are nowhere farther apart look like one: a point
-HEADLINES = {  # what the verdicts say of the source's promises
-    "coordinet.other_resolutions": {
-        "holds": "Pictures of other resolutions are classified as well as those trained on (within a point).",
-        "fails": "Pictures of other resolutions are not classified as well as those trained on (within a point).",
-        "undecided": "Whether pictures of other resolutions are classified as well as those trained on is not decided by our records.",
-        "not-run": "Whether pictures of other resolutions are classified as well as those trained on has not been run yet.",
-    },
-    "coordinet.mixed_resolution": {
-        "holds": "A picture of which only the middle is fine is classified as well as the whole (within a point).",
-        "fails": "A picture of which only the middle is fine is not classified as well as the whole (within a point).",
-        "undecided": "Whether a picture of which only the middle is fine is classified as well as the whole is not decided.",
-        "not-run": "Whether a picture of which only the middle is fine is classified as well as the whole has not been run yet.",
-    },
-}
 
 PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
     "resized": ("resized back to the training size", (0, (5, 2))),
@@ -179,8 +163,3 @@ def _scale(frame: pd.DataFrame) -> str:
     return (f"Summed plainly, weighted, or drawn on the training grid, the same pixels give the same accuracy (within {far}). Neither "
             "their number nor the scale of the sum matters to these networks, as is to be expected if the modulator decides: where its "
             "picture is spoiled, Coordinet falls as far as its modulator does.")
-
-
-def headline(kinds: Mapping[str, str]) -> str:
-    """The source's promises about resolutions, by the verdicts on them."""
-    return " ".join(sentences[kinds[claim]] for claim, sentences in HEADLINES.items())

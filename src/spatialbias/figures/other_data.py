@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from spatialbias.figures.coordinet import NETWORKS, curve, rotation_numbers
+from spatialbias.figures import coordinet
+from spatialbias.figures.coordinet import NETWORKS, rotation_numbers
 from spatialbias.figures.numbers import NOTHING, points
 from spatialbias.figures.style import dataset_name, label
 from spatialbias.statistics import paired, paired_differences
@@ -36,9 +37,9 @@ def _apart(text: str) -> tuple[str, str]:
 
 def steadier(frame: pd.DataFrame, arm: str = "simple_cnn") -> pd.DataFrame:
     """How much less of its accuracy an arm loses by turning than each of the others, in points, by data set and number of images."""
-    angles, rows = [float(a) for a in range(10, 90, 10)], []
+    rows = []
     for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
-        lost = {name: c[angles].mean(axis=1) - c[0.0] for name in NETWORKS if len(c := curve(one, "rotation", name))}
+        lost = {name: changes for name in NETWORKS if len(changes := coordinet.turning(one, name))}
         if arm in lost:
             gaps = {f"minus {label(name)}": paired_differences(lost[arm], other) for name, other in lost.items() if name != arm}
             rows.append({"data": dataset, "N": n_train} | _row({name: _apart(points(gap)) for name, gap in gaps.items()}))
