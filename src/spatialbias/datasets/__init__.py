@@ -24,7 +24,7 @@ def check(name: str, arguments: dict) -> None:
         if type(value) is not wanted and (wanted, type(value)) != (float, int):
             raise ValueError(f"data set {name!r}, parameter {key}={value!r}: a {wanted.__name__} is expected")
     try:
-        _module(name).check(**arguments)
+        _module(name).check(**{key: parameter.default for key, parameter in allowed.items()} | arguments)
     except ValueError as error:
         raise ValueError(f"data set {name!r}, {error}") from None
 

@@ -25,7 +25,7 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
     Args:
         n_train, n_test: numbers of images; the published ones are the defaults.
         seed: of the generator.
-        size: side in pixels, a multiple of 4; everything scales with it.
+        size: side in pixels, a multiple of 4 from 32 to 1024; everything scales with it.
     """
     check(n_train, n_test, seed, size)
     train, test = (
@@ -35,7 +35,7 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
     return Data(train, test, "circles", CLASSES, "generated", (0.0,) * 3, (1.0,) * 3)
 
 
-def check(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128) -> None:
+def check(n_train: int, n_test: int, seed: int, size: int) -> None:
     """Raise ValueError for arguments of `load` that no images can be drawn with."""
     if size % CELLS or not 32 <= size <= 1024:
         raise ValueError(f"size={size}: it must be a multiple of {CELLS}, from 32 to 1024")

@@ -182,7 +182,7 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
     )
 
 
-def check(permutation: str = "none", coordinates: str = "grid") -> None:
+def check(permutation: str, coordinates: str) -> None:
     """Raise ValueError for an arrangement that there is not."""
     if permutation not in ("none", "fixed"):
         raise ValueError(f"permutation={permutation!r}: it must be 'none' or 'fixed'")

@@ -36,7 +36,7 @@ def load(
             coordinates beyond half the canvas (2407, 729), as released; "tutorial_uniform" (2352, 784) and
             "tutorial_quadrant", both coordinates at or beyond half (2352, 784); "text_uniform", 80 % and 20 % (2508,
             628).
-        size: height of the canvas in pixels, and its width unless `width` is given.
+        size: height of the canvas in pixels, at most 1024, and its width unless `width` is given.
         square: side of the square, odd.
         replicate: 0 is the published split. Others redraw a uniform split, or turn the held-out quadrant by quarter
             turns: bottom right, bottom left, top left, top right.
@@ -64,8 +64,7 @@ def load(
     return Data(examples[~held_out], examples[held_out], "not_so_clevr", source="generated")
 
 
-def check(task: str = "classification", split: str = "uniform", size: int = 64, square: int = 9, replicate: int = 0, units: str = "",
-          peak: float = 1.0, width: int = 0) -> None:
+def check(task: str, split: str, size: int, square: int, replicate: int, units: str, peak: float, width: int) -> None:
     """Raise ValueError for arguments that `load` does not take."""
     for value, allowed, name in ((task, TASKS, "task"), (split, SPLITS, "split"), (units, (*UNITS, ""), "units")):
         if value not in allowed:
