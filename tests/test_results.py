@@ -51,16 +51,15 @@ def test_a_truncated_file_is_named(made, capsys):
 
 
 def test_recomputing_is_bit_for_bit_in_one_class(made):
-    said = []
-    assert results.recompute(made[0], Execution(), said.append)
-    assert "bit for bit equal" in said[0]
+    found = results.recomputed(made[0], Execution())
+    assert found.good and "bit for bit equal" in str(found)
 
 
 def test_recomputing_finds_a_wrong_record(made):
-    record, said = made[0], []
+    record = made[0]
     record["curve"][0]["loss"] += 0.1
-    assert not results.recompute(record, Execution(), said.append)
-    assert "DIFFERS" in said[0]
+    found = results.recomputed(record, Execution())
+    assert not found.good and "DIFFERS" in str(found)
 
 
 def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
@@ -88,18 +87,20 @@ PLACE = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="no
 
 def test_other_tasks_are_recomputed_by_their_own_measure():
     record, _ = run(PLACE, Execution(), ("canvas", "score"))
-    said = []
-    assert results.recompute(record, Execution(), said.append) and "bit for bit" in said[0] and "score 0" in said[0]
+    found = results.recomputed(record, Execution())
+    assert found.good and "bit for bit" in str(found) and "score 0" in str(found)
     record["rows"][-1]["value"] += 0.5  # score is the last measure taken
-    assert not results.recompute(record, Execution(), said.append) and "DIFFERS" in said[1]
+    found = results.recomputed(record, Execution())
+    assert not found.good and "DIFFERS" in str(found)
     record["provenance"]["numerics"] = "cpu abacus fp32 torch 1"  # all or nothing by a hair: shown, not judged
-    assert results.recompute(record, Execution(), said.append) and "another numerics class" in said[2]
+    found = results.recomputed(record, Execution())
+    assert found.good and "another numerics class" in str(found)
 
 
 def test_a_record_without_the_usual_measures_is_recomputed_too():
     record, _ = run(PLACE, Execution(), ("right",))
-    said = []
-    assert results.recompute(record, Execution(), said.append) and "right" in said[0]
+    found = results.recomputed(record, Execution())
+    assert found.good and "right" in str(found)
 
 
 def test_a_record_whose_data_are_not_at_hand_is_no_fault(made, monkeypatch, capsys):
@@ -108,7 +109,7 @@ def test_a_record_whose_data_are_not_at_hand_is_no_fault(made, monkeypatch, caps
     def missing(record, execution):
         raise DataMissing("no pictures")
 
-    monkeypatch.setattr(results, "recompute", missing)
+    monkeypatch.setattr(results, "recomputed", missing)
     assert results.verify([], SimpleNamespace(sample=1, max_seconds=60)) == 0
     assert f"{made[0]['key'][:12]} cannot be recomputed here: no pictures" in capsys.readouterr().out
 

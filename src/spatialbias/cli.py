@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from spatialbias.components import PROFILES
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status (0; 1 for a failed check; 2 for bad input; 130 for Ctrl-C)."""
@@ -30,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sweep = commands.add_parser("sweep", help="train and measure what a study lacks")
     sweep.add_argument("study", nargs="*", help="work.study, or a work; none: all of them")
-    sweep.add_argument("--profile", default="quick", choices=("smoke", "quick", "paper"))
+    sweep.add_argument("--profile", default="quick", choices=PROFILES)
     sweep.add_argument("--dry-run", action="store_true", help="only print the trials that are missing and their cost")
     sweep.add_argument("--workers", type=int, help="processes, one thread each (default: one a core)")
     sweep.add_argument("--precision", choices=("fp32", "bf16"), help="default: bf16 where the hardware has it and is faster")
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_bench)
 
     book = commands.add_parser("book", help="execute the pages and build the book")
-    book.add_argument("--profile", default="paper", choices=("smoke", "quick", "paper"))
+    book.add_argument("--profile", default="paper", choices=PROFILES)
     book.add_argument("--out", help="where the site goes (default: _build/html)")
     book.add_argument("--no-execute", action="store_true", help="build from the pages as they were last executed")
     book.add_argument("page", nargs="*", help="only these pages")

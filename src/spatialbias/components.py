@@ -45,6 +45,8 @@ ON_CANVAS = ("coordconv_classifier", "coordconv_renderer", "deconv")  # answer f
 
 TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
 
+PROFILES = ("smoke", "quick", "paper")  # of a study, and of the book
+
 LOSSES = {"cross_entropy": 1, "mean_squared_error": 1, "binary_cross_entropy": 1}
 
 MEASURES = {  # name: revision; what each one is stands in measures/
@@ -79,6 +81,23 @@ def revision(kind: dict, name: str) -> int:
     """The revision of a component; `kind` is one of the tables above."""
     entry = kind[name]
     return entry[0] if isinstance(entry, tuple) else entry
+
+
+def one_of(allowed, **named) -> None:
+    """Raise ValueError, naming what is allowed, unless each value is."""
+    for name, value in named.items():
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r}: it must be one of {', '.join(str(one) for one in allowed if one)}")
+
+
+def check_arguments(what: str, allowed, arguments: dict) -> None:
+    """Raise ValueError unless all arguments are among a function's parameters (`inspect.signature`), and of their defaults' types."""
+    for key, value in arguments.items():
+        if key not in allowed:
+            raise ValueError(f"{what} has no parameter {key!r}; it has: {', '.join(allowed)}")
+        wanted = type(allowed[key].default)
+        if type(value) is not wanted and (wanted, type(value)) != (float, int):
+            raise ValueError(f"{what}, parameter {key}={value!r}: a {wanted.__name__} is expected")
 
 
 def known(kind: dict, name: str, what: str) -> str:

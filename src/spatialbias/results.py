@@ -67,7 +67,8 @@ def verify(studies, options) -> int:
             print(f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed")
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
             try:
-                faults += not recompute(record, detect())
+                print(result := recomputed(record, detect()))
+                faults += not result.good
             except DataMissing as missing:  # no fault of the record's
                 print(f"{record['key'][:12]} cannot be recomputed here: {missing}")
     return 1 if faults else 0
@@ -124,13 +125,6 @@ def recomputed(record: dict, execution) -> Recomputed:
     )  # fmt: skip
 
 
-def recompute(record: dict, execution, say=print) -> bool:
-    """Train a record's trial again, say how the two compare (`recomputed`), and return whether that is good."""
-    result = recomputed(record, execution)
-    say(str(result))
-    return result.good
-
-
 def pack(studies, options) -> int:
     """Merge the records of each study's paper profile into data/results/<study>.parquet, and ship one network of each kind.
 
@@ -166,10 +160,9 @@ def _ship_networks(store: Store) -> None:
 
     from spatialbias import datasets
     from spatialbias.studies import study
+    from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = study("coordinet.few_samples").plan(
-        "paper", n_train=SHIPPED_N, replicates=1, arms=("fully_connected", "simple_cnn", "coordinet")
-    )
+    plan = study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS)
     folder = paths.shipped_results() / "weights"
     records = on_record(plan.trials, (), store)
     for arm, trial in plan.labelled:
@@ -208,8 +201,9 @@ def _draw_headline(store: Store) -> None:
     """The README's picture, from the records: accuracy over N of the three networks."""
     from spatialbias.figures.plots import lines
     from spatialbias.studies import study
+    from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = study("coordinet.few_samples").plan("paper", arms=("fully_connected", "simple_cnn", "coordinet"))
+    plan = study("coordinet.few_samples").plan("paper", arms=NETWORKS)
     frame = plan.sweep(store, missing="show").frame()
     frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
     if len(frame):

@@ -79,22 +79,6 @@ def prediction_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     return _interval(values, level, single_run=True)
 
 
-def clopper_pearson(successes: int, n: int, level: float = 0.95, side: str = "both") -> tuple[float, float]:
-    """Exact interval of a success rate, in [0, 1].
-
-    side: "both", or "lower" / "upper" for a one-sided bound at `level` (the other end is then 1 or 0).
-    Raises ValueError for an unknown side or impossible counts.
-    """
-    if side not in ("both", "lower", "upper"):
-        raise ValueError(f"side must be both, lower or upper, not {side!r}")
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes in {n} trials is impossible")
-    tail = (1 - level) / (2 if side == "both" else 1)
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 and side != "upper" else 0.0
-    high = float(stats.beta.isf(tail, successes + 1, n - successes)) if successes < n and side != "lower" else 1.0
-    return low, high
-
-
 def kaplan_meier(times: ArrayLike, seen: ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Share of runs to which an event has not happened yet, where some were only watched until `times` (`seen` is False).
 
@@ -147,14 +131,14 @@ def p_below(differences: ArrayLike, threshold: float = 0.0, axis: int = -1) -> n
     return p_above(-np.asarray(differences, float), -threshold, axis)
 
 
-def p_inside(differences: ArrayLike, margin: float, axis: int = -1) -> np.ndarray:
+def p_inside(differences: ArrayLike, margin: float) -> np.ndarray:
     """Two one-sided tests: p-value against "the mean is at least `margin` away from zero"."""
-    return np.maximum(p_above(differences, -margin, axis), p_below(differences, margin, axis))
+    return np.maximum(p_above(differences, -margin), p_below(differences, margin))
 
 
-def p_outside(differences: ArrayLike, margin: float, axis: int = -1) -> np.ndarray:
+def p_outside(differences: ArrayLike, margin: float) -> np.ndarray:
     """p-value against "the mean lies within ±margin": the smaller of two one-sided tests, doubled."""
-    smaller = np.minimum(p_above(differences, margin, axis), p_below(differences, -margin, axis))
+    smaller = np.minimum(p_above(differences, margin), p_below(differences, -margin))
     return np.minimum(1.0, 2 * smaller)
 
 
@@ -169,13 +153,13 @@ def sign_test(differences: ArrayLike, threshold: float = 0.0) -> SignTest:
     return SignTest(wins, losses, gap.size - wins - losses, p)
 
 
-def partial_conjunction(p: ArrayLike, k: int, axis: int = -1) -> np.ndarray:
+def partial_conjunction(p: ArrayLike, k: int) -> np.ndarray:
     """p-value of "at least k of the m conditions are true": (m - k + 1) · p_(k), at most 1.
 
-    p: p-values of the m conditions along `axis`. For the opposite verdict, "fewer than k are", pass the opposite
+    p: p-values of the m conditions along the last axis. For the opposite verdict, "fewer than k are", pass the opposite
     p-values and m - k + 1: that gives k · q_(m - k + 1). Raises ValueError unless 1 <= k <= m.
     """
-    p = np.moveaxis(np.asarray(p, float), axis, -1)
+    p = np.asarray(p, float)
     m = p.shape[-1]
     if not 1 <= k <= m:
         raise ValueError(f"k must lie between 1 and the {m} conditions, not {k}")
@@ -192,11 +176,3 @@ def slope(positions: ArrayLike, values: ArrayLike) -> np.ndarray:
     if np.ptp(x) <= TINY:
         raise ValueError("a slope needs at least two distinct positions")
     return np.asarray(values, float) @ x / (x @ x)
-
-
-def power(effect: float, sd: float, n: int, alpha: float = ALPHA) -> float:
-    """Probability that n pairs show a mean difference to be above the threshold.
-
-    effect: true mean minus threshold; sd: standard deviation of the paired differences, in the same unit.
-    """
-    return float(stats.nct.sf(stats.t.isf(alpha, n - 1), n - 1, effect / sd * np.sqrt(n)))

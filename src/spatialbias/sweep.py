@@ -40,8 +40,7 @@ def sweep(
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.
     """
     store, trials = store or Store(), list(trials)
-    if missing not in ("train", "show"):
-        raise ValueError(f"missing={missing!r}: it must be 'train' or 'show'")
+    components.one_of(("train", "show"), missing=missing)
     if workers is not None and (type(workers) is not int or workers < 1):
         raise ValueError(f"workers={workers!r}: it must be a whole number from 1")
     for name in measures:
@@ -50,12 +49,11 @@ def sweep(
     if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
     workers = workers or asked_workers() or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
-    for _ in _execute(todo, measures, store, workers, executor, progress, precision):
-        pass
+    _execute(todo, measures, store, workers, executor, progress, precision)
     return on_record(trials, measures, store)
 
 
-def _execute(todo, measures, store, workers, executor, progress, precision):
+def _execute(todo, measures, store, workers, executor, progress, precision) -> None:
     from tqdm.auto import tqdm
 
     bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
@@ -95,7 +93,6 @@ def _execute(todo, measures, store, workers, executor, progress, precision):
                     continue
                 failures = 0
                 bar.update()
-                yield key
             if broken:
                 waiting += reversed(flying.values())
                 flying.clear()

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.datasets.batch import Batch
 
 LOSSES = {  # mean over the batch (and over pixels, where there are any)
@@ -32,8 +33,7 @@ class Execution:
     flush: bool = False  # numbers too small for a whole mantissa are zero
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "bf16"):  # a record must not claim a numerics class in which it was not computed
-            raise ValueError(f"precision={self.precision!r}: it must be 'fp32' or 'bf16'")
+        one_of(("fp32", "bf16"), precision=self.precision)  # a record must not claim a numerics class in which it was not computed
 
     def numerics(self) -> str:
         """The numerics class: two equal trials give equal bits if their classes are equal."""

@@ -25,12 +25,19 @@ def test_the_grid_is_what_all_were_given_and_the_rest_is_named():
     assert tuning.grid(results({})) == "rates that are not on record"
 
 
+def test_networks_whose_best_lies_at_an_end_are_named():
+    assert tuning.edges(results(TUNED)) == "simple CNN (0.001), Coordinet (0.001)" and tuning.edges(results({})) == "no network"
+    inside = {("coordinet", rate): (value,) for rate, value in ((0.001, 0.2), (0.003, 0.3), (0.01, 0.2))}
+    assert tuning.edges(results(inside)) == "no network"
+
+
 def test_reversals_are_counted_and_named():
     rates = tuning.by_rate(results(TUNED))
-    assert rates["rate"].to_list() == ["0.001", "0.003", "0.001", "0.003", "0.01"] and set(rates["contrast"]) == {"simple CNN − Coordinet"}
+    assert rates["rate"].to_list() == ["those chosen", "0.003", "0.003", "0.01"] and set(rates["contrast"]) == {"simple CNN − Coordinet"}
     said = tuning.reversals(rates)
-    assert said.startswith("At 3 of 5 settings") and "with Coordinet at 0.003, +5.0 [" in said and said.endswith("n = 2.")
+    assert said.startswith("At 1 of 3 other settings") and "with Coordinet at 0.003, +5.0 [" in said and said.endswith("n = 2.")
     assert tuning.reversals(rates[rates["mean"] < 0]).endswith("at the chosen rates.")
+    assert tuning.reversals(rates.assign(low=-1.0, high=1.0)).endswith("so the sign itself is not settled here: simple CNN − Coordinet.")
     assert tuning.shown(tuning.by_rate(results({k: v[:1] for k, v in TUNED.items()})))["difference (points)"][0] == "-5.0"
     assert tuning.reversals(tuning.by_rate(results({}))) == "That is not on record."
 

@@ -27,16 +27,23 @@ def test_trials_to_a_loss_by_network_and_size(stops):
     found = stops([("w.a", "simple_cnn", 390, "", "k1", 0.001, "loss", 20, 1234, 2.0), ("w.a", "simple_cnn", 390, "", "k2", 0.001, "cap", 300, 1234, 30.0)],
                   [("w.b", "simple_cnn", 390, "", "k1", 0.001, "loss", 20, 1234, 2.0)])
     assert found.to_dict("records") == [{
-        "network": "simple CNN", "N": 390, "trials": 2, "parameters": "1,234", "learning rate": "0.001", "loss reached": 1, "hit the cap": 1,
-        "epochs, median": 160, "epochs, range": "20–300", "seconds, median": "16.0"}]
+        "network": "simple CNN", "N": 390, "trials": 2, "parameters": "1,234", "rate": "0.001", "loss reached": 1, "hit the cap": 1,
+        "epochs, median": 160, "epochs, range": "20–300", "median s": "16.0"}]
 
 
 def test_several_studies_of_fixed_epochs(stops):
     found = stops([("w.a", "deconv", None, "tutorial_uniform", "k1", 0.01, "epochs", 25, 10, 1.0)],
                   [("w.search", "deconv", None, "uniform", "k2", 0.01, "diverged", 3, 10, 1.0), ("w.search", "deconv", None, "uniform", "k3", 0.02, "epochs", 25, 30, 1.0)])
     assert found["study"].tolist() == ["a", "search"] and found["split"].tolist() == ["uniform, the tutorial’s", "uniform"]
-    assert found["learning rate"].tolist() == ["0.01", "0.01–0.02"] and found["epochs"].tolist() == ["25", "3–25"]
+    assert found["rate"].tolist() == ["0.01", "0.01–0.02"] and found["epochs"].tolist() == ["25", "3–25"]
     assert found["diverged"].tolist() == [0, 1] and not {"hit the cap", "loss reached", "N"} & set(found)
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("-1.5 [-2.0, -1.0] points", "−1.5 [−2.0, −1.0] points"), ("<td>-3</td> (-4)", "<td>−3</td> (−4)"),
+    ("CIFAR-10, 8-bit, 1e-3, ResNet-18, n-1", "CIFAR-10, 8-bit, 1e-3, ResNet-18, n-1"), ("x='-1' a - 5", "x='-1' a - 5")])
+def test_negative_numbers_get_a_minus(text, shown):
+    assert book.raw(text).data == shown
 
 
 def test_nothing_on_record(stops):

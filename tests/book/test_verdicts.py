@@ -7,7 +7,8 @@ import pytest
 
 from spatialbias.book import ledger as chapter
 from spatialbias.book import page as book
-from spatialbias.book.verdicts import SENTENCES, _found
+from spatialbias.book.verdicts import SENTENCES, _beside, _found
+from spatialbias.claims import Published
 from spatialbias.figures.style import VERDICTS
 from tests.claims.test_judge import ONE, edit, pair
 
@@ -23,7 +24,7 @@ def one_claim(monkeypatch):
 
 def page(frame) -> book.Page:
     made = object.__new__(book.Page)
-    made.results = {ONE.study: SimpleNamespace(frame=lambda: frame)}
+    made.results = {ONE.study: SimpleNamespace(frame=lambda stale: frame)}
     return made
 
 
@@ -35,9 +36,28 @@ def test_prose_and_table_follow_the_verdict(kind):
     assert f"class='verdict {kind}'" in one.claims(ONE.id).data
 
 
+def test_published_values_tell_their_kind(monkeypatch):
+    monkeypatch.setattr(book, "ledger", lambda: (replace(ONE, published=(Published(0.3, "fc", tag="I"), Published(0.1, "simple_cnn", tag="S"))),))
+    assert "published [I, S]:<br>" in page(pair(0.03)).claims(ONE.id).data
+
+
+def test_published_values_stand_beside_one_run_of_ours():
+    published = SimpleNamespace(value=0.477, arm="fc", condition="")
+    for low, high, inside, said in ((0.573, 0.763, False, "one run of ours: 57.3 to 76.3 ✗"), (0.4, 0.5, True, "one run of ours: 40.0 to 50.0 ✓"),
+                                    (-0.2, 1.3, True, "one run of ours: any value lies inside")):
+        comparison = SimpleNamespace(published=published, low=low, high=high, inside=inside)
+        assert _beside(ONE, comparison) == f"fc 47.7; {said}"
+
+
+def test_a_large_margin_is_shown_at_others_too(monkeypatch):
+    monkeypatch.setattr(book, "ledger", lambda: (replace(ONE, rule="large margin"),))
+    shown = page(pair(0.04)).claims(ONE.id).data
+    assert "with a margin of 2 points: holds; with a margin of 5 points: fails" in shown
+
+
 @pytest.mark.parametrize("kind", ["holds", "fails"])
 def test_the_picture_groups_contrasts_under_their_verdict(monkeypatch, kind):
-    results = SimpleNamespace(frame=lambda: FRAMES[kind])
+    results = SimpleNamespace(frame=lambda stale=False: FRAMES[kind])
     monkeypatch.setattr(chapter, "ledger", lambda: (replace(ONE, thresholds=(0.01, 0.01)),))
     monkeypatch.setattr(chapter, "study", lambda name: SimpleNamespace(plan=lambda profile: SimpleNamespace(sweep=lambda missing: results)))
     made = chapter.Ledger(ONE.work)
@@ -48,6 +68,7 @@ def test_the_picture_groups_contrasts_under_their_verdict(monkeypatch, kind):
     assert ticks[head] == (VERDICTS[kind], 0) and len(ticks) == 1 + len(findings)
     margin = [one.get_xdata()[0] for one in ax.lines if one.is_dashed()]
     assert margin == pytest.approx([1.0] * len(findings))
+    assert f"<a href='../{ONE.page}.html'><b>" in made.table().data and "href" not in page(FRAMES[kind]).claims(ONE.id).data
 
 
 def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
@@ -55,7 +76,7 @@ def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
     assert one.verdict(ONE.id) is None
     (cell,) = [c for c in one.claims().data.split("<td>") if "class='verdict" in c]
     assert "records not current, replicates 1" in cell and ">undecided<" in cell
-    results = SimpleNamespace(frame=lambda: STALE)
+    results = SimpleNamespace(frame=lambda stale=False: STALE)
     plan = SimpleNamespace(plan=lambda profile: SimpleNamespace(sweep=lambda missing: results))
     monkeypatch.setattr(chapter, "study", lambda name: plan)
     counts = chapter.Ledger(ONE.work).numbers()

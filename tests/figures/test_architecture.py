@@ -3,6 +3,7 @@
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,6 +108,44 @@ def test_classes_that_are_apart_and_classes_that_are_not():
     share, low, high = modulation.between(noise, target, 500)
     assert low <= share <= high and abs((low + high) / 2 - 4 / 19) < 0.1  # by chance (classes - 1) / (pictures - 1)
     assert modulation.between(noise + 100 * target[:, None], target, 500)[0] > 0.99
+
+
+def test_variance_between_classes_is_that_by_hand(images):
+    x = torch.randn(12, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(2))  # more features than pictures
+    target = torch.arange(3).repeat_interleave(4)
+    means = torch.stack([x[target == k].mean(0) for k in range(3)])
+    by_hand = 4 * (means - x.mean(0)).square().sum() / (x - x.mean(0)).square().sum()
+    assert modulation.between(x, target, 5)[0] == pytest.approx(float(by_hand))
+
+
+def test_stages_are_those_of_the_network(network, images):
+    found, exact = modulation.stages(network, images), votes.votes(network, images)
+    torch.testing.assert_close(found["sum of votes"], exact["total"], rtol=1e-3, atol=1e-4)
+    assert found["logits"].argmax(1).equal(exact["answer"]) and list(found)[:2] == ["the pixels", "$m_1$"]
+
+
+def test_pictures_at_hand_serve_where_the_data_set_is_missing(network, images, monkeypatch):
+    def missing(name):
+        raise modulation.DataMissing("none")
+
+    monkeypatch.setattr(modulation.datasets, "load", missing)
+    assert modulation.many(network, images, torch.arange(6))[0] is images
+
+
+def test_a_label_lies_beside_what_is_taken():
+    room, taken = np.array([100, 100]), [(50.0, 50.0, 8, 8)]
+    place = modulation.apart(np.array([50.0, 50.0]), 20, taken, room)
+    assert (abs(place - 50) > (18, 14)).any()
+    assert modulation.apart(np.array([20.0, 20.0]), 20, taken, room).tolist() == [20, 20]
+
+
+def test_how_far_weights_have_come_is_known_of_the_shipped_network_only(network):
+    assert votes.travelled(network) == []
+    try:
+        shipped = votes.load_networks("coordinet")["coordinet"]
+    except votes.NoNetworks:
+        pytest.skip("no network is shipped")
+    assert all(0 < share < 0.5 for share in votes.travelled(shipped))  # other weights would lie 1.4 away
 
 
 def test_the_modulation_is_split_without_rest(network, images):

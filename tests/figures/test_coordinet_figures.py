@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spatialbias import components
-from spatialbias.figures import beyond, coordinet, crops, other_data
+from spatialbias.figures import beyond, coordinet, crops, other_data, rotation
 
 NOTHING = "not on record"
 
@@ -24,10 +24,50 @@ def test_corners_turn_and_quarter_turns_are_told_apart():
         rows("coordinet", "rotation", {0.0: 0.3, **{float(a): 0.18 for a in turns}})
         + rows("coordinet", "rotation_masked", {0.0: 0.2, **{float(a): 0.17 for a in turns}})
         + rows("coordinet", "quarter_turns", {0.0: 0.3, 90.0: 0.18, 180.0: 0.5, 270.0: 0.2}))
-    numbers = coordinet.rotation_numbers(frame)
+    numbers = rotation.numbers(frame)
     assert numbers["turn_coordinet"].startswith("-12.0") and numbers["corners_coordinet"].startswith("-10.0")
-    assert numbers["inside_coordinet"].startswith("-3.0") and numbers["quarter_coordinet"].startswith("19.5 %")
-    assert numbers["corners_simple_cnn"] == NOTHING and numbers["abstain"] == NOTHING
+    assert numbers["inside_coordinet"].startswith("-3.0") and numbers["turned_coordinet"].startswith("19.5 %")
+    assert numbers["quarter_coordinet"].startswith("-11.0") and numbers["disc_coordinet"].startswith("20.5 %")
+    assert numbers["corners_simple_cnn"] == numbers["abstain"] == numbers["quarter_gap_coordinet"] == NOTHING
+
+
+@pytest.mark.parametrize("corner, said", [(0.2, "more than turning"), (0.3, "about what turning")])
+def test_costs_that_do_not_add_up_are_not_shared_out(corner, said):
+    turns = dict.fromkeys((float(a) for a in range(10, 90, 10)), 0.2)
+    found = (rows("coordinet", "rotation", {0.0: 0.3, **turns}) + rows("coordinet", "rotation_masked", {0.0: corner, **turns})
+             + rows("coordinet", "quarter_turns", {0.0: 0.3, 90.0: 0.2, 270.0: 0.2}))
+    frame = pd.DataFrame(found).assign(value=lambda f: f["value"] + 0.003 * (f["replicate"] * (f["x"] == 90) * (f["measure"] == "quarter_turns")))
+    text = rotation.numbers(frame)["sum"]
+    assert said in text and ("neither can be given a share" in text) == (corner == 0.2)
+    assert NOTHING in rotation.summed(frame[frame["replicate"] == 0])
+
+
+def test_references_are_drawn_only_where_they_are_as_many():
+    few = pd.DataFrame(rows("simple_cnn", "rotation", {0.0: 0.3}) + rows("pooled_cnn", "rotation", {0.0: 0.4}) + rows("kernel_ridge", "rotation", {0.0: 0.3}))
+    few = few[(few["arm"] != "kernel_ridge") | (few["replicate"] == 0)]
+    assert set(rotation.counted(few)["arm"]) == {"simple_cnn", "pooled_cnn"} and rotation.counted(few.iloc[:0]).empty
+
+
+def test_trials_that_did_not_reach_the_loss_are_named():
+    def results(*reasons):
+        return SimpleNamespace(trials=lambda: pd.DataFrame(
+            [{"key": str(k), "arm": "simple_cnn", "n_train": 97, "stop_reason": why} for k, why in enumerate(reasons)],
+            columns=["key", "arm", "n_train", "stop_reason"]))
+
+    assert coordinet.reached(results("loss", "solved"), results("loss")) == "All 2 trials reached loss 0.1."
+    assert coordinet.reached(results("loss", "cap")) == "Of 2 trials 1 reached loss 0.1; the others: 1 of simple CNN at N = 97, which stopped at the cap."
+    assert coordinet.reached(results()) == "No trial is on record."
+
+
+def test_the_controls_are_drawn_with_quarter_turns_beside_them():
+    turns = {float(a): 0.2 for a in range(0, 90, 10)}
+    frame = pd.DataFrame([row for arm in rotation.ARMS for measure in ("rotation", "rotation_masked") for row in rows(arm, measure, turns)]
+                         + rows("coordinet", "quarter_turns", {0.0: 0.3, 90.0: 0.2, 180.0: 0.2, 270.0: 0.2}))
+    axes = rotation.controls(frame).axes
+    assert [ax.get_title("left") for ax in axes] == ["Coordinet", "simple CNN", "fully connected", "pooled CNN"]
+    assert [t.get_text() for t in axes[-1].get_xticklabels()] == ["0", "40", "80", "90", "180", "270"]
+    assert len(rotation.controls(frame[frame["arm"] != "pooled_cnn"]).axes) == 3
+    rotation.controls(frame.iloc[:0])
 
 
 def test_crops_say_what_blur_and_centring_do():
@@ -53,8 +93,10 @@ def test_what_a_crop_costs_stands_beside_what_it_cost_the_source():
     frame = cropped({"simple_cnn": {390: (0.05, 0.05), 97: (0.02, 0.02)}})
     table = crops.costs(frame, {"simple_cnn": [[0.2] * 10, [0.15] * 9 + [0.2]]}, (195, 390))
     assert table["N"].to_list() == [97, 390] and table["change, published"].to_list() == ["–", "-5.0 points"]
-    assert table["kept, published"].to_list() == ["–", "75 %"] and table["change, ours"][1].startswith("-5.0 points")
-    assert table["kept, ours"][1].startswith("84 %")  # of 30 and 31 %
+    assert table["kept above chance, published"].to_list() == ["–", "50 %"] and table["change, ours"][1].startswith("-5.0 points")
+    assert table["kept above chance, ours"][1].startswith("76 %")  # 15 of 20 points and 16 of 21
+    guessing = crops.costs(frame.assign(value=frame["value"] - 0.21), {"simple_cnn": [[0.2] * 10, [0.05] * 10]}, (195, 390))
+    assert set(guessing["kept above chance, ours"]) == {"–"} and guessing["kept above chance, published"][1] == "–"
     other = crops.costs(frame.assign(dataset="digits"), {"simple_cnn": [[0.2] * 10] * 2}, (195, 390))
     assert set(other["change, published"]) == {"–"}
 
@@ -70,7 +112,7 @@ def test_who_loses_more_is_said_n_by_n():
 
 def test_the_least_loss_is_named_only_if_it_is_shown():
     frame = cropped({"simple_cnn": {390: (0.01, 0.01)}, "coordinet": {390: (0.05, 0.051)}, "fully_connected": {390: (0.06, 0.061)}})
-    assert crops.least(frame, "resized_crop", 23.0, 32.0).endswith("is the simple CNN")
+    assert crops.least(frame, "resized_crop", 23.0, 32.0).endswith("is the simple CNN (its interval against both others excludes zero)")
     frame = cropped({"simple_cnn": {390: (0.01, 0.09)}, "coordinet": {390: (0.05, 0.051)}, "fully_connected": {390: (0.06, 0.061)}})
     assert crops.least(frame, "resized_crop", 23.0, 32.0) == "which network loses least is not told"
 
@@ -84,7 +126,7 @@ def test_a_zigzag_is_held_against_the_published_one(ours, reading):
     frame = pd.DataFrame(found + rows("simple_cnn", "resized_crop_exact", odd))
     source = [[0.3 - 0.05 * (size in crops.ODD) for size in range(23, 33)]]
     numbers = crops.zigzag_numbers(frame, {"simple_cnn": source, "coordinet": source}, (390,))
-    assert numbers["zigzag_published"] == "-5.00 points" and numbers["zigzag_curves"] == "2"
+    assert numbers["zigzag_published"] == "-5.00 points [-5.00, -5.00]" and numbers["zigzag_curves"] == "2"
     assert reading in numbers["zigzag_reading"]
     assert "at N = 390: -5.00 points" in numbers["zigzag_run"]
     elsewhere = crops.zigzag_numbers(frame.assign(dataset="mnist"), {"simple_cnn": source}, (390,))
@@ -161,7 +203,7 @@ def test_lines_that_coincide_are_named():
     near = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.3, 64.0: 0.3}, part="direct") + rows("coordinet", "sizes", {16.0: 0.302, 64.0: 0.3}, part="weighted")
                         + rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.1}, part="weighted, unmodulated"))
     assert "“pixels as they are, plain sum” and “pixels as they are, weighted” (Coordinet; 0.2 points" in beyond.together(near, "sizes")
-    assert "no modulation" not in beyond.together(near, "sizes") and "Neither" in beyond.grid_numbers(near)["scale"]
+    assert "no modulation" not in beyond.together(near, "sizes") and "hardly matters" in beyond.grid_numbers(near)["scale"]
     far = near.assign(value=near["value"] + 0.05 * (near["part"] == "direct"))
     assert beyond.together(far, "sizes").startswith("No two lines") and "points apart" in beyond.grid_numbers(far)["scale"]
 

@@ -10,6 +10,7 @@ from spatialbias.figures import places, places_maps, starts
 from spatialbias.figures import places_tables as numbers
 from spatialbias.figures.plots import write_labels
 from spatialbias.figures.style import canvas
+from spatialbias.studies import study
 from spatialbias.trials import Trial
 
 COLUMNS = ["arm", "split", "replicate", "part", "x", "value", "learning_rate"]
@@ -127,6 +128,7 @@ def test_parameters_are_counted_on_the_modules():
 def test_knowing_nothing_costs_pixels():
     assert 5 < numbers.always_the_mean(32) < 24
     assert numbers.always_the_mean(32, "uniform") < numbers.always_the_mean(32)
+    assert numbers.always_the_mean(32, answer=15.5) < numbers.always_the_mean(32) and numbers.mean_place(32) == "(13.77, 13.77)"
 
 
 def test_half_precision_merges_pixels():
@@ -136,13 +138,17 @@ def test_half_precision_merges_pixels():
 
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_names_at_the_ends_of_lines_keep_apart(scale):
-    _, (ax,) = canvas(1)
+    figure, (ax,) = canvas(1)
     ax.set(yscale=scale, ylim=(1, 100))
-    write_labels(ax, {"deconv": (3, 10.0), "coordconv": (5, 10.5), "no coordinates": (4, 90.0)}, ["coordconv", "deconv", "no coordinates"], 0.1)
-    assert [text.get_text() for text in ax.texts] == ["deconvolution", "CoordConv", "no coordinates"] and {text.xy[0] for text in ax.texts} == {5}
-    heights = ax.yaxis.get_transform().transform([text.xy[1] for text in ax.texts])
-    assert heights[1] - heights[0] == pytest.approx(0.1 * np.ptp(ax.yaxis.get_transform().transform(ax.get_ylim())))
-    assert [ax.texts[k].xy[1] for k in (0, 2)] == pytest.approx([10, 90])
+    ends = {"deconv": (5, 10.0), "coordconv": (5, 10.5), "no coordinates": (4, 90.0)}
+    write_labels(ax, ends, ["coordconv", "deconv", "no coordinates"], gap=20)
+    deconv, coordconv, alone = ax.texts
+    assert [text.get_text() for text in ax.texts] == ["deconvolution", "CoordConv", "no coordinates"]
+    assert {text.xy[0] for text in ax.texts} == {5} and alone.xyann[1] == pytest.approx(0)
+    apart = np.ptp(ax.transData.transform([(5, 10.0), (5, 10.5)])[:, 1]) * 72 / figure.dpi
+    assert coordconv.xyann[1] - deconv.xyann[1] == pytest.approx(20 - apart)  # in points
+    assert coordconv.xyann[1] == pytest.approx(-deconv.xyann[1]), "both make way"
+    assert [text.arrow_patch is not None for text in ax.texts] == [True, True, False], "what was moved is tied to its line"
 
 
 def test_steps_are_counted_batch_by_batch():
@@ -150,6 +156,20 @@ def test_steps_are_counted_batch_by_batch():
                   dataset_args={"split": "quadrant", "size": 32}, batch_size=16, max_epochs=50)
     assert numbers.steps(trial) == 50 * math.ceil(455 / 16)
     assert numbers.steps(trial, 64) == 50 * math.ceil(2407 / 16)
+    assert numbers.steps_by_split(study("coordconv.rendering").plan("paper").sweep(missing="show")) == "1,400 (uniform) and 1,450 (quadrant)"
+    assert numbers.steps_tutorial() == 73 * 50
+
+
+def test_arms_of_several_figures_keep_their_looks():
+    assert places.look("rate 0.01", 0) == places.look("rate 0.01", 7) and places.look("a", 0) != places.look("a", 1)
+    assert len({places.look(arm, 0) for arm in places.LOOKS}) == len(places.LOOKS)
+
+
+def test_epochs_are_told_below_the_last_panel_of_every_column():
+    curves = pd.concat([course(arm, 0.1, 0.2) for arm in "abcd"])
+    axes = places.curves(curves, "arm", "abcd", columns=3).axes
+    assert [bool(ax.get_xlabel()) for ax in axes[:4]] == [False, True, True, True]
+    assert [ax.xaxis.get_tick_params()["labelbottom"] for ax in axes[:4]] == [False, True, True, True]
 
 
 def test_the_fate_of_coordinates():

@@ -42,7 +42,7 @@ def test_runs_computed_once_more_are_matched():
     assert runs.lost(one, {"quadrant": 1.0}) == "3 of 3" and runs.best_setting(one, "a") == "100.0 % (rate 0.01)"
 
 
-@pytest.mark.parametrize("held, told", [((0.9, 0.9, 0.1, 0.1), "it is a comparison"), ((0.9, 0.9, 0.1, 0.9), "at least one carries over, too"),
+@pytest.mark.parametrize("held, told", [((0.9, 0.9, 0.1, 0.1), "this fits a comparison"), ((0.9, 0.9, 0.1, 0.9), "at least one carries over, too"),
                                         ((0.9, 0.1, 0.1, 0.1), "is not enough"), ((0.9, 0.9, 0.1, None), "Not all four")])
 def test_four_combinations_say_whether_places_are_compared(held, told):
     kinds = dict(zip(("first", "both", "fourier", "asked"), "abcd"))
@@ -53,3 +53,17 @@ def test_four_combinations_say_whether_places_are_compared(held, told):
 def test_what_has_not_learnt_is_not_compared():
     kinds = dict(zip(("first", "both", "fourier", "asked"), "abcd"))
     assert "Not every combination has learnt" in runs.comparing(pd.concat([scores(arm, [(0.5, 0.5)]) for arm in "abcd"]), kinds)
+
+
+def test_runs_that_found_the_pixel_and_lost_it_are_counted_apart():
+    courses = [(9.0, 0.4, 0.1), (9.0, 0.00004, 11.5), (9.0, 8.0, 8.0), (9.0, 0.6, 0.3)]
+    curves = pd.DataFrame([{"arm": "a", "split": "quadrant", "replicate": r, "epoch": epoch, "score": score}
+                           for r, course in enumerate(courses) for epoch, score in zip((1, 10, 30), course)])  # fmt: skip
+    right = scores("a", [(1, 1), (0, 0), (0, 0), (1, 0.9)])
+    lost = "1 of 4 erred by less than half a pixel at an earlier epoch and no longer at the end (at best 4·10⁻⁵ pixels, at the end 11.5)"
+    assert runs.lost_again(curves, "a") == lost and runs.lost_again(curves, "b") == NOTHING == runs.ends(curves, right, "b")
+    assert runs.ends(curves, right, "a") == (
+        f"1 of 4 runs name every held-out position at the end; {lost}; 1 never came below half a pixel (at best 8.0); 1 err by less at the "
+        "end, but miss positions. In 2 of 4 the error fell by a tenth or more over the last 20 epochs."
+    )
+    assert "0 of 4 erred" in runs.lost_again(curves[curves["epoch"] == 1], "a")

@@ -5,9 +5,10 @@ import sys
 import pytest
 
 from spatialbias import components, studies
+from spatialbias.components import PROFILES
 from spatialbias.store import Store
 from spatialbias.studies import Parameters, Study
-from spatialbias.studies.study import PROFILES, Results
+from spatialbias.studies.study import Results
 from spatialbias.trials import Trial
 
 FEW = studies.study("coordinet.few_samples")
@@ -18,7 +19,7 @@ FEW = studies.study("coordinet.few_samples")
 def test_every_profile_of_every_study_is_valid(name, profile):
     study = studies.study(name)
     plan = study.plan(profile)
-    assert plan.trials and study.work in studies.WORKS and study.question.endswith("?")
+    assert plan.trials and study.name.partition(".")[0] in studies.WORKS and study.question.endswith("?")
     assert set(study.measures) <= set(components.MEASURES) and study.measures
     assert {arm for arm, _ in plan.labelled} == set(plan.parameters.arms)
     labels = [(arm, trial.key) for arm, trial in plan.labelled]
@@ -159,7 +160,10 @@ def test_without_a_mark_the_stop_is_published(monkeypatch):
 
 
 def test_what_an_older_revision_measured_is_told():
-    frame = results(made(TRIALS[0], revision=0), made(TRIALS[1])).frame()
+    both = results(made(TRIALS[0], revision=0), made(TRIALS[1]))
+    frame, now = both.frame(stale=True), both.frame()
+    assert now.current.all() and not frame.current.all() and len(now) == frame.current.sum()  # prose and figures never meet it
+    assert now[now.measure == "accuracy"].arm.unique().tolist() == ["wide"] and set(now.arm) == {"narrow", "wide"}
     current = frame[frame.measure == "accuracy"].groupby("arm").current.all().to_dict()
     assert current == {"narrow": False, "wide": True} and frame[frame.measure == "rotation"].current.all()
 

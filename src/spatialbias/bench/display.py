@@ -1,5 +1,7 @@
 """What the book's page on speed shows of the benchmarks on record."""
 
+import re
+
 import pandas as pd
 
 from spatialbias.bench.report import busy, cells, judged, load
@@ -45,13 +47,45 @@ def precision(runs: dict[str, dict]) -> str:
         return "Whether computing in bf16 changes what is found has not been measured yet."
     each = "; ".join(f"“{named(row).partition(', N = ')[0]}”: {row['ours']}, n = {row['n']}" for row in rows)
     missed = [row for row in rows if row["reached"] is False]
+    shifted = [(row, found) for row in rows if (found := _numbers(row["ours"]))[1:] and (found[1] > 0 or found[2] < 0)]
     text = f"Test accuracy in bf16 minus that of the same trials in fp32 ({rows[0]['other']}s): {each}. "
     if not missed:
         return text + "That passes our test of equivalence."
     names = " and ".join(f"“{named(row).partition(', N = ')[0]}”" for row in missed)
-    off = max(abs(float(row["ours"].split()[0])) for row in missed)
-    return (text + f"Our test of equivalence allows {missed[0]['target']:g} points either way, and {names} did not pass it. So a contrast "
-            f"between networks of different kinds may be off by about {off:.1f} points, which matters where a verdict is about one point.")
+    text += f"Our test of equivalence allows {missed[0]['target']:g} points either way, and {names} did not pass it. "
+    for row, (mean, *_) in shifted:
+        text += (f"bf16 {'lowers' if mean < 0 else 'raises'} “{named(row).partition(', N = ')[0]}” by {abs(mean):.2f} points (the interval "
+                 "excludes 0). ")
+    off = max(abs(_numbers(row["ours"])[0]) for row in missed)
+    most = max(abs(end) for row in missed for end in _numbers(row["ours"]))
+    return (text + f"So a contrast between networks of different kinds may be off by {off:.1f} points, by the interval's far "
+            f"end {most:.1f}, which matters where a verdict is about one point.")
+
+
+def _numbers(text: str) -> list[float]:
+    """Those of "-0.31 points [-0.49, -0.12]"."""
+    return [float(number) for number in re.findall(r"[+-][\d.]+", text)]
+
+
+def once(runs: dict[str, dict]) -> str:
+    """What was measured on one kind of processor alone, for the prose."""
+    there = {name: {f"{row['part']}: {named(row)}" for row in run["rows"]} for name, run in runs.items()}
+    if len(there) < 2:
+        return ""
+    alone = {name: sorted(rows - set().union(*(other for key, other in there.items() if key != name))) for name, rows in there.items()}
+    texts = [f"on {NAMES.get(name, name)} {'; '.join(rows)}" for name, rows in alone.items() if rows]
+    return f"Measured on one kind of processor only: {', and '.join(texts)}." if texts else ""
+
+
+def undrawn(runs: dict[str, dict]) -> str:
+    """Targets that the figure cannot draw, for its caption."""
+    judged_rows = (row for run in runs.values() for row in run["rows"] if row["reached"] is not None)
+    found = ", ".join(dict.fromkeys(f"{row['part']}: {named(row)}" for row in judged_rows if not _drawn(row)))
+    return f"Not drawn, as nothing can be divided by none: {found}." if found else ""
+
+
+def _drawn(row: dict) -> bool:
+    return bool(row["target"] and row["value"])
 
 
 def about(runs: dict[str, dict]) -> str:
@@ -68,16 +102,25 @@ def about(runs: dict[str, dict]) -> str:
 
 
 def table(run: dict) -> pd.DataFrame:
-    """All rows of one kind of processor."""
-    return pd.DataFrame([cells(row) | {"What": named(row)} for row in run["rows"]])
+    """All rows of one kind of processor, in as few columns as a page has room for."""
+    rows, signs = [], {"at most ": "≤ ", "at least ": "≥ "}
+    for row in run["rows"]:
+        c, target = cells(row), cells(row)["Target"]
+        for words, sign in signs.items():
+            target = target.replace(words, sign)
+        mark = {True: " ✓", False: " ✗", None: ""}[row["reached"]]
+        rounds = "" if c["Rounds"] == "one" else f", {c['Rounds']}"
+        rows.append({"What": f"{c['Part']}: {named(row)}", "Ours": c["Ours"], "Compared with": c["Compared with"],
+                     "Result, rounds": c["Result"] + rounds, "Target": target + mark})
+    return pd.DataFrame(rows)
 
 
 def figure(runs: dict[str, dict]):
-    """Every result that has a target, as a share of it, one panel a kind of processor: bars that cross the line have reached
-    theirs. None for no runs."""
+    """Every result that has a target, how many times as good as that it is, one panel a kind of processor: bars that cross the line
+    have reached theirs. None for no runs."""
     from spatialbias.figures.style import INK, canvas
 
-    shown = {name: {f"{row['part']}: {named(row)}": row for row in run["rows"] if row["target"] and row["value"]}
+    shown = {name: {f"{row['part']}: {named(row)}": row for row in run["rows"] if _drawn(row)}
              for name, run in runs.items()}
     labels = list(dict.fromkeys(label for rows in shown.values() for label in rows))[::-1]
     if not labels:
@@ -97,12 +140,12 @@ def figure(runs: dict[str, dict]):
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].set_xlim(0, 1.4 * max(1.2, *shares))
     for axis in axes:
-        axis.set_xlabel("share of the target")
+        axis.set_xlabel("times as good as the target")
     return drawing
 
 
 def _share(row: dict, value: float) -> float:
-    """As a share of the target; far beyond it the bar ends, or it would dwarf the others."""
+    """How many times as good as the target; far beyond it the bar ends, or it would dwarf the others."""
     return min(row["target"] / value if row["at_most"] else value / row["target"], MOST)
 
 

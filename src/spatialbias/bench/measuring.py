@@ -93,14 +93,8 @@ def without_gpu():
         os.environ.update({} if before is None else {"CUDA_VISIBLE_DEVICES": before})
 
 
-@contextmanager
 def threads(count: int):
     """Compute with so many threads, and afterwards with as many as before."""
-    import torch
+    from spatialbias.training import Execution
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return Execution(threads=count).arithmetic()

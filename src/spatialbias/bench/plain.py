@@ -20,11 +20,10 @@ def build(name: str) -> nn.Module:
     return models.build(name, **({"folded": False} if name == "coordinet" else {}))
 
 
-def train(model: nn.Module, images: Tensor, target: Tensor, *, epochs: int, learning_rate: float, batch_size: int = 64,
-          order: torch.Generator | None = None) -> float:
+def train(model: nn.Module, images: Tensor, target: Tensor, *, epochs: int, learning_rate: float, batch_size: int = 64) -> float:
     """Fit to normalised images (N, C, H, W) and classes (N,); returns the mean loss over them, which is computed after
     each epoch, as the stop rule asks."""
-    loader = DataLoader(TensorDataset(images, target), batch_size, shuffle=True, generator=order)
+    loader = DataLoader(TensorDataset(images, target), batch_size, shuffle=True)
     optimiser = torch.optim.Adam(model.parameters(), learning_rate)
     loss = float("nan")
     for _ in range(epochs):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,28 +38,18 @@ def busy(about: dict) -> bool:
 def judged(row: dict, key: str = "value") -> str:
     """A number of a row; of a comparison with a run that was cut short a lower bound, and marked as one."""
     cut = key != "target" and row["other"].startswith("more than")
-    return "> " * cut + row["shown"].format(row[key])
-
-
-def sides(row: dict) -> tuple[str, str]:
-    """The two sides of a row. Minutes, which records keep to one decimal, become seconds: theirs as kept, ours from the ratio."""
-    theirs = re.search(r"([\d.]+) min", row["other"])
-    if not theirs or not row["value"]:
-        return row["ours"], row["other"]
-    seconds = 60 * float(theirs[1])
-    return (re.sub(r"[\d.]+ min", f"about {seconds / row['value']:.1f} s", row["ours"]),
-            row["other"].replace(theirs[0], f"{seconds:.0f} s"))
+    return "> " * cut + row["shown"].replace("}x", "}×").format(row[key])
 
 
 def cells(row: dict) -> dict[str, str]:
     """A row as the words that the table shows."""
-    bound, (ours, other) = "at most" if row["at_most"] else "at least", sides(row)
+    bound = "" if row["shown"].startswith("within") else "at most " if row["at_most"] else "at least "
     return {
-        "Part": row["part"], "What": row["name"], "Ours": ours, "Compared with": other,
+        "Part": row["part"], "What": row["name"], "Ours": row["ours"], "Compared with": row["other"],
         "Result": judged(row),
         "Rounds": "one" if row["n"] == 1 else f"n = {row['n']}" if row["low"] == row["high"]
         else f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})",
-        "Target": "none" if row["target"] is None else f"{bound} {judged(row, 'target')}",
+        "Target": "none" if row["target"] is None else f"{bound}{judged(row, 'target')}",
         "Judged": SAYS[row["reached"]],
     }
 
@@ -84,12 +73,10 @@ def load() -> dict[str, dict]:
 def save(about: dict, rows: list[Row]) -> None:
     """Keep the parts that were run in place of the last ones with this instruction set; written whole or not at all."""
     from spatialbias.bench import PARTS
+    from spatialbias.store import write
 
     kept, name, run = load(), about["instruction_set"], {row.part for row in rows}
     others = [row for row in kept.get(name, {}).get("rows", []) if row["part"] not in run]
     new = [row.plain() | {"load": about["load"]} for row in rows]
     kept[name] = {"machine": about, "rows": sorted(others + new, key=lambda row: list(PARTS).index(row["part"]))}
-    path().parent.mkdir(parents=True, exist_ok=True)
-    temporary = path().with_suffix(f".{os.getpid()}.part")
-    temporary.write_text(json.dumps(kept, indent=1) + "\n")
-    os.replace(temporary, path())
+    write(path(), (json.dumps(kept, indent=1) + "\n").encode())

@@ -41,6 +41,8 @@ def check(site: str | Path) -> list[Fault]:
     Looked for: missing or broken images, empty figures, failed cells and warnings shown as output, widgets that need a
     kernel, links and anchors that lead nowhere inside the site, and anything fetched from another host.
     """
+    _blank.cache_clear()  # the site may have been built again
+    _anchors.cache_clear()
     site = Path(site)
     files = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.relative_to(site).parts]
     if not files:
@@ -126,7 +128,7 @@ def _check_link(site: Path, page: Path, address: str) -> list[tuple[str, str]]:
 
 
 @cache
-def _blank_at(path: Path, stamp: float) -> list[str]:
+def _blank(path: Path) -> list[str]:
     if path.suffix == ".svg":
         drawing = path.read_text(encoding="utf-8", errors="replace")
         body = re.sub(r"<(defs|clipPath|style|metadata)\b.*?</\1>", "", drawing, flags=re.DOTALL)
@@ -144,16 +146,8 @@ def _blank_at(path: Path, stamp: float) -> list[str]:
     return []
 
 
-def _blank(path: Path) -> list[str]:
-    return _blank_at(path, path.stat().st_mtime)
-
-
-def _anchors(path: Path) -> set[str]:
-    return _anchors_at(path, path.stat().st_mtime)
-
-
 @cache
-def _anchors_at(path: Path, stamp: float) -> set[str]:
+def _anchors(path: Path) -> set[str]:
     soup = _soup(path)
     named = soup.find_all("a", attrs={"name": True})
     return {tag["id"] for tag in soup.find_all(id=True)} | {tag["name"] for tag in named}

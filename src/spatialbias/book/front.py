@@ -6,8 +6,7 @@ from spatialbias.book.ledger import Ledger
 from spatialbias.book.page import difference_text
 from spatialbias.claims import readings
 from spatialbias.figures import places_runs, segmentation_place, segmentation_tables
-from spatialbias.figures.numbers import said
-from spatialbias.figures.places_tables import rows_of
+from spatialbias.figures.numbers import rows_of, said
 from spatialbias.studies import study
 
 N = 390  # photographs
@@ -28,10 +27,16 @@ def _tally(numbers: dict[str, str]) -> str:
 
 def _coordinet(ledger: Ledger) -> dict[str, str]:
     frame = ledger.frames["coordinet.few_samples"]
-    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop") & (frame["n_train"] == N)]
-    said_of = {claim: readings()[claim][ledger.kind(claim)] for claim in ("coordinet.cnn_beats_both", "coordinet.h2_places_help")}
+    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
+    last, why = frame["n_train"].max(), ledger.frames["coordinet.hypotheses"]
+    why = why[(why["measure"] == "accuracy") & (why["at"] == "stop")]
+    there = frame[frame["n_train"] == N]
+    said_of = {claim: readings()[claim][ledger.kind(claim)] for claim in ("coordinet.cnn_beats_both", "coordinet.h2_places_help", "coordinet.h1_invariance")}
     return {"N": str(N), "ranking": said_of["coordinet.cnn_beats_both"], "places": said_of["coordinet.h2_places_help"],
-            "cnn_fc": difference_text(frame, "simple_cnn", "fully_connected"), "cnn_coordinet": difference_text(frame, "simple_cnn", "coordinet")}
+            "cnn_fc": difference_text(there, "simple_cnn", "fully_connected"), "cnn_coordinet": difference_text(there, "simple_cnn", "coordinet"),
+            "cnn_last": difference_text(frame, "simple_cnn", "fully_connected", n_train=last), "N_last": str(last),
+            "pooled_fc": difference_text(there, "pooled_cnn", "fully_connected"), "averaging": said_of["coordinet.h1_invariance"],
+            "averaged": difference_text(why, "shared, pooled", "shared, flattened")}
 
 
 def _coordconv(ledger: Ledger) -> dict[str, str]:

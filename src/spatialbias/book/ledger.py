@@ -30,7 +30,8 @@ class Ledger:
         self.profile = profile
         results = {name: study(name).plan("paper").sweep(missing="show") for name in dict.fromkeys(c.study for c in self.claims)}
         self.results, self.frames = results, {name: r.frame() for name, r in results.items()}
-        self.verdicts = {c.id: judged(c, self.frames[c.study]) for c in self.claims}
+        self.on_record = {name: r.frame(stale=True) for name, r in results.items()}  # what the judge sees
+        self.verdicts = {c.id: judged(c, self.on_record[c.study]) for c in self.claims}
 
     def kind(self, claim: str) -> str:
         """The verdict on one claim, without its details."""
@@ -85,7 +86,7 @@ class Ledger:
         return forest(pd.DataFrame(rows, columns=["group", "label", "ink", "margin", "mean", "low", "high", "n"]))
 
     def table(self):
-        return raw(claims_table(self.claims, self.frames))
+        return raw(claims_table(self.claims, self.on_record, linked=True))
 
     def provenance(self):
         """Which studies, how complete, of which numerics classes."""

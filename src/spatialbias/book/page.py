@@ -8,6 +8,7 @@ page.provenance()                              # where the numbers come from
 
 import html
 import os
+import re
 from collections import Counter
 
 import pandas as pd
@@ -15,11 +16,12 @@ import pandas as pd
 from spatialbias.book import verdicts
 from spatialbias.book.parameters import PageError, check_parameters
 from spatialbias.claims import Verdict, ledger, readings
-from spatialbias.figures.numbers import points, said, span
+from spatialbias.figures.numbers import points, rows_of, span
 from spatialbias.figures.style import label, split_name
 from spatialbias.statistics import paired
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import Results, study
+from spatialbias.studies.coordinet_arms import NETWORKS
 
 
 class Page:
@@ -54,9 +56,8 @@ class Page:
         return self.results[plan.study.name]
 
     def frame(self, measure: str | None = None, at: str = "stop", name: str | None = None) -> pd.DataFrame:
-        """Tidy values of a study of the page (default: its own), of one measure at one protocol; none of an older revision."""
+        """Tidy values of a study of the page (default: its own), of one measure at one protocol."""
         frame = (self.results[name] if name else self.main).frame()
-        frame = frame[frame["current"].astype(bool)]
         return frame if measure is None else frame[(frame["measure"] == measure) & (frame["at"] == at)]
 
     def notice(self):
@@ -86,7 +87,7 @@ class Page:
     def verdict(self, claim_id: str) -> Verdict | None:
         """The judge's verdict on one claim, from this page's records; None where the records cannot be judged."""
         claim = next(c for c in ledger() if c.id == claim_id)
-        return verdicts.judged(claim, self.results[claim.study].frame() if claim.study in self.results else None)
+        return verdicts.judged(claim, self.results[claim.study].frame(stale=True) if claim.study in self.results else None)
 
     def kind(self, claim_id: str) -> str:
         """The verdict as "holds", "fails", "undecided" or "not-run"; records that cannot be judged decide nothing."""
@@ -104,26 +105,26 @@ class Page:
     def claims(self, *ids: str):
         """The table of claims: what the source says and found, what we find, the verdict."""
         chosen = [c for c in ledger() if (c.id in ids if ids else c.study in self.results)]
-        return raw(verdicts.claims_table(chosen, {n: r.frame() for n, r in self.results.items()}))
+        return raw(verdicts.claims_table(chosen, {n: r.frame(stale=True) for n, r in self.results.items()}))
 
     def stops(self):
-        """Why trials stopped and what they took: one row a network and N, or split, of each study if there are several."""
+        """Why trials stopped and what they took, in seconds: one row a network and N, or split, of each study if there are several."""
         trials = pd.concat([r.trials() for r in self.results.values()]).drop_duplicates("key")  # studies share trials
         several, aimed = trials["study"].nunique() > 1, trials["stop_reason"].isin(["loss", "solved", "cap"]).any()
         rows = []
         for (name, arm, n_train, split), group in trials.groupby(["study", "arm", "n_train", "split"], sort=False, dropna=False):
             counts = Counter(group["stop_reason"])
-            row = {"study": name.partition(".")[2]} if several else {}
+            row = {"study": name.partition(".")[2].replace("_", " ")} if several else {}
             row |= {"network": label(arm)} | ({"N": int(n_train)} if pd.notna(n_train) else {"split": split_name(split)} if split else {})
             solved = counts["solved"] == len(group)  # by linear algebra: it has neither
             row |= {"trials": len(group), "parameters": "–" if solved else span(group["parameters"], ","),
-                    "learning rate": "–" if solved else span(group["learning_rate"], "g")}
+                    "rate": "–" if solved else span(group["learning_rate"], "g")}
             cap = {"hit the cap": counts["cap"]} if trials["stop_reason"].eq("cap").any() else {}
             row |= {"loss reached": counts["loss"] + counts["solved"]} | cap if aimed else {}
             row |= {"diverged": counts["diverged"]} if trials["stop_reason"].eq("diverged").any() else {}
             row |= {"epochs, median": int(group["epochs"].median())} if aimed else {}
             row |= {"epochs, range" if aimed else "epochs": span(group["epochs"], "d")}
-            rows.append(row | {"seconds, median": f"{group['seconds'].median():.1f}"})
+            rows.append(row | {"median s": f"{group['seconds'].median():.1f}"})
         return table(pd.DataFrame(rows))
 
     def networks(self) -> dict | None:
@@ -139,7 +140,7 @@ class Page:
                 pass
         own, store = {}, Store()
         for arm, trial, record in self.main.present:
-            if trial.model in ("fully_connected", "simple_cnn", "coordinet") and arm == trial.model and arm not in own:
+            if trial.model in NETWORKS and arm == trial.model and arm not in own:
                 if (states := store.states(trial.key, numerics_of(record))) is not None:
                     model = models.build(trial.model, **trial.model_args)
                     model.load_state_dict(states["stop"])
@@ -152,35 +153,29 @@ class Page:
         there, planned = (sum(counts) for counts in zip(*((len(r.present), len(r.plan.labelled)) for r in self.results.values())))
         unmeasured = there - planned + sum(r.missing for r in self.results.values())
         sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
-        rows = [
-            ("studies", ", ".join(f"<code>{n}</code>" for n in self.results)),
-            ("profile", self.profile),
-            (
-                "trials on record",
-                f"{there} of {planned}" + (f", {unmeasured} of them without a measure of this page" if unmeasured else ""),
-            ),
-            ("numerics classes", "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none"),
-            ("data", "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none"),
-            ("to recompute a sample", "<code>spatialbias results verify --sample 5</code>"),
-        ]
-        return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table></div>")
-
-
-def mean_text(frame: pd.DataFrame) -> str:
-    """The mean accuracy of a frame's rows, as text."""
-    return said(frame["value"])
+        return provenance({
+            "studies": ", ".join(f"<code>{n}</code>" for n in self.results),
+            "profile": self.profile,
+            "trials on record": f"{there} of {planned}" + (f", {unmeasured} of them without a measure of this page" if unmeasured else ""),
+            "numerics classes": "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none",
+            "data": "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none",
+            "to recompute a sample": "<code>spatialbias results verify --sample 5</code>",
+        })
 
 
 def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:
     """The mean paired difference of two arms over replicates, as text."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    return points(paired(frame, arm, rival))
+    return points(paired(rows_of(frame, **where), arm, rival))
 
 
 def table(frame: pd.DataFrame):
     """A small table that scrolls inside its box; text is escaped."""
     return raw(f"<div class='scroll'>{frame.to_html(index=False, border=0, escape=True, na_rep='–')}</div>")
+
+
+def provenance(rows: dict[str, str]):
+    """Where a page's numbers come from, as a small table; its texts are HTML."""
+    return raw("<div class='provenance'><table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items()) + "</table></div>")
 
 
 def box(parts: list[str]):
@@ -192,7 +187,13 @@ def box(parts: list[str]):
 def raw(text: str):
     from IPython.display import HTML
 
-    return HTML(text)
+    return HTML(_typeset(text))
+
+
+def _typeset(text: str) -> str:
+    """Python writes negative numbers with a hyphen, a book with a minus; and no line ends within "95 %" or "n = 10"."""
+    text = re.sub(r"(?:(?<=[\s\[(>])|^)-(?=\d)", "−", text)
+    return re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", re.sub(r"(?<=\d) %", "\u00a0%", text))
 
 
 def glue(**values) -> None:
@@ -200,7 +201,8 @@ def glue(**values) -> None:
     from myst_nb import glue as put
 
     for name, value in values.items():
-        put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value), display=False)
+        text = re.sub(r"(?<=\d)%", " %", str(value))
+        put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _typeset(text), display=False)
 
 
 def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:

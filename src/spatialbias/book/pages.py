@@ -8,20 +8,12 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from spatialbias.book.parameters import (
-    PageError,
-    check_profile,
-    check_values,
-    closest,
-    declared,
-    listed,
-    with_parameters,
-)
+from spatialbias.book.parameters import PageError, check_profile, closest, listed, with_profile
 
 # ------------------------------------------------------------------------------------------------ which pages there are
 
@@ -68,7 +60,6 @@ def execute(
     chosen: list[str],
     target: Path,
     profile: str,
-    parameters: Mapping[str, object] | None = None,
     say: Callable[[str], None] = print,
     at_once: int | None = None,
 ) -> None:
@@ -78,24 +69,16 @@ def execute(
         root: the project's folder; also the working folder of the pages.
         chosen: pages as `pages()` names them.
         profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as SPATIALBIAS_PROFILE.
-        parameters: further parameters, given to every chosen page.
         at_once: so many pages at a time, by default two (no more than cores): half of what a page takes is its start and figures.
 
     Raises:
-        PageError: a wrong profile or parameter (before anything is executed), or a failing cell, with its error; pages that were
-            running beside it are stopped.
+        PageError: a wrong profile (before anything is executed), or a failing cell, with its error; pages that were running beside
+            it are stopped.
     """
     import nbformat
 
     check_profile(profile)
-    ready = []
-    for page in chosen:  # all are checked before the first is run
-        notebook = nbformat.read(root / f"{page}.ipynb", as_version=4)
-        wanted = dict(parameters or {})
-        if "profile" in declared(notebook):
-            wanted.setdefault("profile", profile)
-        check_values(page, notebook, wanted)
-        ready.append((page, with_parameters(notebook, wanted)))
+    ready = [(page, with_profile(nbformat.read(root / f"{page}.ipynb", as_version=4), profile)) for page in chosen]
     at_once = max(min(at_once or 2, len(ready), os.cpu_count() or 1), 1)
     numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
     with _environment(root, profile, at_once):

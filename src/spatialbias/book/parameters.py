@@ -1,8 +1,7 @@
-"""The parameters of a page: reading them from its notebook, checking given values, putting them in their place.
+"""The parameters of a page: the profile that the book gives it, and names that are wrong.
 
 The first code cell of a page, tagged `parameters`, assigns them: `profile` and the study's own. Papermill only warns of
-a parameter that a page does not have, so names and types are checked here before a kernel starts, and
-`check_parameters` gives a page that is run by papermill directly the same protection.
+a parameter that a page does not have: `check_parameters`, which the page calls, stops it.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import ast
 import contextlib
 import copy
 import difflib
-from collections.abc import Mapping
+import re
 
-PROFILES = ("paper", "quick", "smoke")
+from spatialbias.components import PROFILES
+
 INJECTED = "# Parameters"  # how papermill begins the cell that it injects
 
 
@@ -28,42 +28,6 @@ def check_profile(profile: str) -> None:
     """Raise PageError for a profile that does not exist."""
     if profile not in PROFILES:
         raise PageError(f"profile is {profile!r}; it must be one of {listed(PROFILES)}")
-
-
-def declared(notebook) -> dict[str, object]:
-    """The parameters of a page and their values, from its cell tagged `parameters`; ... stands for an expression."""
-    cell = _parameters_cell(notebook)
-    if cell is None:
-        return {}
-    values = {}
-    for name, node in _assignments(cell.source).items():
-        try:
-            values[name] = ast.literal_eval(node)
-        except ValueError:
-            values[name] = ...
-    return values
-
-
-def check_values(page: str, notebook, parameters: Mapping[str, object]) -> None:
-    """Raise PageError for the first parameter that the page does not have or that is not of its default's type."""
-    have = declared(notebook)
-    for name, value in parameters.items():
-        if name not in have:
-            raise PageError(
-                f"page {page} has no parameter {name!r}{closest(name, have)}; it has {listed(have) or 'none'}"
-            )
-        if name == "profile" and value not in PROFILES:
-            raise PageError(f"parameter profile of page {page} is {value!r}; it must be one of {listed(PROFILES)}")
-        default = have[name]
-        if default in (None, ...) or value is None:
-            continue
-        alike = {float: (int, float), list: (list, tuple), tuple: (list, tuple)}
-        allowed = alike.get(type(default), type(default))
-        if not isinstance(value, allowed) or isinstance(value, bool) != isinstance(default, bool):
-            raise PageError(
-                f"parameter {name} of page {page} is {value!r}, of type {type(value).__name__}; "
-                f"it must be of type {type(default).__name__}, as is its default {default!r}"
-            )
 
 
 def check_parameters(history: list[str] | None = None) -> None:
@@ -90,28 +54,13 @@ def check_parameters(history: list[str] | None = None) -> None:
             have |= set(names)
 
 
-def with_parameters(notebook, parameters: Mapping[str, object]):
-    """A copy of the page whose `parameters` cell holds the given values, so that the page shows what it ran with."""
+def with_profile(notebook, profile: str):
+    """A copy of the page whose `parameters` cell holds the profile, so that the page shows what it ran with."""
     notebook = copy.deepcopy(notebook)
-    cell = _parameters_cell(notebook)
-    if cell is None:
-        return notebook
-    nodes = _assignments(cell.source)
-    lines = cell.source.splitlines()
-    for name, value in parameters.items():
-        node = nodes[name]
-        if node.lineno != node.end_lineno:
-            raise PageError(f"parameter {name} is spread over several lines; put its default on one line")
-        line = lines[node.lineno - 1].encode()  # ast counts bytes
-        lines[node.lineno - 1] = (line[: node.col_offset] + repr(value).encode() + line[node.end_col_offset :]).decode()
-        nodes = _assignments("\n".join(lines))
-    cell.source = "\n".join(lines)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source = re.sub(r"(?m)^profile = .*$", f'profile = "{profile}"', cell.source)
     return notebook
-
-
-def _parameters_cell(notebook):
-    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()) and c.cell_type == "code"]
-    return tagged[0] if tagged else None
 
 
 def _assignments(source: str) -> dict[str, ast.expr]:

@@ -75,10 +75,9 @@ def follow_theme(svg: str) -> str:
 
 def _exchanged(ink: str) -> str | None:
     """The colour that takes an ink's place on a dark page, or None where it may stay."""
-    digits = {"black": "000000", "white": "ffffff"}.get(ink, ink.lstrip("#"))
-    if len(digits) == 3:
-        digits = "".join(2 * d for d in digits)
-    rgb = [int(digits[k : k + 2], 16) for k in (0, 2, 4)]
+    from matplotlib.colors import to_rgb
+
+    rgb = [round(255 * level) for level in to_rgb(ink)]
     if max(rgb) - min(rgb) <= 24:  # neutral: black becomes a soft white, white the page's dark, greys in between
         grey = round(232 - (232 - PAGE) * sum(rgb) / 3 / 255)
         return "#" + 3 * f"{grey:02x}"

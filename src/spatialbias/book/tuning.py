@@ -9,6 +9,7 @@ from spatialbias.studies import Results
 from spatialbias.studies.coordinet import choose
 
 RIVALS = ("coordinet", "fully_connected")
+NEITHER = "neither"  # of the two networks is varied: both have their chosen rates
 
 
 def _settings(results: Results) -> pd.DataFrame:
@@ -31,18 +32,19 @@ def _settings(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "setting", "rate", "replicate", "value", "epochs", "reason"])
 
 
-def _chosen(results: Results) -> dict[str, str]:
+def chosen(results: Results) -> dict[str, str]:
+    """The setting of every network that the tuning records choose, as text."""
     return {arm: f"γ {c[0]:g}, ridge {c[1]:g}" if isinstance(c, tuple) else f"{c:g}" for arm, c in choose(results).items()}
 
 
 def chosen_rates(results: Results) -> str:
     """The choice as running text."""
-    return ", ".join(f"{label(arm)} {value}" for arm, value in _chosen(results).items()) or "nothing yet"
+    return ", ".join(f"{label(arm)} {value}" for arm, value in chosen(results).items()) or "nothing yet"
 
 
 def rates_table(results: Results):
     """Every arm and setting: mean accuracy, epochs, stop reasons, and whether it was chosen."""
-    chosen, rows = _chosen(results), []
+    taken, rows = chosen(results), []
     for (arm, setting), group in _settings(results).groupby(["arm", "setting"], sort=False):
         mean, _, _, n = mean_interval(group["value"])
         rows.append(
@@ -53,7 +55,7 @@ def rates_table(results: Results):
                 "n": n,
                 "epochs, mean": f"{group['epochs'].mean():.0f}",
                 "stopped by": ", ".join(f"{k} {v}" for k, v in group["reason"].value_counts().items()),
-                "chosen": "✓" if chosen[arm] == setting else "",
+                "chosen": "✓" if taken[arm] == setting else "",
             }
         )
     return table(pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable") if rows else pd.DataFrame())
@@ -70,22 +72,34 @@ def grid(results: Results) -> str:
     return text + (f", and one more where the best of these lay at an end ({'; '.join(more)})" if more else "")
 
 
+def edges(results: Results) -> str:
+    """The networks whose best mean still lies at the least or the greatest rate that they were given, with that rate."""
+    means = _settings(results).dropna(subset=["rate"]).groupby(["arm", "rate"], sort=False)["value"].mean()
+    found = []
+    for arm in dict.fromkeys(means.index.get_level_values("arm")):
+        best, tried = means[arm].idxmax(), means[arm].index
+        if len(tried) > 1 and best in (tried.min(), tried.max()):
+            found.append(f"{label(arm)} ({best:g})")
+    return ", ".join(found) or "no network"
+
+
 def by_rate(results: Results) -> pd.DataFrame:
     """Simple CNN minus each rival in points, one of them at each of its rates and the other at its chosen one: contrast, varied, rate,
-    mean, low, high, n, and `usual`, the mean at the chosen rates of both."""
-    settings, chosen, rows = _settings(results), _chosen(results), []
+    mean, low, high, n, and `usual`, the mean at the chosen rates of both. That setting stands first, with neither varied."""
+    settings, taken, rows = _settings(results), chosen(results), []
     values = settings.set_index(["arm", "setting", "replicate"])["value"].sort_index()
     for rival in RIVALS:
-        if not {"simple_cnn", rival} <= set(chosen):
+        if not {"simple_cnn", rival} <= set(taken):
             continue
-        best = paired_differences(*(values[arm, chosen[arm]] for arm in ("simple_cnn", rival))).mean()
-        for varied in ("simple_cnn", rival):
-            own = settings[settings["arm"] == varied].drop_duplicates("setting").sort_values("rate")
-            for setting in own["setting"]:
-                pair = paired_differences(*(values[arm, setting if arm == varied else chosen[arm]] for arm in ("simple_cnn", rival)))
+        usual = None
+        for varied in (NEITHER, "simple_cnn", rival):
+            own = settings[settings["arm"] == varied].drop_duplicates("setting").sort_values("rate")["setting"]
+            for setting in [None] if varied == NEITHER else own[own != taken[varied]]:
+                pair = paired_differences(*(values[arm, setting if arm == varied else taken[arm]] for arm in ("simple_cnn", rival)))
                 mean, low, high, n = mean_interval(100 * pair)
-                rows.append({"contrast": f"simple CNN − {label(rival)}", "varied": label(varied), "rate": setting, "mean": mean, "low": low,
-                             "high": high, "n": n, "usual": 100 * best})
+                usual = mean if usual is None else usual
+                rows.append({"contrast": f"simple CNN − {label(rival)}", "varied": label(varied), "rate": setting or "those chosen", "mean": mean,
+                             "low": low, "high": high, "n": n, "usual": usual})
     return pd.DataFrame(rows, columns=["contrast", "varied", "rate", "mean", "low", "high", "n", "usual"])
 
 
@@ -96,12 +110,17 @@ def shown(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def reversals(rates: pd.DataFrame) -> str:
-    """At how many settings the sign is that of the chosen rates, and where it is not; for the prose."""
+    """At how many other settings the sign is that of the chosen rates, where it is not, and whether it is settled there; for the prose."""
     if rates.empty:
         return "That is not on record."
-    other = rates[rates["mean"] * rates["usual"] <= 0]
-    text = f"At {len(rates) - len(other)} of {len(rates)} settings the difference has the sign that it has at the chosen rates"
-    if other.empty:
-        return f"{text}."
-    rows = zip(other.itertuples(), shown(other)["difference (points)"], strict=True)
-    return f"{text}; not so: " + "; ".join(f"{r.contrast} with {r.varied} at {r.rate}, {said} points, n = {r.n}" for r, said in rows) + "."
+    both, others = rates[rates["varied"] == NEITHER], rates[rates["varied"] != NEITHER]
+    other = others[others["mean"] * others["usual"] <= 0]
+    text = f"At {len(others) - len(other)} of {len(others)} other settings the difference has the sign that it has at the chosen rates"
+    if len(other):
+        rows = zip(other.itertuples(), shown(other)["difference (points)"], strict=True)
+        text += "; not so: " + "; ".join(f"{r.contrast} with {r.varied} at {r.rate}, {said} points, n = {r.n}" for r, said in rows)
+    unsettled = both.loc[(both["low"] <= 0) & (both["high"] >= 0), "contrast"]
+    text += "."
+    if len(unsettled):
+        text += f" At the chosen rates the interval contains zero, so the sign itself is not settled here: {'; '.join(unsettled)}."
+    return text

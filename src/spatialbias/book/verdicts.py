@@ -49,42 +49,53 @@ def _lower(text: str) -> str:
     return text if text.split()[0].removesuffix("'s") in ("Coordinet", "CIPS", "CoordConv") else text[0].lower() + text[1:]
 
 
-def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame]) -> str:
-    """Claims as an HTML table: statement, verdict, found and, below it, published. frames: study -> its tidy frame."""
+def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame], linked: bool = False) -> str:
+    """Claims as an HTML table: statement, verdict, found and, below it, published. frames: study -> its tidy frame. linked: each
+    statement leads to the page that shows it, from a page in another folder or the same."""
     rows = []
     for claim in claims:
         verdict = None
         try:
             verdict = judge(claim, frames.get(claim.study))
-            word, text, why = verdict.word, _found(verdict), verdict.reason + "".join(f"; {n}" for n in verdict.notes)
-            beside = "<br>".join(_beside(claim, c) for c in verdict.published)
+            word, text, why = verdict.word, _found(verdict), "; ".join((verdict.reason, *_at_margins(verdict), *verdict.notes))
+            tags = ", ".join(dict.fromkeys(c.published.tag for c in verdict.published))
+            beside = tags and "<br>".join((f"published [{tags}]:", *(_beside(claim, c) for c in verdict.published)))
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
+        statement = f"<b>{html.escape(claim.statement)}</b>"
+        if linked:
+            statement = f"<a href='../{claim.page}.html'>{statement}</a>"
         rows.append(
-            f"<tr><td><b>{html.escape(claim.statement)}</b><br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; our rule: {claim.word}, {claim.rule}; "
+            f"<tr><td>{statement}<br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; our rule: {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
             f"<td><details><summary><span class='verdict {kind(verdict)}'>{html.escape(word)}</span></summary>"
             f"<small>{html.escape(why)}</small></details></td>"
-            f"<td>{text}{beside and f'<br><small>published:<br>{beside}</small>'}</td></tr>"
+            f"<td>{text}{beside and f'<br><small>{beside}</small>'}</td></tr>"
         )
     head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
     return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
 
 
+def _at_margins(verdict: Verdict) -> list[str]:
+    return [f"with a margin of {100 * margin:g} points: {word}" for margin, word in verdict.margins.items()]
+
+
 def _beside(claim: Claim, comparison: Comparison) -> str:
-    """A published number, whether it lies in our prediction interval, and that; no sign where the interval is nearly all there is."""
+    """A published number, where one run of ours falls (our prediction interval), and whether it lies there; no sign where that is
+    nearly all there is."""
     published, unit = comparison.published, 100 if claim.values.unit == "points" else 1
     least = -math.inf if unit == 1 or not published.arm else 0.0  # a difference may be negative, a share not
     low, high = (unit * min(max(end, least), math.inf if unit == 1 else 1.0) for end in (comparison.low, comparison.high))
     known = comparison.inside is not None
     sign = "" if not known or (unit == 100 and high - low > WIDE) else " ✓" if comparison.inside else " ✗"
-    form = ".1f" if unit == 100 else ".3g"
+    anywhere = published.arm and (low, high) == (0, 100)
+    falls = "any value lies inside" if anywhere else f"{low:.1f} to {high:.1f}".replace("-", "−")
     return (
         (f"{html.escape(label(label_of(published.arm)))} " if published.arm else "")
         + (f"{unit * published.value:.1f}" if unit == 100 else f"{abs(published.value):g}")
-        + sign
-        + (f" [{low:{form}}, {high:{form}}]" if known and unit == 100 else "")
         + (f" ({html.escape(str(published.condition))})" if published.condition else "")
+        + (f"; one run of ours: {falls}" if known and unit == 100 else "")
+        + sign
     )
 
 

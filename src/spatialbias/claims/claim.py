@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spatialbias.components import one_of
 from spatialbias.statistics import SignTest, slope
 
 # one row a measured value
@@ -88,8 +89,8 @@ class Values:
     def __post_init__(self):
         if self.reduce and not isinstance(self.x, tuple):
             raise ValueError(f"reduce={self.reduce!r} needs x, the tuple of points to use")
-        _one_of("reduce", self.reduce, (None, *REDUCERS))
-        _one_of("sign", self.sign, (1, -1))
+        one_of((None, *REDUCERS), reduce=self.reduce)
+        one_of((1, -1), sign=self.sign)
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,10 @@ class Claim:
     cost: float  # core-hours of the records
 
     def __post_init__(self):
-        _one_of("tag", self.tag, "SFCIO")
-        _one_of("kind", self.kind, ("hypothesis", "conclusion"))
-        _one_of("word", self.word, WORDS)
-        _one_of("rule", self.rule, RULES)
+        one_of("SFCIO", tag=self.tag)
+        one_of(("hypothesis", "conclusion"), kind=self.kind)
+        one_of(WORDS, word=self.word)
+        one_of(RULES, rule=self.rule)
         labels = [condition.get("label") for condition in self.conditions]
         selections = [*map(selection, (self.arm, *self.rivals)), *self.conditions, *(p.select for p in self.published)]
         unknown = {column for chosen in selections for column in chosen} - {*COLUMNS, "label", "position"}
@@ -214,8 +215,3 @@ class Verdict:
     margins: dict[float, str] = field(default_factory=dict)  # for "large margin": threshold -> verdict there
     published: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()  # replicates left out or unused, failed fits
-
-
-def _one_of(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")

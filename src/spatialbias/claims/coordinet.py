@@ -7,8 +7,8 @@ what its plots show (the same, but cut at 100 epochs). Published numbers were re
 import math
 
 from spatialbias.claims.claim import Claim, Published, Values, over
+from spatialbias.studies.coordinet_arms import PUBLISHED_N as PUBLISHED_SIZES
 
-PUBLISHED_SIZES = (195, 390, 781, 1562)
 SIZES = tuple(c | {"dataset": "cifar10"} for c in over("n_train", *PUBLISHED_SIZES, label="N = {}", position=math.log2))
 ONE = ({"label": "N = 390", "n_train": 390, "dataset": "cifar10"},)
 TURNS = tuple(float(a) for a in range(10, 90, 10))
@@ -79,16 +79,16 @@ CLAIMS = (
           where="Experiments, first paragraph", arm="", conditions=tuple(
               {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n, "dataset": "cifar10"} for arm in ALL for n in PUBLISHED_SIZES),
           values=Values("converged", at="published", unit=""), word="always", rule="success rate", cost=4.0, **FEW | {"n": 20}),
-    Claim(id="coordinet.data_overwhelms", statement="The more images, the less the convolutional network's prior helps: its lead over the fully connected one shrinks.",
+    Claim(id="coordinet.data_overwhelms", statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks.",
           where="Experiments, first paragraph", kind="hypothesis", arm="fully_connected", rivals=("simple_cnn",), conditions=SIZES,
           values=ACCURACY, rule="slope", cost=2.0, **FEW),
 
     Claim(id="coordinet.cnn_rotation", statement="Under rotation the convolutional network mostly beats both others by a large margin.",
           where="Experiments, rotation", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
           values=Values("rotation", x=TURNS, reduce="mean"), word="usually", rule="large margin", published=turned(*ALL), **TURN),
-    Claim(id="coordinet.cnn_rotation_loss", statement="The convolutional network generalises well under rotation: it loses less of its accuracy than both others.",
-          where="Experiments, rotation", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
-          values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"), word="usually", rule="best of several", **TURN),
+    Claim(id="coordinet.cnn_rotation_loss", statement="Under rotation the convolutional network loses less of its accuracy than both others.",
+          where="Experiments, rotation, our reading", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
+          values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"), word="usually", rule="best of several", **TURN | {"tag": "O"}),
     Claim(id="coordinet.coordinet_worst_rotation", statement="Under rotation Coordinet usually generalises worst of the three.",
           where="Experiments, rotation", arm="coordinet", rivals=("simple_cnn", "fully_connected"), conditions=SIZES,
           values=Values("rotation", x=TURNS, reduce="mean", sign=-1), word="usually", rule="best of several", **TURN),
@@ -107,14 +107,14 @@ CLAIMS = (
           values=Values("resized_crop", x=23.0, baseline=32.0), word="usually", rule="level", published=cropped("coordinet", "simple_cnn"), cost=1.5,
           study="coordinet.resized_crop", page="coordinet/resized_crop", **CHAPTER | {"tag": "O"}),
 
-    Claim(id="coordinet.h2_cnn_needs_places", statement="Convolutions help by knowing where pixels are relative to each other: with all pixels permuted the network loses.",
-          where="Hypothesis 2", kind="hypothesis", arm="simple_cnn", rivals=("simple_cnn, permuted",), values=ACCURACY, **WHY),
+    Claim(id="coordinet.h2_cnn_needs_places", statement="The source's convolutional network uses the arrangement: with all pixels permuted it loses.",
+          where="Hypothesis 2, our reading (both hypotheses predict it)", kind="hypothesis", arm="simple_cnn", rivals=("simple_cnn, permuted",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h2_places_help", statement="Relative location is what Coordinet uses: true places beat random ones.",
-          where="Hypothesis 2", kind="hypothesis", arm="coordinet, true places", rivals=("coordinet, random places",), values=ACCURACY, **WHY),
+          where="Hypothesis 2, our reading", kind="hypothesis", arm="coordinet, true places", rivals=("coordinet, random places",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h2_places_help_unmodulated", statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
           where="Hypothesis 2, our reading", kind="hypothesis", arm="no modulation", rivals=("no modulation, random places",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h1_sharing", statement="Position-invariant concepts are what helps: sharing kernels beats one kernel a position.",
-          where="Hypothesis 1", kind="hypothesis", arm="shared, flattened", rivals=("unshared, flattened",), values=ACCURACY, **WHY),
+    Claim(id="coordinet.h1_sharing", statement="Sharing helps: one kernel everywhere beats one kernel a position.",
+          where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, flattened", rivals=("unshared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h1_invariance", statement="Position invariance itself helps: averaging over positions beats keeping them apart.",
           where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, pooled", rivals=("shared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h1_locality", statement="Locality helps even without sharing: one kernel a position beats full connection.",
@@ -136,7 +136,7 @@ CLAIMS = (
     Claim(id="coordinet.mixed_resolution", statement="Different resolutions within one image are processed easily (within a point of the full image).",
           where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "full"},),
           conditions=ONE, values=Values("foveated"), rule="level", **GRID),
-    Claim(id="coordinet.lens", statement="Knowing a fish-eye lens is an advantage: told the true places, Coordinet beats the convolutional network on the straightened image.",
+    Claim(id="coordinet.lens", statement="Told the true places of a fish-eye picture, Coordinet beats the convolutional network on the straightened one.",
           where="Importance, our reading", kind="hypothesis", arm={"arm": "coordinet", "part": "told"}, rivals=({"arm": "simple_cnn", "part": "straightened"},),
           conditions=tuple({"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s} for s in (0.25, 0.5, 1.0)),
           values=Values("warps"), **GRID | {"tag": "O"}),
@@ -168,21 +168,21 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "not-run": "The networks have not been turned yet.",
     },
     "coordinet.cnn_rotation_loss": {
-        "holds": "It does lose the least of its accuracy when pictures are turned, by whatever of the turn, the blur and the black corners.",
-        "fails": "It does not lose the least of its accuracy when pictures are turned.",
-        "undecided": "Whether it loses the least of its accuracy when pictures are turned is not settled.",
-        "not-run": "What it loses when pictures are turned has not been measured yet.",
+        "holds": "The convolutional network does lose the least of its accuracy when pictures are turned; but without padding, as we built it, it hardly sees the corners that turning blackens.",
+        "fails": "The convolutional network does not lose the least of its accuracy when pictures are turned.",
+        "undecided": "Whether the convolutional network loses the least of its accuracy when pictures are turned is not settled.",
+        "not-run": "What the convolutional network loses when pictures are turned has not been measured yet.",
     },
     "coordinet.other_resolutions": {
-        "holds": "Pictures of other resolutions are classified as well as those trained on (within a point).",
-        "fails": "Pictures of other resolutions are not classified as well as those trained on (within a point).",
-        "undecided": "Whether pictures of other resolutions are classified as well as those trained on is not decided by our records.",
-        "not-run": "Whether pictures of other resolutions are classified as well as those trained on has not been run yet.",
+        "holds": "Coordinet classifies photographs drawn at other resolutions as well as at its own (within a point), its modulator being given them at its own.",
+        "fails": "Coordinet does not classify photographs drawn at other resolutions as well as at its own (within a point), though its modulator is given them at its own.",
+        "undecided": "Whether Coordinet classifies photographs drawn at other resolutions as well as at its own is not decided by our records.",
+        "not-run": "Whether Coordinet classifies photographs drawn at other resolutions as well as at its own has not been run yet.",
     },
     "coordinet.mixed_resolution": {
-        "holds": "A picture of which only the middle is fine is classified as well as the whole (within a point).",
-        "fails": "A picture of which only the middle is fine is not classified as well as the whole (within a point).",
-        "undecided": "Whether a picture of which only the middle is fine is classified as well as the whole is not decided.",
-        "not-run": "Whether a picture of which only the middle is fine is classified as well as the whole has not been run yet.",
+        "holds": "It classifies a picture of which only the middle is fine as well as the whole (within a point).",
+        "fails": "It does not classify a picture of which only the middle is fine as well as the whole (within a point).",
+        "undecided": "Whether it classifies a picture of which only the middle is fine as well as the whole is not decided.",
+        "not-run": "Whether it classifies a picture of which only the middle is fine as well as the whole has not been run yet.",
     },
 }

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from spatialbias import statistics as st
 from spatialbias.claims.claim import COLUMNS, TRENDS, WORDS, Claim, Comparison, Finding, Published, Verdict, selection
@@ -77,7 +78,7 @@ def _finding(claim: Claim, contrast: Contrast) -> Finding:
     p, q = _p_and_q(claim.rule, d, claim.tau) if len(d) else (1.0, 1.0)
     mean, low, high, n = st.mean_interval(d)
     if claim.rule == "success rate" and n:
-        low, high = st.clopper_pearson(int(d.sum()), n)
+        low, high = binomtest(int(d.sum()), n).proportion_ci()  # Clopper and Pearson's
     fits = rows.drop_duplicates(["side", "condition", "replicate"])
     failed = fits["stop_reason"].isin(FAILED).groupby(fits["side"]).sum().astype(int).to_dict()
     sign = st.sign_test(d) if sum(failed.values()) and claim.rule != "success rate" else None
@@ -136,3 +137,7 @@ def _notes(claim: Claim, contrasts: list[Contrast], findings: tuple[Finding, ...
         for arm, count in finding.failed.items():
             if count:
                 yield f"{finding.condition}: {count} of {finding.n} fits of {arm} failed"
+        if (sign := finding.sign) is not None:
+            rival = f"better than {finding.rival}" if finding.rival else "above zero"
+            yield (f"{finding.condition}: {rival} in {sign.wins} replicates, {'worse' if finding.rival else 'below'} in {sign.losses} "
+                   f"(exact sign test, p = {sign.p:.2g})")

@@ -7,22 +7,13 @@ from importlib import import_module
 from spatialbias import components
 from spatialbias.datasets.batch import Batch, Data
 
-__all__ = ["Batch", "Data", "load", "names"]
-
-
-def names() -> list[str]:
-    return list(components.DATASETS)
+__all__ = ["Batch", "Data", "load"]
 
 
 def check(name: str, arguments: dict) -> None:
     """Raise ValueError, naming what is allowed, unless `load(name, **arguments)` would accept the arguments."""
     allowed = inspect.signature(_loader(name)).parameters
-    for key, value in arguments.items():
-        if key not in allowed:
-            raise ValueError(f"data set {name!r} has no parameter {key!r}; it has: {', '.join(allowed)}")
-        wanted = type(allowed[key].default)
-        if type(value) is not wanted and (wanted, type(value)) != (float, int):
-            raise ValueError(f"data set {name!r}, parameter {key}={value!r}: a {wanted.__name__} is expected")
+    components.check_arguments(f"data set {name!r}", allowed, arguments)
     try:
         _module(name).check(**{key: parameter.default for key, parameter in allowed.items()} | arguments)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """What a data set hands to a network: `model(*batch.inputs, *batch.shared)` is to be close to `batch.target`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -30,7 +30,7 @@ class Data:
     classes: tuple[str, ...] = ()
     source: str = ""
     mean: tuple[float, ...] = ()  # by channel, of the training images, in [0, 1]: inputs are normalised with them
-    std: tuple[float, ...] = field(default=())
+    std: tuple[float, ...] = ()
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 images (B, C, H, W) to float32 of zero mean and unit deviation by channel; others are returned as they are."""

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spatialbias.components import one_of
 from spatialbias.datasets.batch import Batch, Data
 from spatialbias.layers.position import coordinate_grid
 from spatialbias.paths import data_folder
@@ -184,10 +185,8 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
 
 def check(permutation: str, coordinates: str) -> None:
     """Raise ValueError for an arrangement that there is not."""
-    if permutation not in ("none", "fixed"):
-        raise ValueError(f"permutation={permutation!r}: it must be 'none' or 'fixed'")
-    if coordinates not in ARRANGEMENTS:
-        raise ValueError(f"coordinates={coordinates!r}: it must be one of {', '.join(ARRANGEMENTS)}")
+    one_of(("none", "fixed"), permutation=permutation)
+    one_of(ARRANGEMENTS, coordinates=coordinates)
 
 
 def arrange(data: Data, permutation: str, coordinates: str) -> Data:

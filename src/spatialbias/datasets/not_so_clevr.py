@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spatialbias.components import one_of
 from spatialbias.datasets.batch import Batch, Data
 
 TASKS = ("classification", "regression", "rendering")
@@ -66,9 +67,9 @@ def load(
 
 def check(task: str, split: str, size: int, square: int, replicate: int, units: str, peak: float, width: int) -> None:
     """Raise ValueError for arguments that `load` does not take."""
-    for value, allowed, name in ((task, TASKS, "task"), (split, SPLITS, "split"), (units, (*UNITS, ""), "units")):
-        if value not in allowed:
-            raise ValueError(f"{name}={value!r}: it must be one of {', '.join(filter(None, allowed))}")
+    one_of(TASKS, task=task)
+    one_of(SPLITS, split=split)
+    one_of((*UNITS, ""), units=units)
     height, width = size, width or size
     if square % 2 == 0 or not 0 < square < min(height, width) or max(height, width) > 1024:
         raise ValueError(f"square={square}: it must be odd and smaller than the canvas of {height}x{width} pixels (at most 1024)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from spatialbias import datasets, models, paths
 from spatialbias.datasets import Batch, Data
 from spatialbias.explorer.samples import first_of_each_class, samples
 from spatialbias.figures import style
+from spatialbias.training import Execution
 from spatialbias.trials import Trial
 
 NONE = Batch((), torch.empty(0, dtype=torch.long))
@@ -39,20 +39,9 @@ class Network:
         self.model.eval()
         device = next(self.model.parameters()).device
         shared = (x.to(device) for x in self.data.test.shared)
-        with _one_thread():
+        # A few images are too small a job to share: where others work too, threads that wait for each other take 50 times longer.
+        with Execution(threads=1).arithmetic():
             return self.model(self.data.normalise(images).to(device), *shared).float().softmax(1).cpu()
-
-
-@contextmanager
-def _one_thread():
-    """A few images are too small a job to share: where others work too, threads that wait for each other take 50 times
-    longer."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load_networks(work: str = "coordinet", folder: Path | str | None = None) -> dict[str, Network]:

@@ -43,22 +43,3 @@ def samples() -> tuple[Tensor, Tensor, tuple[str, ...]]:
 def first_of_each_class(target: Tensor, classes: int, each: int = EACH) -> Tensor:
     """Where the first `each` examples of every class stand, in order: the very first example comes first."""
     return torch.cat([(target == k).nonzero()[:each, 0] for k in range(classes)]).sort().values
-
-
-def make() -> None:
-    """Write the sheet and its index from CIFAR-10's test images."""
-    data = datasets.load("cifar10")
-    chosen = first_of_each_class(data.test.target, len(data.classes))
-    tiles = data.test.inputs[0][chosen].view(EACH, len(data.classes), 3, 32, 32)
-    sheet = tiles.permute(0, 3, 1, 4, 2).reshape(EACH * 32, -1, 3).contiguous().numpy()  # (rows H, columns W, C)
-    index = {
-        "source": "CIFAR-10 test images (Krizhevsky 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
-        "selection": f"the first {EACH} of each class in the test set",
-        "layout": "images of 32x32, row by row",
-        "sha256": hashlib.sha256(sheet.tobytes()).hexdigest(),  # of the RGB values, row by row
-        "classes": list(data.classes),
-        "images": [{"test_index": int(i), "class": int(data.test.target[i])} for i in chosen],
-    }
-    folder().mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(folder() / "cifar10.png", optimize=True)
-    (folder() / "cifar10.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from matplotlib.figure import Figure
@@ -13,13 +13,12 @@ from spatialbias.explorer.view import known
 from spatialbias.figures import style
 
 
-def picture(shift: str = "rotation", networks: Mapping | None = None, image: int = 0,
-            amounts: Sequence[int] | None = None) -> Figure:
+def picture(shift: str = "rotation", networks: Mapping | None = None, image: int = 0) -> Figure:
     """One image at several amounts of a shift, a column each; below, each network's answer (bold if right) and its
     probability of the true class (a bar, filled where the answer is right). The dotted line is chance.
 
-    image: which of the 30 images, in the order of the test set; 0 is the very first. amounts: degrees, or 32nds of the
-    side. networks: as for `explore`; without any the figure holds the message that says so.
+    image: which of the 30 images, in the order of the test set; 0 is the very first. networks: as for `explore`; without any
+    the figure holds the message that says so.
     """
     row = known(shift)
     style.use()
@@ -30,15 +29,14 @@ def picture(shift: str = "rotation", networks: Mapping | None = None, image: int
     images, target, classes = pictures(given)
     if not 0 <= image < len(images):
         raise ValueError(f"image={image!r}: it must be from 0 to {len(images) - 1}")
-    amounts = tuple(row.amounts if amounts is None else amounts)
-    views = torch.cat([row.view(amount, images.shape[3])(images[image:image + 1]) for amount in amounts])
+    views = torch.cat([row.view(amount, images.shape[3])(images[image:image + 1]) for amount in row.amounts])
     true = int(target[image])
     answers = {name: network.probabilities(views) for name, network in given.items()}  # (amounts, classes)
 
     figure = Figure(figsize=(7.2, 1.75 + 0.42 * len(given)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.03)
-    axes = figure.subplots(2, len(amounts), squeeze=False, height_ratios=(1.25, 0.35 + 0.42 * len(given)))
-    for column, amount in enumerate(amounts):
+    axes = figure.subplots(2, len(row.amounts), squeeze=False, height_ratios=(1.25, 0.35 + 0.42 * len(given)))
+    for column, amount in enumerate(row.amounts):
         _show(axes[0, column], views[column], f"{amount}{row.unit}")
         _bars(axes[1, column], {name: p[column] for name, p in answers.items()}, true, classes, names=column == 0)
     figure.supxlabel(f"probability of “{classes[true]}” (filled, bold: the network’s answer is right; dotted: chance)",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from spatialbias import shifts
+from spatialbias.components import one_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,5 @@ SHIFTS = {  # crops and moves are given in 32nds of the side, as everywhere in t
 
 def known(shift: str) -> Shift:
     """The shift of that name; ValueError with the names that exist."""
-    if shift not in SHIFTS:
-        raise ValueError(f"shift={shift!r}: it must be one of {', '.join(SHIFTS)}")
+    one_of(SHIFTS, shift=shift)
     return SHIFTS[shift]

@@ -3,11 +3,12 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.figures.coordinet import NETWORKS, shade, sizes
+from spatialbias.figures.coordinet import shade, sizes
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
+from spatialbias.studies.coordinet_arms import NETWORKS
 
 LENSES = (0.25, 0.5, 1.0)  # strengths
 TOGETHER = 0.01  # lines that are nowhere farther apart look like one: a point
@@ -27,7 +28,7 @@ PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
 def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> Figure:
     """A measure with parts over x: one panel a network, one dash a part."""
     frame = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
-    arms = arms_in(frame, NETWORKS)
+    arms = arms_in(frame, NETWORKS[::-1])  # Coordinet first: a phone shows it first
     figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
     for ax, arm in zip(axes, arms, strict=False):
         for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
@@ -109,8 +110,8 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     """Accuracies on the foveated picture, on parts of one, of the path alone, and what knowing a lens is worth; for the prose."""
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
     numbers = {"N": sizes(frame)}
-    for key, arm in (("coordinet", "coordinet"), ("cnn", "simple_cnn")):
-        for part in ("full", "filled", "direct", "weighted"):
+    for key, arm, shown in (("coordinet", "coordinet", "full filled direct weighted"), ("cnn", "simple_cnn", "full filled")):
+        for part in shown.split():
             numbers[f"{key}_{part}"] = said(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
 
     def at(measure: str, arm: str, part: str, *places: float) -> pd.Series:
@@ -160,6 +161,6 @@ def _scale(frame: pd.DataFrame) -> str:
     far = f"{100 * max(apart):.1f} points"
     if max(apart) > TOGETHER:
         return f"Summed plainly, weighted, or drawn on the training grid, the same pixels give accuracies up to {far} apart."
-    return (f"Summed plainly, weighted, or drawn on the training grid, the same pixels give the same accuracy (within {far}). Neither "
-            "their number nor the scale of the sum matters to these networks, as is to be expected if the modulator decides: where its "
-            "picture is spoiled, Coordinet falls as far as its modulator does.")
+    return (f"Summed plainly, weighted, or drawn on the training grid, the same pixels give the same accuracy (within {far}). The number "
+            "of pixels hardly matters, for the decoder, but for its biases, answers alike to a sum and to a longer one. And where the "
+            "modulator's picture is spoiled, all three ways of treating the pixels fall alike.")

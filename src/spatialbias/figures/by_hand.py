@@ -14,7 +14,7 @@ from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
 from spatialbias.figures.maps import MARKED, plane
 from spatialbias.figures.style import INK, canvas
 from spatialbias.layers import CoordConv2d
-from spatialbias.models.by_hand import by_hand
+from spatialbias.models.by_hand import by_hand, convolutions
 from spatialbias.statistics import mean_interval
 from spatialbias.training import LOSSES, Execution
 
@@ -79,10 +79,6 @@ def blinded(network: nn.Module) -> nn.Module:
         if isinstance(layer, CoordConv2d):
             layer.weight[:, layer.in_channels:] = 0
     return network
-
-
-def convolutions(network: nn.Module) -> list[nn.Conv2d]:
-    return [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
 
 
 # ------------------------------------------------------------------------------------------------- what the layers say

@@ -14,7 +14,7 @@ from torch import Tensor
 from spatialbias.claims.coordbias import COORDINATE, VANILLA
 from spatialbias.datasets import circles
 from spatialbias.figures.maps import bare
-from spatialbias.figures.style import INK, PUBLISHED, SPARE, canvas
+from spatialbias.figures.style import HOLLOW, INK, SPARE, canvas
 
 INKS = (INK, "#e69f00", "#56b4e9", "#d55e00")  # of the four classes: right and left differ in lightness too
 FAINT = 0.16  # how strongly background is drawn
@@ -234,8 +234,7 @@ def observers(drawn: Scenes, background: float) -> tuple[Figure, dict[str, float
     for name, (ground, right, left, bottom) in RECALLS.items():
         mark = "o" if name == "vanilla" else "s"
         for ax, point, at in zip(axes, ((right, left), (bottom, ground)), ((7, 3), (7, 5))):
-            ax.plot(100 * point[0], 100 * point[1], marker=mark, markerfacecolor="none", markeredgecolor=PUBLISHED, markersize=7,
-                    linestyle="", markeredgewidth=1.3, clip_on=False)
+            ax.plot(100 * point[0], 100 * point[1], marker=mark, markersize=7, markeredgewidth=1.3, clip_on=False, **HOLLOW)
             end = point[0] > 0.9
             ax.annotate(name, (100 * point[0], 100 * point[1]), xytext=(-8, 9) if end else at, textcoords="offset points", size=8,
                         ha="right" if end else "left", color=INK, annotation_clip=False)

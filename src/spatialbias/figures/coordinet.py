@@ -1,36 +1,17 @@
 """Figures and numbers of single pages of the Coordinet chapter, from tidy frames."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in, forest
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.figures.style import INK, blank, canvas, colour, label
 from spatialbias.statistics import mean_interval, paired
-
-NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
-ANGLES = [float(a) for a in range(10, 90, 10)]
-CONTRASTS = {  # group: its (label, arm, rival)
-    "one permutation of all pixels": (
-        ("fully connected: straight − permuted", "fully_connected", "fully_connected, permuted"),
-        ("simple CNN: straight − permuted", "simple_cnn", "simple_cnn, permuted"),
-        ("Coordinet: straight − permuted, true places", "coordinet", "coordinet, true places"),
-    ),
-    "what Coordinet is told of it": (
-        ("true − new places", "coordinet, true places", "coordinet, new places"),
-        ("true − random places", "coordinet, true places", "coordinet, random places"),
-        ("without modulation: true − random places", "no modulation", "no modulation, random places"),
-    ),
-    "one ingredient of a convolution at a time": (
-        ("locality: one kernel a position − fully connected", "unshared, flattened", "fully_connected"),
-        ("sharing: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
-        ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
-    ),
-}
+from spatialbias.studies import Results
+from spatialbias.studies.coordinet_arms import NETWORKS
 
 
 def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[int], at: Iterable[float]) -> dict:
@@ -51,67 +32,31 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
 
 
-def contrasts(frame: pd.DataFrame) -> Figure:
-    """Paired differences of the hypotheses page."""
-    rows = []
-    for group, contrasts_ in CONTRASTS.items():
-        for name, arm, rival in contrasts_:
-            difference = paired(frame, arm, rival)
-            if len(difference):
-                network = "coordinet" if arm == "no modulation" else arm.partition(",")[0]
-                known = network if network in NETWORKS else ""
-                rows.append({"group": group, "label": name, "arm": known, **mean_interval(difference)._asdict()})
-    return forest(pd.DataFrame(rows, columns=["group", "label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
-
-
-def arrangements() -> Figure:
-    """Two sample images, straight and permuted, and the coordinates that Coordinet may be told."""
-    from spatialbias.datasets.batch import Batch, Data
-    from spatialbias.datasets.images import arrange
-    from spatialbias.explorer.samples import samples
-
-    images, target, classes = samples()
-    chosen = images[[3, 24]]
-    batch = Batch((chosen,), target[[3, 24]])
-    plain = Data(batch, batch, "samples", classes)
-    figure, axes = canvas(7, width=7.4, height=1.5, share_x=False, share_y=False)
-    moved = arrange(plain, "fixed", "grid").train.inputs[0]
-    panels = [(chosen[0], "straight"), (moved[0], "permuted"), (chosen[1], "straight"), (moved[1], "permuted")]
-    for ax, (image, title) in zip(axes, panels, strict=False):
-        ax.imshow(image.permute(1, 2, 0).numpy())
-        ax.set_title(title, fontsize=8)
-    for ax, kind in zip(axes[4:], ("true", "grid", "random"), strict=True):
-        places = arrange(plain, "fixed", kind).train.shared[0].numpy()
-        colours = np.stack([(places[:, 0] + 1) / 2, 0.35 + 0 * places[:, 0], (places[:, 1] + 1) / 2], 1).reshape(32, 32, 3)
-        ax.imshow(colours)
-        ax.set_title({"true": "told: true", "grid": "told: new", "random": "told: random"}[kind], fontsize=8)
-    for ax in axes:
-        ax.set_axis_off()
-    return figure
-
-
-def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: str | None = None) -> Figure:
-    """One panel a network; one line a measure, told apart by its dash."""
-    arms = arms_in(frame, NETWORKS)
-    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
+def panels(
+    frame: pd.DataFrame,
+    kinds: Mapping[str, str],
+    xlabel: str,
+    order: Sequence[str] = NETWORKS[::-1],  # Coordinet first: a phone shows it first
+    beside: Callable[[Axes, str], None] | None = None,
+) -> Figure:
+    """One panel a network; one line a measure, told apart by its dash. `beside(axes, arm)` draws what else belongs into a panel."""
+    arms = arms_in(frame, order)
+    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0 if len(arms) < 4 else 2.6, columns=2 if len(arms) == 4 else None)
     dashes = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (4, 1, 1, 1)))
-    for ax, arm in zip(axes, arms, strict=False):
+    for k, (ax, arm) in enumerate(zip(axes, arms, strict=False)):
         for dash, (measure, name) in zip(dashes, kinds.items(), strict=False):
             mean = 100 * curve(frame, measure, arm).mean()
             if len(mean):
                 ax.plot(mean.index, mean, color=colour(arm), linestyle=dash, label=name, marker=None, linewidth=1.7)
                 shade(ax, curve(frame, measure, arm), colour(arm))
-        exact = 100 * curve(frame, marks, arm).mean() if marks else pd.Series(dtype=float)
-        for turn, value in exact.items():
-            if turn:
-                ax.plot(95 + turn / 90 * 4, value, marker=marker(arm), color=colour(arm), markersize=4, linestyle="")
-                above = 5 if turn != 180 else -10  # the three lie side by side
-                at = (95 + turn / 90 * 4, value)
-                ax.annotate(f"{turn:g}", at, xytext=(0, above), textcoords="offset points", fontsize=6, ha="center", color=INK)
+        if beside:
+            beside(ax, arm)
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_title(label(arm), color=colour(arm))
-        ax.set_xlabel(xlabel)
-    axes[0].set_ylabel("test accuracy (%)")
+        if k >= len(arms) - ax.get_gridspec().ncols:
+            ax.set_xlabel(xlabel)
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel("test accuracy (%)")
     if not arms:
         return blank()
     handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
@@ -119,48 +64,23 @@ def _panels(frame: pd.DataFrame, kinds: Mapping[str, str], xlabel: str, marks: s
     return figure
 
 
-def rotation_controls(frame: pd.DataFrame) -> Figure:
-    """Turned, masked, forth and back, abstaining, by network; exact quarter turns as marks."""
-    return _panels(
-        frame,
-        {
-            "rotation": "turned",
-            "rotation_masked": "turned, in a disc",
-            "rotation_back": "forth and back",
-            "rotation_abstain": "corners abstain",
-        },
-        "turned by (degrees)",
-        "quarter_turns",
-    )
-
-
 def crop_controls(frame: pd.DataFrame) -> Figure:
     """Cropped, centred exactly, blurred alone, by network."""
-    return _panels(frame, {"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"}, "pixels of 32")
+    return panels(frame, {"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"}, "pixels of 32")
 
 
-def turning(frame: pd.DataFrame, arm: str, measure: str = "rotation") -> pd.Series:
-    """What turning changes, a replicate: the mean accuracy over 10 to 80 degrees, less that at 0; empty without records."""
-    c = curve(frame, measure, arm)
-    return c[ANGLES].mean(axis=1) - c[0.0] if len(c) else pd.Series(dtype=float)
-
-
-def rotation_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """What turning, blur and corners cost, averaged over 10 to 80 degrees, relative to 0; for the prose."""
-    numbers = {"N": sizes(frame)}
-    for arm in NETWORKS:
-        for name, measure in (("turn", "rotation"), ("back", "rotation_back")):
-            lost = turning(frame, arm, measure)
-            numbers[f"{name}_{arm}"] = points(lost) if len(lost) else NOTHING
-        straight, disc, exact = (curve(frame, measure, arm) for measure in ("rotation", "rotation_masked", "quarter_turns"))
-        numbers[f"corners_{arm}"] = points(disc[0.0] - straight[0.0]) if len(disc) and len(straight) else NOTHING
-        numbers[f"inside_{arm}"] = points(turning(frame, arm, "rotation_masked")) if len(disc) else NOTHING
-        numbers[f"quarter_{arm}"] = said(exact[[90.0, 270.0]].mean(axis=1)) if len(exact) else NOTHING
-    turned, abstaining = curve(frame, "rotation", "coordinet"), curve(frame, "rotation_abstain", "coordinet")
-    numbers["abstain"] = (
-        points(abstaining[ANGLES].mean(axis=1) - turned[ANGLES].mean(axis=1)) if len(turned) and len(abstaining) else NOTHING
-    )
-    return numbers
+def reached(*results: Results) -> str:
+    """How many of the trials of some studies reached the loss, and which did not; for the prose."""
+    trials = pd.concat([r.trials() for r in results]).drop_duplicates("key")  # studies share trials
+    late = trials[~trials["stop_reason"].isin(["loss", "solved"])]
+    if trials.empty:
+        return "No trial is on record."
+    if late.empty:
+        return f"All {len(trials)} trials reached loss 0.1."
+    counts = late.groupby(["arm", "n_train", "stop_reason"], sort=False).size()
+    how = {"cap": "stopped at the cap", "diverged": "diverged", "epochs": "stopped after the epochs given"}
+    which = "; ".join(f"{count} of {label(arm)} at N = {n}, which {how.get(why, why)}" for (arm, n, why), count in counts.items())
+    return f"Of {len(trials)} trials {len(trials) - len(late)} reached loss 0.1; the others: {which}."
 
 
 def late(frame: pd.DataFrame, arm: str, rival: str, otherwise: int, cap: int = 100) -> dict[str, str]:
@@ -173,6 +93,23 @@ def late(frame: pd.DataFrame, arm: str, rival: str, otherwise: int, cap: int = 1
     gaps = {at: points(paired(rows[rows["at"] == at], arm, rival)) for at in ("published", "stop")}
     said_ = ", ".join(f"{count} of {label(name)} at N = {n}" for (n, name), count in counts.items()) or "none"
     return {"late": said_, "late_n": str(size), "late_capped": gaps["published"], "late_stop": gaps["stop"]}
+
+
+def longest(frame: pd.DataFrame, batch: int) -> str:
+    """Where networks take most epochs and, if that is one N for most of them, what its last batch is like; for the prose."""
+    rows = frame[(frame["measure"] == "epochs") & (frame["at"] == "stop") & (frame["arm"] != "kernel_ridge")]
+    medians = rows.groupby(["arm", "n_train"])["value"].median().unstack()
+    if len(medians.columns) < 2:
+        return ""
+    most = medians.idxmax(axis=1)
+    n = int(most.mode()[0])
+    who = "all" if (most == n).all() else f"{(most == n).sum()} of {len(most)}"
+    text = f"Most epochs, by the median, are taken at N = {n} by {who} networks."
+    whole, rest = divmod(n, batch)
+    if rest and rest < batch / 4 and whole:
+        text += (f" A cause that we have not tested: {n} = {whole}·{batch} + {rest}, so one step in {whole + 1} is taken on {rest} images, "
+                 "as large a step as the others and a much noisier one.")
+    return text
 
 
 def best(accuracy: pd.DataFrame, size: int) -> str:
@@ -208,6 +145,18 @@ def variants(frame: pd.DataFrame) -> Figure:
         band=(-1, 1),
         xlabel="variant − default (points of accuracy)",
     )
+
+
+def varied(accuracy: pd.DataFrame, arms: Sequence[str]) -> str:
+    """On how many replicates each variant stands, and which are still to be made; for the caption."""
+    n = accuracy.groupby("arm")["replicate"].nunique()
+    there = [arm for arm in arms if arm != "coordinet" and n.get(arm, 0)]
+    if not there:
+        return "No variant is on record yet."
+    most, few = n[there].max(), [arm for arm in there if n[arm] < n[there].max()]
+    text = f"Each stands on n = {most}" + (f", but for {'; '.join(f'{label(arm)} (n = {n[arm]})' for arm in few)}" if few else "")
+    gone = [label(arm) for arm in arms if not n.get(arm, 0)]
+    return text + "." + (f" Not on record yet: {'; '.join(gone)}." if gone else "")
 
 
 def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:

@@ -14,7 +14,7 @@ from spatialbias.figures.style import INK, SPARE, canvas, colour
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
 
-OURS, THEIRS = colour("coordbias", 0), colour("coordconv", 1)
+OURS, THEIRS = colour("coordbias"), colour("CoordConv")  # as beside each other on the other pages of the chapter
 
 
 def inside(layer: nn.Conv2d, height: int, width: int) -> Tensor:

@@ -69,7 +69,7 @@ def theorem_figure(found: dict[str, dict[str, float]]) -> Figure:
                 marker=mark, linestyle="", label=variant, markersize=6)
     ax.set_xscale("log")
     ax.set_yticks(range(len(rows)), rows)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(3e-18, 10), xlabel="relative change (float64)")
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(3e-18, 10), xlabel="relative change, cosine or spread (float64)")
     ax.grid(axis="y", visible=False)
     ax.axvspan(3e-18, 1e-9, color=INK, alpha=0.08, linewidth=0)
     ax.text(2e-10, len(rows) - 0.6, "rounding", ha="right", size=7.5)

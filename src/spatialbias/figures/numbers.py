@@ -11,16 +11,26 @@ from spatialbias.statistics import mean_interval
 NOTHING = "not on record"
 
 
-def said(values: Iterable[float], unit: str = "%") -> str:
-    """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10"; without an interval if n is 1."""
+def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
+    """The rows whose columns have these values, without missing values."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame.dropna(subset=["value"])
+
+
+def said(values: Iterable[float], unit: str = "%", n: bool = True) -> str:
+    """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10"; without an interval if n is 1.
+
+    n: whether it is told; tables have a column for it.
+    """
     if unit == "%":
-        return _text(values, ".1f", unit, 100, (0, 1))  # shares end there, Student's interval does not
-    return _text(values, ".2f", unit, ends=(0, math.inf))  # nor is an error below none
+        return _text(values, ".1f", unit, 100, (0, 1), n)  # shares end there, Student's interval does not
+    return _text(values, ".2f", unit, ends=(0, math.inf), told=n)  # nor is an error below none
 
 
-def points(values: Iterable[float]) -> str:
+def points(values: Iterable[float], unit: str = "points", n: bool = True) -> str:
     """A difference of fractions: "-3.1 points [-3.9, -2.4], n = 10"."""
-    return _text(values, "+.1f", "points", 100)
+    return _text(values, "+.1f", unit, 100, told=n)
 
 
 def span(values: pd.Series, form: str) -> str:
@@ -36,10 +46,11 @@ def power(value: float) -> str:
     return f"{digits}·10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _text(values: Iterable[float], form: str, unit: str, scale: float = 1, ends: tuple[float, float] = (-math.inf, math.inf)) -> str:
+def _text(values: Iterable[float], form: str, unit: str, scale: float = 1, ends: tuple[float, float] = (-math.inf, math.inf),
+          told: bool = True) -> str:
     mean, low, high, n = mean_interval(pd.Series(values, dtype=float).dropna())
     if not n:
         return NOTHING
     low, high = scale * np.clip((low, high), *ends)
     interval = "" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]"
-    return f"{scale * mean:{form}}{' ' * bool(unit)}{unit}{interval}, n = {n}"
+    return f"{scale * mean:{form}}{' ' * bool(unit)}{unit}{interval}" + f", n = {n}" * told

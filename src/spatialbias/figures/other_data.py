@@ -1,13 +1,17 @@
 """Other images than CIFAR-10: the same networks beside each other, and what turning costs them there."""
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from spatialbias.figures import coordinet
-from spatialbias.figures.coordinet import NETWORKS, rotation_numbers
+from spatialbias.figures import rotation
 from spatialbias.figures.numbers import NOTHING, points
-from spatialbias.figures.style import dataset_name, label
+from spatialbias.figures.plots import lines
+from spatialbias.figures.style import INK, dataset_name, label
 from spatialbias.statistics import paired, paired_differences
+from spatialbias.studies import Results
+from spatialbias.studies.coordinet_arms import NETWORKS
 
+FIRST = "coordinet_v1"
 COSTS = {"turn": "turned", "corners": "blackened outside the disc", "inside": "turned in the disc"}
 
 
@@ -22,33 +26,27 @@ def turning(frame: pd.DataFrame) -> pd.DataFrame:
     """What turning changes, by data set, number of images and network: the mean over 10 to 80 degrees relative to none."""
     rows = []
     for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
-        numbers = rotation_numbers(one)
+        changes = {label(arm): rotation.changes(one, arm) for arm in NETWORKS}
         for name, text in COSTS.items():
-            said = {label(arm): _apart(numbers[f"{name}_{arm}"]) for arm in NETWORKS}
-            rows.append({"data": dataset, "N": n_train, "change (points)": text} | _row(said))
+            rows.append({"data": dataset, "N": n_train, "change (points)": text} | _row({arm: own[name] for arm, own in changes.items()}))
     return pd.DataFrame(rows)
-
-
-def _apart(text: str) -> tuple[str, str]:
-    """A difference as a table has it: the numbers, and n by itself."""
-    numbers, _, n = text.replace(" points", "").partition(", n = ")
-    return numbers, n or "–"
 
 
 def steadier(frame: pd.DataFrame, arm: str = "simple_cnn") -> pd.DataFrame:
     """How much less of its accuracy an arm loses by turning than each of the others, in points, by data set and number of images."""
     rows = []
     for (dataset, n_train), one in frame.groupby(["dataset", "n_train"], sort=False):
-        lost = {name: changes for name in NETWORKS if len(changes := coordinet.turning(one, name))}
+        lost = {name: changes for name in NETWORKS if len(changes := rotation.turning(one, name))}
         if arm in lost:
             gaps = {f"minus {label(name)}": paired_differences(lost[arm], other) for name, other in lost.items() if name != arm}
-            rows.append({"data": dataset, "N": n_train} | _row({name: _apart(points(gap)) for name, gap in gaps.items()}))
+            rows.append({"data": dataset, "N": n_train} | _row(gaps))
     return pd.DataFrame(rows)
 
 
-def _row(said: dict[str, tuple[str, str]]) -> dict[str, str]:
-    """Cells of a row, with one n for all."""
-    return {name: numbers for name, (numbers, _) in said.items()} | {"n": next((n for _, n in said.values()), "–")}
+def _row(differences: dict[str, pd.Series]) -> dict[str, str]:
+    """Cells of a row, in points, with one n for all."""
+    n = next((one.count() for one in differences.values()), 0)
+    return {name: points(one, unit="", n=False) for name, one in differences.items()} | {"n": str(n or "–")}
 
 
 def leads(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -70,3 +68,29 @@ def order(accuracy: pd.DataFrame) -> str:
         means = one[(one["n_train"] == n_train) & one["arm"].isin(NETWORKS)].groupby("arm")["value"].mean().sort_values(ascending=False)
         texts.append(f"{dataset} (N = {n_train}): {', '.join(map(label, means.index))}")
     return "; ".join(texts) or NOTHING
+
+
+def figure(accuracy: pd.DataFrame) -> Figure:
+    """Accuracy over N, a panel a data set. The source's first version, which only one of them has, is named where it stands, with its n."""
+    drawn = lines(accuracy, "n_train", "dataset", xlabel="training images N", log=True, ticks=sorted(accuracy["n_train"].unique()))
+    for ax in drawn.axes:
+        first = accuracy[(accuracy["arm"] == FIRST) & (accuracy["dataset"] == ax.get_title("left"))]
+        for n_train, rows in first.groupby("n_train"):
+            n = f"n = {rows['replicate'].nunique()}"
+            at, mark = (n_train, 100 * rows["value"].mean()), {"xytext": (8, -3), "textcoords": "offset points", "fontsize": 8.5}
+            ax.annotate(f"Coordinet v1, {n}", at, color=INK, **mark)
+    return drawn
+
+
+def first_version(*results: Results) -> str:
+    """How the runs of the source's first version ended; for the caption."""
+    trials = pd.concat([r.trials() for r in results])
+    trials = trials[trials["arm"] == FIRST]
+    if trials.empty:
+        return "Of Coordinet v1 no run is on record."
+    capped = trials[trials["stop_reason"] == "cap"]
+    ran = f"Of its {len(trials)} runs" if len(trials) > 1 else "Its only run"
+    if capped.empty:
+        return f"{ran} none stopped at the cap." if len(trials) > 1 else f"{ran} reached the loss."
+    far = f" ({capped['epochs'].max()} epochs) without having reached the loss, so its accuracy is not that of a trained network"
+    return f"{ran} {f'{len(capped)} stopped' if len(trials) > 1 else 'stopped'} at the cap{far}."

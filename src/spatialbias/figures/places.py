@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from scipy.stats import binomtest
 
+from spatialbias.datasets.not_so_clevr import SPLITS
+from spatialbias.figures.numbers import power
 from spatialbias.figures.plots import arms_in, write_labels
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker, split_name
-from spatialbias.statistics import clopper_pearson, kaplan_meier
+from spatialbias.statistics import kaplan_meier
 
-SPLITS = ("uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_uniform")
 SUCCESS = 1.0 - 1e-9  # every held-out position
+LOOKS = ("falling rate", "rate 0.0001", "rate 0.001", "rate 0.01", "long, rate 0.01", "no coordinates", "average pooling", "with ReLU",
+         "average pooling, ReLU", "strided")  # arms of several figures keep their colour and marker, wherever they stand
 
 
 def splits_in(frame: pd.DataFrame) -> list[str]:
@@ -34,11 +38,17 @@ def heaps(values: Sequence[float], low: float, high: float, bins: int = 40, most
     return offsets
 
 
+def look(arm: str, position: int) -> tuple[str, str]:
+    """Colour and marker of an arm, the same in every figure for those of `LOOKS`."""
+    position = LOOKS.index(arm) if arm in LOOKS else position
+    return colour(arm, position), marker(arm, position + (position // 8 if arm in LOOKS else 0))
+
+
 def decades(axis) -> None:
     """Ticks of a logarithmic axis as plain numbers; at 1, 2 and 5 where the span is short."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,), numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1e-4 else power(value).removeprefix("1·")))
     axis.set_minor_locator(NullLocator())
 
 
@@ -55,23 +65,26 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
     cells = splits_in(frame)
     figure, axes = canvas(len(cells), height=0.75 + 0.42 * len(arms), width=7.2)
     shown = np.maximum(unit * frame["value"].dropna().to_numpy(float), 1e-3 if log else -np.inf)
+    if len(shown):
+        shown = np.r_[shown, [v for line in (lines or {}).values() for v in (line.values() if isinstance(line, dict) else [line])]]
     low, high = (np.log10([shown.min(), shown.max()]) if log else (0.0, unit)) if len(shown) else (0.0, 1.0)
     if log and high - low < 0.3:
         low, high = low - 0.2, high + 0.2
     for cell, ax in zip(cells, axes, strict=True):
         for k, arm in enumerate(arms):
+            ink, style = look(arm, k)
             rows = frame[(frame["arm"] == arm) & (frame["split"] == cell)].dropna(subset=["value"])
             for part, shift, fill in (("test", 0.0, True), ("train", 0.34, False)):
                 values = unit * rows.loc[rows["part"] == part, "value"].sort_values().to_numpy(float)
                 values = np.maximum(values, 1e-3) if log else values
                 place = k + shift + heaps(np.log10(values) if log else values, low, high) * (1 if fill else 0.3)
-                ax.plot(values, place, linestyle="", marker=marker(arm, k) if fill else "o", markersize=4.2 if fill else 2.6,
-                        color=colour(arm, k) if fill else INK, markerfacecolor=None if fill else "none", alpha=0.75, clip_on=False,
+                ax.plot(values, place, linestyle="", marker=style if fill else "o", markersize=4.2 if fill else 2.6,
+                        color=ink if fill else INK, markerfacecolor=None if fill else "none", alpha=0.75, clip_on=False,
                         markeredgewidth=0.4 if fill else 0.6)
             values = rows.loc[rows["part"] == "test", "value"]
             if counted is not None and len(values):
                 ax.annotate(f"{int((values >= counted).sum())} of {len(values)}", (1, k), xycoords=("axes fraction", "data"), xytext=(7, 0),
-                            textcoords="offset points", va="center", fontsize=8, color=colour(arm, k), annotation_clip=False)
+                            textcoords="offset points", va="center", fontsize=8, color=ink, annotation_clip=False)
         ax.set_yticks(range(len(arms)), [label(arm) for arm in arms])
         ax.set_ylim(len(arms) - 0.4, -0.5)
         ax.grid(axis="y", visible=False)
@@ -100,7 +113,7 @@ def rates(frame: pd.DataFrame, order: Iterable[str] | None = None) -> pd.DataFra
             values = frame.loc[(frame["arm"] == arm) & (frame["split"] == split) & (frame["part"] == "test"), "value"].dropna()
             if n := len(values):
                 hits = int((values >= SUCCESS).sum())
-                low, high = clopper_pearson(hits, n)
+                low, high = binomtest(hits, n).proportion_ci()
                 rows.append({"label": f"{label(arm)}, {split_name(split)}", "mean": hits / n, "low": low, "high": high, "n": n, "arm": arm})
     return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "n", "arm"])
 
@@ -114,18 +127,18 @@ def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | No
         return blank()
     cells = splits_in(frame) if panels == "split" else arms
     figure, axes = canvas(len(cells), columns=min(columns, len(cells)), height=height, share_x=panels == "split")
-    for cell, ax in zip(cells, axes, strict=True):
+    for number, (cell, ax) in enumerate(zip(cells, axes, strict=True)):
         ends = {}
         for k, arm in enumerate(arms):
             rows = frame[(frame[panels] == cell) & (frame["arm"] == arm)]
             if rows.empty:
                 continue
-            ink = colour(arm, k)
+            ink, style = look(arm, k)
             for _, one in rows.groupby(["split", "replicate"]):
                 one = one.sort_values("epoch")
                 ax.plot(one["epoch"], unit * one["score"], color=ink, alpha=0.3, linewidth=0.7)
             middle = unit * rows.groupby("epoch")["score"].median()
-            ax.plot(middle.index, middle, color=ink, linewidth=2, marker=marker(arm, k) if len(middle) < 4 else None)
+            ax.plot(middle.index, middle, color=ink, linewidth=2, marker=style if len(middle) < 4 else None)
             ends[arm] = (middle.index[-1], middle.iloc[-1])
         ax.set_title(split_name(cell) if panels == "split" else label(cell))
         if log:
@@ -134,9 +147,11 @@ def curves(frame: pd.DataFrame, panels: str = "split", order: Iterable[str] | No
         else:
             ax.set_ylim(-0.04 * unit, 1.06 * unit)
         ax.label_outer()
-        ax.set_xlabel("epoch")
+        if number + columns >= len(cells):  # none below it
+            ax.set_xlabel("epoch")
+            ax.tick_params(labelbottom=True)
         if panels == "split" and ax is axes[-1]:
-            write_labels(ax, ends, arms, 0.075)
+            write_labels(ax, ends, LOOKS if ends.keys() <= set(LOOKS) else arms)
     figure.supylabel(ylabel, fontsize=axes[0].xaxis.label.get_size(), color=INK)  # once: low rows have no room for one each
     return figure
 
@@ -181,7 +196,7 @@ def time_to_success(times: pd.DataFrame, order: Iterable[str] | None = None) -> 
         if ax is axes[0]:
             ax.set_ylabel("runs that have succeeded (%)")
         if ax is axes[-1]:
-            write_labels(ax, ends, arms, 0.075)
+            write_labels(ax, ends, arms)
     return figure
 
 
@@ -219,5 +234,5 @@ def search(scores: pd.DataFrame, trials: pd.DataFrame) -> Figure:
             top.set_ylabel("held out, named (%)")
             below.set_ylabel("best of k (%)")
         if j == len(cells) - 1:
-            write_labels(below, ends, arms, 0.075)
+            write_labels(below, ends, arms)
     return figure

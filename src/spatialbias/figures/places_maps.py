@@ -13,7 +13,6 @@ from spatialbias.figures.style import INK, blank, canvas, colour, label, split_n
 
 HEAT = LinearSegmentedColormap.from_list("heat", ["#8080801e", "#e69f00", "#d55e00", "#7a1f00"])  # nothing takes the page's background
 SQUARE = 9  # side of the squares drawn
-WORDS = {"names": "classification", "draws": "rendering"}  # the arms of the study `coordconv.canvas` are "<network> <word>"
 
 
 def spoken(arm: str) -> str:
@@ -22,7 +21,8 @@ def spoken(arm: str) -> str:
 
 def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
     """Every place of the canvas: how far off the answer is (classification, pixels) or what the picture lacks (rendering, 1 - IOU).
-    Dots mark held-out places. One row a network, one column a split. frame: measure `canvas`, replicate 0."""
+    Dots mark held-out places. One row a network, one column a split. frame: measure `canvas`, replicate 0. word: the arms of the study are
+    "<network> names" and "<network> draws"."""
     frame = frame[frame["arm"].str.endswith(word) & (frame["replicate"] == 0)]
     arms, splits = arms_in(frame), splits_in(frame)
     if not arms:
@@ -48,7 +48,8 @@ def error_maps(frame: pd.DataFrame, word: str, size: int) -> Figure:
 
 
 def pictures(frame: pd.DataFrame, word: str, split: str, size: int) -> Figure:
-    """What each network draws for some held-out places, one row a network; the truth as a ring (classification) or an outline (rendering).
+    """What each network draws for some held-out places of a split, one row a network; the truth as a ring (classification) or an
+    outline (rendering).
 
     frame: measure `picture`, replicate 0; brightness in [0, 1].
     """
@@ -70,6 +71,7 @@ def pictures(frame: pd.DataFrame, word: str, split: str, size: int) -> Figure:
         bare(ax, f"({x}, {y})" if arm == arms[0] else "", 8.5)
         if place == places[0]:
             ax.set_ylabel(spoken(arm), color=colour(arm.split()[0]), size=9)
+    figure.suptitle(split_name(split), x=0, ha="left", size=10, color=INK)
     return figure
 
 

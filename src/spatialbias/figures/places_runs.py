@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from spatialbias.figures.numbers import NOTHING, points, said
+from spatialbias.figures.numbers import NOTHING, points, power, said, span
 from spatialbias.figures.places import SUCCESS
-from spatialbias.figures.places_tables import rows_of, unlearnt
+from spatialbias.figures.places_tables import DEAD, rows_of, unlearnt
+from spatialbias.figures.starts import FOUND
 from spatialbias.figures.style import split_name
 from spatialbias.statistics import paired, sign_test
 
 CORNERS = ("bottom right, as published", "bottom left", "top left", "top right")  # turns of the held-out quadrant, by replicate
 RUN = ["split", "replicate"]
-DEAD = 0.05  # of the positions trained on: less, and a run has not begun to learn
 
 
 def both(frame: pd.DataFrame, **where) -> pd.DataFrame:
@@ -38,6 +38,41 @@ def lost(frame: pd.DataFrame, knowing: dict[str, float], **where) -> str:
     return f"{(rows['value'] >= rows['split'].map(knowing) / 2).sum()} of {len(rows)}" if len(rows) else NOTHING
 
 
+def courses(curves: pd.DataFrame, arm: str, gap: int = 20) -> pd.DataFrame:
+    """The course of every run of an arm: its least error, its last, and the one `gap` epochs before (columns best, last, before)."""
+    table = curves[curves["arm"] == arm].pivot_table(index=RUN, columns="epoch", values="score")
+    if table.empty:
+        return pd.DataFrame(columns=["best", "last", "before"], dtype=float)
+    last = table.columns.max()
+    before = max((epoch for epoch in table.columns if epoch <= last - gap), default=last)
+    return pd.DataFrame({"best": table.min(axis=1), "last": table[last], "before": table[before]})
+
+
+def lost_again(curves: pd.DataFrame, arm: str) -> str:
+    """How many runs had once found the pixel (mean error below half a pixel) and err by more than that at the end."""
+    runs = courses(curves, arm)
+    if runs.empty:
+        return NOTHING
+    gone = runs[(runs["best"] < FOUND) & (runs["last"] >= FOUND)]
+    course = f" (at best {power(gone['best'].min())} pixels, at the end {span(gone['last'], '.1f')})" if len(gone) else ""
+    return f"{len(gone)} of {len(runs)} erred by less than half a pixel at an earlier epoch and no longer at the end{course}"
+
+
+def ends(curves: pd.DataFrame, right: pd.DataFrame, arm: str) -> str:
+    """What became of an arm's runs: how many name every held-out position at the end, had found them and lost them, never found
+    them, and where the error is still falling. right: share of positions with both coordinates right."""
+    runs = courses(curves, arm)
+    if runs.empty:
+        return NOTHING
+    named = both(right, arm=arm)["test"].reindex(runs.index) >= SUCCESS
+    never, near = runs.loc[runs["best"] >= FOUND, "best"], (runs["last"] < FOUND) & ~named
+    text = f"{named.sum()} of {len(runs)} runs name every held-out position at the end; {lost_again(curves, arm)}; "
+    text += f"{len(never)} never came below half a pixel" + f" (at best {span(never, '.1f')})" * bool(len(never))
+    text += f"; {near.sum()} err by less at the end, but miss positions" * bool(near.any())
+    falling = (runs["last"] < 0.9 * runs["before"]).sum()
+    return f"{text}. In {falling} of {len(runs)} the error fell by a tenth or more over the last 20 epochs."
+
+
 def changed(frame: pd.DataFrame, arm: str, rival: str) -> str:
     """Paired difference of held-out scores between two arms on one split."""
     return points(paired(rows_of(frame, part="test"), arm, rival))
@@ -55,7 +90,8 @@ def comparing(frame: pd.DataFrame, kinds: dict[str, str]) -> str:
     if most < 0.5 < least:
         return (
             "Question and address can each be written as x and y or as sines of them. Both combinations that write the two alike carry "
-            "over, both that do not are lost: what carries over is neither knowledge of places nor a straight line, it is a comparison."
+            "over, both that do not are lost: this fits a comparison, and neither knowledge of places nor a straight line alone (two of "
+            "the four combinations were added afterwards: exploration)."
         )
     if least > 0.5:
         return "Both combinations that write question and address alike carry over; of those that do not, at least one carries over, too."

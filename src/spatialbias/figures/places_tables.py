@@ -3,25 +3,20 @@
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binomtest
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.figures.numbers import NOTHING, said
+from spatialbias.figures.numbers import NOTHING, rows_of, said
 from spatialbias.figures.places import SUCCESS, splits_in
 from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import label, split_name
 from spatialbias.models import build
-from spatialbias.statistics import clopper_pearson
 
 TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (network, split) -> (train, test, epochs)
     ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100), ("coordconv", "tutorial_quadrant"): (1.0, 1.0, 100),
     ("deconv", "tutorial_uniform"): (1.0, 0.858, 200), ("deconv", "tutorial_quadrant"): (1.0, 0.0, 200),
 }
-
-def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
-    """The rows whose columns have these values, without missing values."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    return frame.dropna(subset=["value"])
+DEAD = 0.05  # of the positions trained on: less, and a run has not begun to learn
 
 
 def rate_said(frame: pd.DataFrame, part: str = "test", **where) -> str:
@@ -31,7 +26,7 @@ def rate_said(frame: pd.DataFrame, part: str = "test", **where) -> str:
     if not len(values):
         return NOTHING
     hits = int((values >= SUCCESS).sum())
-    low, high = clopper_pearson(hits, len(values))
+    low, high = binomtest(hits, len(values)).proportion_ci()
     return f"{hits} of {len(values)} run{'s' * (len(values) > 1)} ({100 * low:.0f} % to {100 * high:.0f} %)"
 
 
@@ -42,7 +37,7 @@ def both_sides(frame: pd.DataFrame, unit: str = "%", parts=("train", "test"), na
         for arm in arms_in(frame):
             values = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in parts]
             if len(values[-1]):
-                texts = {name: said(v, unit).rpartition(", n")[0] or NOTHING for name, v in zip(names, values)}
+                texts = {name: said(v, unit, n=False) for name, v in zip(names, values)}
                 rows.append({"network": label(arm), "split": split_name(split), **texts, "n": len(values[-1])})
     return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
 
@@ -53,10 +48,10 @@ def first_said(curves: pd.DataFrame, arm: str) -> str:
     return f"{values.median():,.0f} pixels" if len(values) else NOTHING
 
 
-def unlearnt(frame: pd.DataFrame, below: float = 0.05, **where) -> str:
-    """In how many runs even the positions trained on score less than `below`: "8 of 10"."""
+def unlearnt(frame: pd.DataFrame, **where) -> str:
+    """In how many runs even the positions trained on score less than `DEAD`: "8 of 10"."""
     values = rows_of(frame, part="train", **where)["value"]
-    return f"{int((values < below).sum())} of {len(values)}" if len(values) else NOTHING
+    return f"{int((values < DEAD).sum())} of {len(values)}" if len(values) else NOTHING
 
 
 def faded(curves: pd.DataFrame, arm: str, right: float, lost: float) -> str:
@@ -92,7 +87,7 @@ def codes(frame: pd.DataFrame, told: dict[str, str]) -> pd.DataFrame:
         for arm, what in told.items():
             values = [rows_of(frame, arm=arm, split=split, part=part)["value"] for part in ("train", "test")]
             if len(values[1]):
-                texts = {name: said(v).rpartition(", n")[0] for name, v in zip(("trained on", "held out"), values)}
+                texts = {name: said(v, n=False) for name, v in zip(("trained on", "held out"), values)}
                 rows.append({"row": arm, "split": split_name(split), "what it is told": what, **texts, "n": len(values[1]),
                              "in words": carried(frame, arm=arm, split=split)})
     return pd.DataFrame(rows, columns=["row", "split", "what it is told", "trained on", "held out", "n", "in words"])
@@ -100,14 +95,7 @@ def codes(frame: pd.DataFrame, told: dict[str, str]) -> pd.DataFrame:
 
 def untold(frame: pd.DataFrame, unit: str = "%") -> pd.DataFrame:
     """The measure `coordinates_off` as a table: the score as told, with the coordinates' weights at zero, with x and y exchanged."""
-    rows, names = [], ("as trained", "weights at zero", "first two exchanged")
-    for split in splits_in(frame):
-        for arm in arms_in(frame):
-            parts = {p: rows_of(frame, arm=arm, split=split, part=p)["value"] for p in ("told", "zeroed", "exchanged")}
-            if len(parts["zeroed"]):  # a network that is told nothing has nothing to take away
-                texts = {name: said(v, unit).rpartition(", n")[0] for name, v in zip(names, parts.values())}
-                rows.append({"network": label(arm), "split": split_name(split), **texts, "n": len(parts["told"])})
-    return pd.DataFrame(rows, columns=["network", "split", *names, "n"])
+    return both_sides(frame, unit, ("told", "zeroed", "exchanged"), ("as trained", "weights at zero", "first two exchanged"))
 
 
 def per_epoch(split: str, size: int, batch: int = 32) -> int:
@@ -168,13 +156,21 @@ def schedule(results, arm: str = "deconv", epochs: int = 1000, runs: int = 324) 
     return {**texts, "ratio_64": f"{there / here:.0f}", "deconv_epochs": str(int(trials["epochs"].median())) if len(trials) else "fewer"}
 
 
-def always_the_mean(size: int, split: str = "quadrant", replicates: int = 1) -> float:
-    """Error in pixels, over held-out positions, of the best answer that takes no notice of the picture: the mean position trained on."""
+def always_the_mean(size: int, split: str = "quadrant", replicates: int = 1, answer: float | None = None) -> float:
+    """Error in pixels, over held-out positions, of an answer that takes no notice of the picture: the mean position trained on; or
+    `answer` pixels for both coordinates."""
     found = []
     for replicate in range(replicates):
         data = not_so_clevr.load("regression", split, size=size, replicate=replicate)
-        found.append(float((data.test.target - data.train.target.mean(0)).norm(dim=1).mean()) * size)
+        always = data.train.target.mean(0) if answer is None else answer / size
+        found.append(float((data.test.target - always).norm(dim=1).mean()) * size)
     return float(np.mean(found))
+
+
+def mean_place(size: int, split: str = "quadrant") -> str:
+    """The mean position trained on in replicate 0, in pixels: "(13.77, 13.77)"."""
+    x, y = (size * not_so_clevr.load("regression", split, size=size).train.target.mean(0)).tolist()
+    return f"({x:.2f}, {y:.2f})"
 
 
 @torch.no_grad()
@@ -187,6 +183,17 @@ def told_apart(size: int = 64, seed: int = 0) -> dict[str, int]:
     with torch.autocast("cpu", torch.bfloat16):
         coarse = network(centre)
     return {"pixels": size**2, "fp32": len(network(centre).unique()), "bf16": len(coarse.unique())}
+
+
+def steps_by_split(results, size: int | None = None) -> str:
+    """Steps of a study's first network on each of its splits: "1,400 (uniform) and 1,450 (quadrant)"; on another canvas."""
+    trials = {trial.dataset_args["split"]: trial for _, trial in results.plan.labelled[: len(results.plan.parameters.splits)]}
+    return " and ".join(f"{steps(trials[split], size):,} ({split_name(split)})" for split in results.plan.parameters.splits)
+
+
+def steps_tutorial(epochs: int = 50, size: int = 64, batch: int = 32) -> int:
+    """Steps of the tutorial's epochs, in full batches: it drops the last short one."""
+    return len(not_so_clevr.load("regression", "tutorial_quadrant", size=size).train) // batch * epochs
 
 
 def steps(trial, size: int | None = None) -> int:

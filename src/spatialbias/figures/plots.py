@@ -6,20 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
-from spatialbias.figures.style import INK, PUBLISHED, blank, canvas, colour, label, marker
+from spatialbias.figures.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 
 CHANCE = 10.0  # per cent, of the ten-class sets
-
-
-def summary(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> pd.DataFrame:
-    """Mean, 95 % interval (low, high) and n over replicates, for every combination of `by`."""
-    rows = [
-        dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True)) | mean_interval(group[value])._asdict()
-        for key, group in frame.groupby(list(by), sort=True)
-    ]
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
 
 def arms_in(frame: pd.DataFrame, order: Iterable[str] | None = None) -> list[str]:
@@ -48,8 +40,6 @@ def line(
     x: str,
     arm: str,
     position: int = 0,
-    scale: float = 100.0,
-    faint: bool = True,
     reference: bool = False,
     value: str = "value",
 ) -> tuple[float, float] | None:
@@ -58,45 +48,53 @@ def line(
     if frame.empty:
         return None
     ink = colour(arm, position)
-    if faint and not reference:
+    if not reference:
         for _, one in frame.groupby("replicate"):
             one = one.sort_values(x)
-            axes.plot(one[x], scale * one[value], color=ink, alpha=0.13, linewidth=0.7)
-    mean = summary(frame, [x], value).sort_values(x)
+            axes.plot(one[x], 100 * one[value], color=ink, alpha=0.13, linewidth=0.7)
+    mean = pd.DataFrame([{x: at} | mean_interval(group[value])._asdict() for at, group in frame.groupby(x)])
     if not reference:
-        axes.fill_between(mean[x], scale * mean["low"], scale * mean["high"], color=ink, alpha=0.18, linewidth=0)
+        axes.fill_between(mean[x], 100 * mean["low"], 100 * mean["high"], color=ink, alpha=0.18, linewidth=0)
     axes.plot(
         mean[x],
-        scale * mean["mean"],
+        100 * mean["mean"],
         color=ink,
         linewidth=1.1 if reference else 1.8,
         linestyle=(0, (4, 2)) if reference else "-",
         marker=None if len(mean) > 12 or x == "epoch" else marker(arm, position),
         markersize=3 if reference else 5,
     )
-    return float(mean[x].iloc[-1]), float(scale * mean["mean"].iloc[-1])
+    return float(mean[x].iloc[-1]), float(100 * mean["mean"].iloc[-1])
 
 
-def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str], gap: float = 0.055) -> None:
-    """Write each line's name at its right end, moved apart where they would overlap.
+def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str], gap: float = 10) -> None:
+    """Write each line's name at its right end, moved apart where they would overlap, and then tied to it by a thin line.
 
-    ends: where each line ends. arms: in the order of their colours. gap: least distance, as a share of the axis.
+    ends: where each line ends. arms: in the order of their colours. gap: least distance in points.
     """
     if not ends:
         return
     scale = axes.yaxis.get_transform()  # of a logarithmic axis the logarithm
     low, high = scale.transform(axes.get_ylim())
-    right, last = max(x for x, _ in ends.values()), -np.inf
-    for arm, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
-        last = max(float(scale.transform(y)), last + gap * (high - low))
+    points = axes.get_window_extent().height * 72 / axes.figure.dpi / (high - low)
+    order = sorted(ends, key=lambda arm: ends[arm][1])
+    own = points * scale.transform(np.array([ends[arm][1] for arm in order]))
+    steps = gap * np.arange(len(order))
+    moved = isotonic_regression(own - steps).x + steps - own  # the least moves that leave each name its room
+    right = max(x for x, _ in ends.values())
+    thread = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3, "relpos": (0, 0.5)}
+    for arm, move in zip(order, moved, strict=True):
+        ink = colour(arm, arms.index(arm))
+        tied = abs(move) > 3 and ends[arm][0] == right
         axes.annotate(
             label(arm),
-            (right, float(scale.inverted().transform(last))),
-            xytext=(7, 0),
+            (right, ends[arm][1]),
+            xytext=(13 if tied else 7, move),
             textcoords="offset points",
-            color=colour(arm, arms.index(arm)),
+            color=ink,
             va="center",
             fontsize=8.5,
+            arrowprops=thread | {"color": ink} if tied else None,
             annotation_clip=False,
         )
 
@@ -106,7 +104,6 @@ def lines(
     x: str,
     panels: str | None = None,
     *,
-    arms: Sequence[str] | None = None,
     references: Sequence[str] = (),
     published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None,
     xlabel: str,
@@ -115,36 +112,24 @@ def lines(
     log: bool = False,
     ticks: Sequence[float] | None = None,
     chance: float | None = CHANCE,
-    columns: int | None = None,
     value: str = "value",
     height: float = 3.0,
-    scale: float = 100.0,
-    faint: bool = True,
 ) -> Figure:
     """Small multiples of lines over `x`, one panel for each value of column `panels`.
 
     published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are drawn thin and dashed.
     """
     cells = [None] if panels is None else sorted(frame[panels].dropna().unique())
-    arms = arms_in(frame, arms)
+    arms = arms_in(frame)
     positions = {arm: k for k, arm in enumerate(arms)}
-    figure, axes = canvas(max(len(cells), 1), columns=columns or min(len(cells), 2), height=height)
-    for cell, ax in zip(cells, axes, strict=False):
-        ends = {}
+    figure, axes = canvas(max(len(cells), 1), columns=min(len(cells), 2), height=height)
+    labels = [{} for _ in axes]
+    for cell, ax, ends in zip(cells, axes, labels, strict=False):
         for arm in arms:
             rows = frame[(frame["arm"] == arm) & ((frame[panels] == cell) if panels else True)]
-            end = line(ax, rows, x, arm, positions[arm], scale, faint, arm in references, value)
+            end = line(ax, rows, x, arm, positions[arm], arm in references, value)
             for px, py in (published or {}).get((cell, arm), ()):
-                ax.plot(
-                    px,
-                    scale * py,
-                    marker=marker(arm, positions[arm]),
-                    markerfacecolor="none",
-                    markeredgecolor=PUBLISHED,
-                    linestyle="",
-                    markersize=5.5,
-                    markeredgewidth=1.0,
-                )
+                ax.plot(px, 100 * py, marker=marker(arm, positions[arm]), markersize=5.5, markeredgewidth=1.0, **HOLLOW)
             if end:
                 ends[arm] = end
         if log:
@@ -155,32 +140,29 @@ def lines(
         if panels:
             ax.set_title(title.format(f"{cell:g}" if isinstance(cell, (float, np.floating)) else cell))
         ax.label_outer()
-        ax.set_xlabel(xlabel)
         if chance is not None:
             ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
-        ax._spatialbias_ends = ends
     drawn = np.concatenate([np.asarray(one.get_ydata(), float) for ax in axes for one in ax.lines] or [np.array([0.0, 100.0])])
     low, high = np.nanmin(drawn), np.nanmax(drawn)
     for ax in axes:  # bands of two replicates can be wider than the axis: the lines decide
         ax.set_ylim(max(low - 0.08 * (high - low), 0 if low >= 0 else -np.inf), high + 0.08 * (high - low))
-    for k, ax in enumerate(axes):
+    for k, (ax, ends) in enumerate(zip(axes, labels, strict=True)):
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(ylabel)
-        last = k == len(axes) - 1 or ax.get_subplotspec().is_last_col()
-        if last and hasattr(ax, "_spatialbias_ends"):
-            write_labels(ax, ax._spatialbias_ends, arms)
+        if k + ax.get_gridspec().ncols >= len(axes):  # none below it
+            ax.set_xlabel(xlabel)
+            ax.tick_params(labelbottom=True)
+        if k == len(axes) - 1 or ax.get_subplotspec().is_last_col():
+            write_labels(ax, ends, arms)
     if chance is not None and axes:
-        axes[0].annotate(
-            "chance", (0.01, chance), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points", fontsize=7.5, color=INK
-        )
+        put = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "xytext": (0, 2), "ha": "right"}
+        axes[0].annotate("chance", (0.99, chance), fontsize=7.5, color=INK, **put)
     return figure
 
 
-def forest(
-    rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None, unit: float = 100.0
-) -> Figure:
-    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional published, arm (its colour),
-    group (a heading above its rows), ink (a colour) and margin (from where a claim holds, drawn dotted)."""
+def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None) -> Figure:
+    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional arm (its colour), group
+    (a heading above its rows), ink (a colour) and margin (from where a claim holds, drawn dotted)."""
     heads = rows["group"].ne(rows["group"].shift()).to_numpy() if "group" in rows else np.zeros(len(rows), bool)
     places = np.arange(len(rows)) + heads.cumsum()
     lines = max(len(rows) + int(heads.sum()), 1)
@@ -191,13 +173,10 @@ def forest(
     ax.axvline(0, color=INK, linewidth=1)
     for k, row in zip(places, rows.itertuples(), strict=True):
         ink = getattr(row, "ink", None) or (colour(row.arm, k) if getattr(row, "arm", None) else INK)
-        ax.plot([unit * row.low, unit * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
-        ax.plot(unit * row.mean, k, marker="o", color=ink)
-        there, margin = getattr(row, "published", None), getattr(row, "margin", None)
-        if there is not None and not pd.isna(there):
-            ax.plot(unit * there, k, marker="o", markerfacecolor="none", markeredgecolor=PUBLISHED, markersize=7, linestyle="")
-        if margin:
-            ax.plot([unit * margin] * 2, [k - 0.5, k + 0.5], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
+        ax.plot([100 * row.low, 100 * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
+        ax.plot(100 * row.mean, k, marker="o", color=ink)
+        if margin := getattr(row, "margin", None):
+            ax.plot([100 * margin] * 2, [k - 0.5, k + 0.5], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
     each = "  (n = {})" if len(counts) > 1 else ""
     names = [row.label + each.format(row.n) for row in rows.itertuples()]
     ax.set_yticks([*places, *(places[heads] - 1)], [*names, *(rows["group"][heads] if heads.any() else ())])

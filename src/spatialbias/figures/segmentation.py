@@ -15,7 +15,7 @@ from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
 from spatialbias.figures.segmentation_tables import network, part
-from spatialbias.figures.style import INK, PUBLISHED, blank, canvas, colour, label, marker
+from spatialbias.figures.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.models import build
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordbias import HEADLINE, QUESTIONS
@@ -43,8 +43,7 @@ def _runs(frame: pd.DataFrame, arms: Sequence[str]) -> str:
 def _key(figure: Figure, arms: Sequence[str], published: bool = False, place: str = "outside upper center") -> None:
     handles = [Line2D([], [], linestyle="", label=label(network(a)), **look(a)) for a in arms]
     if published:
-        hollow = {"markerfacecolor": "none", "markeredgecolor": PUBLISHED}
-        handles.append(Line2D([], [], linestyle="", marker="o", label="published, one run", **hollow))
+        handles.append(Line2D([], [], marker="o", label="published, one run", **HOLLOW))
     figure.legend(handles=handles, loc=place, ncols=min(len(handles), 3), fontsize=8.5)
 
 
@@ -62,8 +61,8 @@ def recalls(frame: pd.DataFrame) -> Figure:
                 ax.plot(values, np.full(len(values), k + shift), marker="|", color=ink, alpha=0.4, linestyle="", markersize=8)
                 ax.plot(np.clip([low, high], 0, 100), [k + shift] * 2, color=ink, linewidth=3, solid_capstyle="round")
                 ax.plot(mean, k + shift, markersize=6, **look(arm))
-                ax.plot(100 * circles.RECALLS[network(arm)][k], k + shift, linestyle="", markersize=7.5, markerfacecolor="none",
-                        markeredgecolor=PUBLISHED, markeredgewidth=1.3, marker=look(arm)["marker"])
+                ax.plot(100 * circles.RECALLS[network(arm)][k], k + shift, markersize=7.5, markeredgewidth=1.3,
+                        marker=look(arm)["marker"], **HOLLOW)
         ax.set(title=f"{protocol} ({_runs(rows, arms)})", xlabel="recall (%)", xlim=(-2, 102), ylim=(len(CLASSES) - 0.5, -0.5))
         ax.set_yticks(range(len(CLASSES)), CLASSES)
         ax.grid(axis="y", visible=False)
@@ -90,8 +89,8 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
             name = f"{label(network(arm))} (n = {len(one)})"
             ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=name, **look(arm))
             if published and (there := circles.RECALLS.get(network(arm))):
-                ax.plot(100 * there[1], 100 * there[2], linestyle="", markersize=8, markerfacecolor="none", markeredgewidth=1.3,
-                        markeredgecolor=PUBLISHED, marker=look(arm)["marker"], clip_on=False)
+                ax.plot(100 * there[1], 100 * there[2], markersize=8, markeredgewidth=1.3, marker=look(arm)["marker"],
+                        clip_on=False, **HOLLOW)
         ax.set(title=title, xlabel="recall of yellow right (%)", xlim=(0, 103), ylim=(0, 103), aspect="equal")
         if not set(arms) & set(rows["arm"]):
             blank(ax)
@@ -153,8 +152,8 @@ def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
             ax.plot([at, at], np.clip([low, high], 1e-4, None), color=style["color"], linewidth=2.5)
             ax.plot(at, mean, markersize=6, **style)
             if protocol == "as released":
-                ax.plot(PUBLISHED_IMAGES * np.array([1, 2]), PUBLISHED_LOSS[network(arm)], linestyle="", markersize=7, markeredgewidth=1.3,
-                        markerfacecolor="none", markeredgecolor=PUBLISHED, marker=style["marker"])
+                ax.plot(PUBLISHED_IMAGES * np.array([1, 2]), PUBLISHED_LOSS[network(arm)], markersize=7, markeredgewidth=1.3,
+                        marker=style["marker"], **HOLLOW)
         ax.set(xscale="log", yscale="log", title=f"{protocol} ({_runs(ends, arms)})", xlabel="training images seen")
         seen = sorted({images * int(epoch) for epoch in curves["epoch"].unique()} | {PUBLISHED_IMAGES, 2 * PUBLISHED_IMAGES})
         ax.set_xticks(seen[-4:], [f"{n:,}" for n in seen[-4:]])

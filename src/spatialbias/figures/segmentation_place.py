@@ -68,19 +68,13 @@ def guessing(frame: pd.DataFrame, arm: str, drawn: circles.Scenes, images: int) 
         f"of {len(runs)} run{'s' * (len(runs) > 1)} {found} beyond {beyond:.1%} (the best: {runs.max():.1%})")
 
 
-def at_most(frame: pd.DataFrame, arm: str, rival: str) -> str:
-    """How little two arms differ in it, as text: the end of the 95 % interval that lies farther from none."""
-    values = paired(yellow(frame), arm, rival)
-    _, low, high, n = mean_interval(values)
-    return f"by at most {100 * max(abs(low), abs(high)):.1f} points ({points(values)})" if n > 1 else points(values)
-
-
 def share(frame: pd.DataFrame) -> str:
     """What fixed random maps bring in it, of what ramps bring (both over the plain network), a sentence chosen by the interval."""
-    mark, (ramps, low, *_) = (mean_interval(paired(yellow(frame), arm, "vanilla")) for arm in (*MARKED, RAMPS[0]))
-    if not low > 0 or mark.n == 0:
+    mark, ramps = (paired(yellow(frame), arm, "vanilla") for arm in (*MARKED, RAMPS[0]))
+    if not mean_interval(ramps).low > 0 or mark.empty:
         return "What the ramps bring in yellow is not shown by these runs, so no share of it can be given."
-    return f"So of what the ramps bring in yellow, a mark that is unique to every pixel, but in no order, brings {mark.mean / ramps:.1%}."
+    part = points(mark / ramps.mean(), "%")
+    return f"So of what the ramps bring in yellow, a mark that is unique to every pixel, but in no order, brings {part} (exploration)."
 
 
 def directed(reading: str, verdict: Verdict | None) -> str:

@@ -10,7 +10,7 @@ from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
-from spatialbias.studies.coordbias import LEARNING_RATES
+from spatialbias.studies.coordbias import LEARNING_RATES, suitable
 
 CALLED = {  # in a sentence
     "vanilla": "the plain network", "coordinate bias": "the coordinate bias", "vanilla, as released": "the plain network as released",
@@ -90,6 +90,12 @@ def rates_said(results: Results) -> str:
     losses = part(frame, "loss").groupby(["arm", "learning_rate"])["value"].mean()
     at_edge = [label(arm) for arm in LEARNING_RATES if arm in losses and losses[arm].idxmin() in (min(means), max(means))]
     return said + (f"; the least loss of {' and '.join(at_edge)} lies at the end of the list" if len(means) > 1 and at_edge else "")
+
+
+def suited(results: Results) -> str:
+    """Which rates are within a tenth of the least loss, by network, in words."""
+    found = suitable(results)
+    return "; ".join(f"{CALLED[arm]} {', '.join(f'{rate:g}' for rate in found[arm])}" for arm in LEARNING_RATES if arm in found) or NOTHING
 
 
 def price(results: Results) -> str:

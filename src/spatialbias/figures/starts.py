@@ -32,7 +32,7 @@ def figure(found: pd.DataFrame) -> Figure:
     if found.empty:
         return blank()
     drawing, axes = canvas(2, height=2.7)
-    for ax, when, title in zip(axes, ("start", "end"), ("before training", "after"), strict=True):
+    for ax, when, title in zip(axes, ("start", "end"), ("in view before training", "in view after training"), strict=True):
         for mark, (split, rows) in zip("o^sD", found.groupby("split", sort=False)):
             for name, ink in (("x", "#009e73"), ("y", "#0072b2")):
                 one = rows[rows["coordinate"] == name]

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
-PUBLISHED = "#8f8f8f"  # the source's values: hollow grey marks
+HOLLOW = {"linestyle": "", "markerfacecolor": "none", "markeredgecolor": "#8f8f8f"}  # the source's values: hollow grey marks
 VERDICTS = {"holds": "#009e73", "fails": "#d55e00"}  # the others in INK
 SPARE = ("#8c6bb1", "#bf812d", "#35978f", "#c51b7d", "#4d9221", "#7f7f7f", "#b2182b", "#2166ac")  # for variants, in order
 
@@ -130,12 +130,10 @@ def canvas(
     panels: int = 1, width: float = 7.2, height: float = 3.0, columns: int | None = None, share_y: bool = True, share_x: bool = True
 ) -> tuple[Figure, list[Axes]]:
     """A figure with `panels` axes in rows of `columns`; ranges are shared, so that panels can be compared."""
-    from matplotlib.figure import Figure as Canvas
-
     use()
     columns = columns or panels
     rows = -(-panels // columns)
-    figure = Canvas(figsize=(width, height * rows), layout="constrained")
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
     axes = list(figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False).flat)
     for spare in axes[panels:]:
         spare.set_axis_off()

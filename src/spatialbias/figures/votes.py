@@ -1,20 +1,22 @@
 """A trained Coordinet at work, for the page `coordinet/architecture`: every pixel's vote, and what becomes of it when pixels change."""
 
 import copy
+import json
 
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from spatialbias import datasets, shifts
+from spatialbias import datasets, paths, shifts
 from spatialbias.explorer.networks import Network, NoNetworks, load_networks
 from spatialbias.figures.maps import plane
 from spatialbias.figures.style import canvas
 from spatialbias.models import build
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import study
-from spatialbias.trials import run
+from spatialbias.trials import Trial, initialised, run
 
 
 def trained(profile: str = "quick") -> Network:
@@ -29,6 +31,20 @@ def trained(profile: str = "quick") -> Network:
         model = build(trial.model, **trial.model_args)
         model.load_state_dict((store.states(trial.key, numerics_of(record)) or run(trial)[1])["stop"])
         return Network(model.requires_grad_(False), datasets.load("digits"), f"{trial.n_train} of the embedded 8×8 digits")
+
+
+def travelled(network: Network) -> list[float]:
+    """How far the matrices of the shipped Coordinet's path lie from where they started, each as a share of its length there; nothing for
+    another network."""
+    file = paths.shipped_results() / "weights" / "coordinet.coordinet.safetensors"
+    if network.data.source != "shipped" or not file.exists():
+        return []
+    with safe_open(file, "pt") as written:
+        trial = Trial(**json.loads(written.metadata()["trial"]))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        start = initialised(trial)
+        pairs = zip(start.path, network.model.path, strict=True)
+        return [float((now.weight - then.weight).norm() / then.weight.norm()) for then, now in pairs]
 
 
 def exact(network: Network, images: Tensor) -> tuple[nn.Module, Tensor]:

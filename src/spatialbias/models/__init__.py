@@ -24,15 +24,9 @@ def constructor(name: str):
 
 def check(name: str, arguments: dict) -> None:
     """Raise ValueError, naming what is allowed, unless `build(name, **arguments)` would accept the names and types."""
-    allowed = inspect.signature(constructor(name)).parameters
+    components.check_arguments(f"model {name!r}", inspect.signature(constructor(name)).parameters, arguments)
     for key, value in arguments.items():
-        if key not in allowed:
-            raise ValueError(f"model {name!r} has no parameter {key!r}; it has: {', '.join(allowed)}")
-        default = allowed[key].default
-        numbers = isinstance(default, (int, float)) and isinstance(value, (int, type(default)))
-        if isinstance(default, bool) != isinstance(value, bool) or not (numbers or isinstance(value, type(default))):
-            raise ValueError(f"model {name!r}, parameter {key}={value!r}: a {type(default).__name__} is expected")
-        if numbers and not isinstance(value, bool) and not 0 < value < 1e9:
+        if type(value) in (int, float) and not 0 < value < 1e9:
             raise ValueError(f"model {name!r}, parameter {key}={value!r}: a positive number is expected")
 
 

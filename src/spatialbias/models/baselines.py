@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.layers.locally_connected import LocallyConnected2d
 
 
@@ -21,8 +22,7 @@ class fully_connected(nn.Module):  # noqa: N801  (models go by the names that tr
     def __init__(self, channels: int = 3, size: int = 32, classes: int = 10, width: int = 200, hidden: int = 9,
                  norm: str = "none") -> None:
         super().__init__()
-        if norm not in ("none", "layer"):
-            raise ValueError(f"norm={norm!r}: it must be 'none' or 'layer'")
+        one_of(("none", "layer"), norm=norm)
         self.first = nn.Linear(channels * size * size, width)
         self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(hidden - 1))
         self.norms = nn.ModuleList(nn.LayerNorm(width) if norm == "layer" else nn.Identity() for _ in range(hidden))
@@ -79,8 +79,7 @@ class strided_cnn(nn.Sequential):  # noqa: N801
 
     def __init__(self, channels: int = 3, size: int = 32, classes: int = 10, sharing: bool = True,
                  pooling: str = "flatten", width: int = 32) -> None:
-        if pooling not in ("flatten", "mean"):
-            raise ValueError(f"pooling={pooling!r}: it must be 'flatten' or 'mean'")
+        one_of(("flatten", "mean"), pooling=pooling)
         layers: list[nn.Module] = []
         for features in (width, 2 * width):
             layers.append(nn.Conv2d(channels, features, 5, stride=2) if sharing

@@ -6,6 +6,7 @@ Source: Piekniewski 2018, "Autopsy of a deep learning paper": what the networks 
 import torch
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.models.coordconv import coordconv_classifier, coordconv_regressor, coordconv_renderer
 
 SHARPNESS = 20.0  # logits a pixel: exp(-20) is as good as nothing
@@ -16,8 +17,7 @@ def by_hand(task: str = "classification", size: int = 64, square: int = 9) -> nn
 
     Centres are in whole pixels where they are given, and in fractions of the canvas where they are sought.
     """
-    if task not in SOLUTIONS:
-        raise ValueError(f"task={task!r}: it must be one of {', '.join(SOLUTIONS)}")
+    one_of(SOLUTIONS, task=task)
     with torch.no_grad():
         return SOLUTIONS[task](size, square)
 
@@ -25,7 +25,7 @@ def by_hand(task: str = "classification", size: int = 64, square: int = 9) -> nn
 def _classifier(size: int, square: int) -> nn.Module:
     """The logit of a pixel is minus its distance from the centre, |dx| + |dy|."""
     network = coordconv_classifier(size)
-    offsets, *rest = _convolutions(network)
+    offsets, *rest = convolutions(network)
     _write(offsets, *_offsets(size))
     for layer in rest[:-1]:
         _write(layer, torch.eye(4))  # what is not negative passes a ReLU
@@ -36,14 +36,14 @@ def _classifier(size: int, square: int) -> nn.Module:
 def _renderer(size: int, square: int) -> nn.Module:
     """How far a pixel lies outside the square, by axis; the softmax spreads over the square alone; then a threshold."""
     network = coordconv_renderer(size)
-    offsets, outside, keep, keep_too, last = _convolutions(network.find)
+    offsets, outside, keep, keep_too, last = convolutions(network.find)
     _write(offsets, *_offsets(size))
     by_axis = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])  # |dx| = relu(dx) + relu(-dx)
     _write(outside, by_axis, torch.full((2,), -(square // 2.0)))
     _write(keep, torch.eye(2))
     _write(keep_too, torch.eye(2))
     _write(last, -SHARPNESS * torch.ones(1, 2))
-    *copies, threshold = _convolutions(network.paint)
+    *copies, threshold = convolutions(network.paint)
     for layer in copies:
         _write(layer, torch.eye(1))
     _write(threshold, torch.tensor([[2 * SHARPNESS * square**2]]), torch.tensor([-SHARPNESS]))  # 1 / square² is inside
@@ -53,7 +53,7 @@ def _renderer(size: int, square: int) -> nn.Module:
 def _regressor(size: int, square: int) -> nn.Module:
     """No nonlinearity is needed but the maximum: the marked pixel is lifted above all others; its x, y are read."""
     network = coordconv_regressor()
-    first, *copies, last = _convolutions(network)
+    first, *copies, last = convolutions(network)
     _write(first, torch.eye(3))  # picture, x, y
     for layer in copies:
         _write(layer, torch.eye(3))
@@ -73,7 +73,7 @@ def _offsets(size: int) -> tuple[Tensor, Tensor]:
     return difference.repeat_interleave(2, 0) * sign[:, None], -half * sign
 
 
-def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
+def convolutions(network: nn.Module) -> list[nn.Conv2d]:
     return [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.layers.coordbias import CoordBiasConv2d, random_aside
 from spatialbias.layers.coordconv import CoordConv2d
 
@@ -61,10 +62,9 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
                  encoder_norm: bool = False, padding_mode: str = "zeros", first_width: int = 64,
                  classes: int = 4) -> None:
         super().__init__()
-        for value, allowed, name in ((layer, LAYERS, "layer"), (init, ("equal", "source"), "init"),
-                                     (statistics, ("running", "batch"), "statistics")):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: it must be one of {', '.join(allowed)}")
+        one_of(LAYERS, layer=layer)
+        one_of(("equal", "source"), init=init)
+        one_of(("running", "batch"), statistics=statistics)
         self.statistics, tracked = statistics, statistics == "running"
         self.stages, channels = nn.ModuleList(), 3
         for widths in ((first_width, 64), (128, 128), (256, 256)):

@@ -7,6 +7,7 @@ code has the networks; D'Cruz 2019, a tutorial on it, whose variants are options
 import torch
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.models.positions import convolution, fourier, he_normal_, told
 
 
@@ -95,10 +96,8 @@ class deconv(nn.Module):  # noqa: N801
         super().__init__()
         if size < 8 or size & (size - 1):
             raise ValueError(f"size={size}: every layer doubles the map, so it must be a power of two from 8")
-        if kernel not in (2, 3, 4):
-            raise ValueError(f"kernel={kernel}: it must be 2, 3 or 4")
-        if task not in ("classification", "rendering"):
-            raise ValueError(f"task={task!r}: it must be 'classification' or 'rendering'")
+        one_of((2, 3, 4), kernel=kernel)
+        one_of(("classification", "rendering"), task=task)
         self.task = task
         widths = [2] + [64 * mul] * (size.bit_length() - 4) + [32 * mul] * 2 + [1]
         layers: list[nn.Module] = []
@@ -154,10 +153,9 @@ class coordconv_regressor(nn.Module):  # noqa: N801
                  coordinates: str = "xy", where: str = "first", radius: bool = False, size: int = 64,
                  width: int = 0) -> None:
         super().__init__()
-        for value, allowed, name in ((activation, ("none", "relu"), "activation"), (pool, ("max", "average"), "pool"),
-                                     (padding, ("same", "valid"), "padding")):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: it must be one of {', '.join(allowed)}")
+        one_of(("none", "relu"), activation=activation)
+        one_of(("max", "average"), pool=pool)
+        one_of(("same", "valid"), padding=padding)
         self.pool = pool
         canvas, layers = (size, width or size), []
         shapes = ((1, 8, 1, 1), (8, 8, 1, 1), (8, 8, 1, 1), (8, 8, 3, stride), (8, 2, 3, stride))

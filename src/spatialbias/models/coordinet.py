@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.layers.modfc import ModFC, folded_path
 from spatialbias.layers.position import coordinate_grid
 
@@ -28,8 +29,7 @@ class Encoding(nn.Module):
 
     def __init__(self, kind: str = "sine", frequencies: int = 16, dimensions: int = 2, size: int = 32) -> None:
         super().__init__()
-        if kind not in ENCODINGS:
-            raise ValueError(f"encoding={kind!r}: it must be one of {', '.join(ENCODINGS)}")
+        one_of(ENCODINGS, encoding=kind)
         if dimensions != 2 and kind in ("embedding", "combined"):
             raise ValueError(f"encoding={kind!r} is a table over an image: it needs two dimensions, not {dimensions}")
         self.kind = kind
@@ -78,10 +78,8 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
                  affine: bool = False, encoding: str = "sine", frequencies: int = 16, dimensions: int = 2,
                  pooling: str = "sum", folded: bool = True) -> None:
         super().__init__()
-        if modulation not in MODULATIONS:
-            raise ValueError(f"modulation={modulation!r}: it must be one of {', '.join(MODULATIONS)}")
-        if pooling not in ("sum", "mean", "attention"):
-            raise ValueError(f"pooling={pooling!r}: it must be 'sum', 'mean' or 'attention'")
+        one_of(MODULATIONS, modulation=modulation)
+        one_of(("sum", "mean", "attention"), pooling=pooling)
         self.channels, self.size, self.width, self.modulation, self.pooling = channels, size, width, modulation, pooling
         self.dimensions = dimensions
         self.encoding = Encoding(encoding, frequencies, dimensions, size)

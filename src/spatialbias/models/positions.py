@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from spatialbias.components import one_of
 from spatialbias.layers.coordconv import CoordConv2d
 from spatialbias.layers.position import coordinate_grid
 
@@ -56,8 +57,7 @@ def fourier(places: Tensor, dim: int = 0) -> Tensor:
 def convolution(kind: str, in_channels: int, out_channels: int, kernel: int, size: tuple[int, int],
                 radius: bool = False, **options) -> nn.Conv2d:
     """A convolution on maps of `size` that is told its positions in one of the ways of `COORDINATES`."""
-    if kind not in COORDINATES:
-        raise ValueError(f"coordinates={kind!r}: it must be one of {', '.join(COORDINATES)}")
+    one_of(COORDINATES, coordinates=kind)
     if radius and kind != "xy":
         raise ValueError(f"radius=True needs coordinates='xy', not {kind!r}")
     if kind == "none":

@@ -140,24 +140,14 @@ def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epoch
     })
 
 
-def grid(task: str, arms: dict, **data):
-    """The grid of a study: its arms on every split; `data` are further arguments of the data set."""
+def grid(task: str | None, arms: dict, **data):
+    """The grid of a study: its arms on every split, each with a task of its own if `task` is None; `data` are further arguments of
+    the data set."""
 
     def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
-        changes, epochs = arms[arm]
+        own, (changes, epochs) = (task, arms[arm]) if task else arms[arm]
         for split in p.splits:
-            yield trial(p, task, split, replicate, changes, epochs, **data)
-
-    return trials
-
-
-def mixed(arms: dict):
-    """The grid of a study whose arms have tasks of their own."""
-
-    def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
-        task, (changes, epochs) = arms[arm]
-        for split in p.splits:
-            yield trial(p, task, split, replicate, changes, epochs)
+            yield trial(p, own, split, replicate, changes, epochs, **data)
 
     return trials
 
@@ -202,7 +192,7 @@ STUDIES = (
     study("full_size", "Does it hold at the sources' size?",
           ("coordconv",), grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}), factors=(0.04, 0.2), replicates=3, size=64),
     study("as_many_steps", "And with as many steps as the sources took?",
-          AS_MANY_STEPS, mixed(AS_MANY_STEPS), splits=QUADRANT, factors=(0.01, 0.2)),
+          AS_MANY_STEPS, grid(None, AS_MANY_STEPS), splits=QUADRANT, factors=(0.01, 0.2)),
     study("tutorial", "Does the tutorial's recipe give what it reports?",
           TUTORIALS, grid("classification", TUTORIALS), ("score", "right"), ("tutorial_uniform", "tutorial_quadrant")),
     study("regression", "Can a network say where a lit pixel lies?",
@@ -215,7 +205,7 @@ STUDIES = (
     study("rendering", "Can a network draw a square where it is told to?",
           RENDERING, grid("rendering", RENDERING), NAMED),
     study("canvas", "Where on the canvas do the networks err?",
-          CANVAS, mixed(CANVAS), ("score", "canvas", "picture"), replicates=1),
+          CANVAS, grid(None, CANVAS), ("score", "canvas", "picture"), replicates=1),
     study("search", "Which network is the easier one to tune?",
           ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
     study("where_to_look", "Where, and in which form, does a position help?",

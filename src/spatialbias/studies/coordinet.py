@@ -136,7 +136,7 @@ STUDIES = (
     Study(
         "coordinet.rotation_controls",
         "Is it the turn, the blur or the black corners?",
-        NETWORKS,
+        (*NETWORKS, "pooled_cnn"),  # a convolution that sees the border
         by_size,
         {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
         ("accuracy", "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns"),

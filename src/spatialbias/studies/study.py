@@ -14,7 +14,6 @@ from spatialbias.store import Store, numerics_of
 from spatialbias.sweep import sweep
 from spatialbias.trials import Trial, explain
 
-PROFILES = ("smoke", "quick", "paper")
 Count = Annotated[int, Field(ge=1, le=50_000)]
 
 
@@ -54,14 +53,9 @@ class Study:
     measures: tuple[str, ...] = ("accuracy",)
     parameters: type[Repeats] = Parameters
 
-    @property
-    def work(self) -> str:
-        return self.name.partition(".")[0]
-
     def plan(self, /, profile: str = "quick", **given) -> "Plan":
         """Fix the parameters: the profile's, except those given (None means the profile's). Raises ValueError in one line."""
-        if profile not in PROFILES:
-            raise ValueError(f"profile={profile!r}: it must be one of {', '.join(PROFILES)}")
+        components.one_of(components.PROFILES, profile=profile)
         unknown = [name for name in given if name not in self.parameters.model_fields]
         if unknown:
             raise ValueError(f"{self.name} has no parameter {unknown[0]!r}; it has: {', '.join(self.parameters.model_fields)}")
@@ -130,8 +124,10 @@ class Results:
         """How many trials of the plan have no record, or one that lacks a measure of the study."""
         return sum(lacking(self.records.get(trial.key), self.plan.study.measures) for trial in self.plan.trials)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, stale: bool = False) -> pd.DataFrame:
         """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged".
+
+        stale: also what an older revision of a measure found (`current` is False there); for the judge, who refuses it.
 
         Columns: study, arm, dataset, split, n_train, replicate, learning_rate, measure, at, part, x, value, n, stop_reason, epochs,
         numerics, current. `at` is "stop", or "published": at the published cap of epochs if training went on past it, else at
@@ -146,8 +142,10 @@ class Results:
             rows.append({**derived, "measure": "converged", "at": "published", "value": float(reached)})
             marked = {row["measure"] for row in record["rows"] if row["at"] == "published"}
             for row in record["rows"]:
-                one = {**base, "part": "", **row, "current": record["measured"][row["measure"]] == components.MEASURES.get(row["measure"])}
-                rows.append(one)
+                current = record["measured"][row["measure"]] == components.MEASURES.get(row["measure"])
+                if not (current or stale):
+                    continue
+                rows.append(one := {**base, "part": "", **row, "current": current})
                 if row["at"] == "stop" and row["measure"] not in marked:
                     if trial.mark_epoch is None or base["epochs"] <= trial.mark_epoch:
                         rows.append({**one, "at": "published"})
