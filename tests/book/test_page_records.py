@@ -60,3 +60,9 @@ def test_the_notice_names_the_studies_that_lack_records():
     assert "3 of 6 trials are not on record" in said and "<code>spatialbias sweep w.beside w.besides --profile paper</code>" in said
     page.results = {"w.own": SimpleNamespace(plan=plan, missing=0)}
     assert page.notice() is None
+
+
+def test_numbers_are_set_as_a_book_sets_them():
+    assert book._typeset("-3.9 points [-4.8, -3.0], n = 10; 95 %") == "−3.9 points [−4.8, −3.0], n\u00a0=\u00a010; 95\u00a0%"
+    for other in ("1e-3", "2026-11-21", "AVX-512", "papermill -p n_train 3", "width:100%"):
+        assert book._typeset(other) == other

@@ -125,8 +125,9 @@ def test_a_zigzag_is_held_against_the_published_one(ours, reading):
     found = [row | {"value": row["value"] + (row["x"] in crops.ODD) * ours[row["replicate"]]} for row in rows("simple_cnn", "resized_crop", odd)]
     frame = pd.DataFrame(found + rows("simple_cnn", "resized_crop_exact", odd))
     source = [[0.3 - 0.05 * (size in crops.ODD) for size in range(23, 33)]]
-    numbers = crops.zigzag_numbers(frame, {"simple_cnn": source, "coordinet": source}, (390,))
-    assert numbers["zigzag_published"] == "-5.00 points [-5.00, -5.00]" and numbers["zigzag_curves"] == "2"
+    another = [[0.3 - 0.051 * (size in crops.ODD) for size in range(23, 33)]]
+    numbers = crops.zigzag_numbers(frame, {"simple_cnn": source, "coordinet": another}, (390,))
+    assert numbers["zigzag_published"].startswith("-5.05 points [") and numbers["zigzag_curves"] == "2"
     assert reading in numbers["zigzag_reading"]
     assert "at N = 390: -5.00 points" in numbers["zigzag_run"]
     elsewhere = crops.zigzag_numbers(frame.assign(dataset="mnist"), {"simple_cnn": source}, (390,))

@@ -201,8 +201,8 @@ def glue(**values) -> None:
     from myst_nb import glue as put
 
     for name, value in values.items():
-        text = re.sub(r"(?<=\d)%", " %", str(value))
-        put(name, float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _typeset(text), display=False)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        put(name, float(value) if number else _typeset(re.sub(r"(?<=\d)%", " %", str(value))), display=False)
 
 
 def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:
