@@ -116,7 +116,7 @@ STUDIES = (
         "Which network learns most from few images?",
         (*NETWORKS, *COMPANY),
         by_size,
-        {"smoke": SMOKE, "quick": QUICK | {"n_train": (97, 195)}, "paper": PAPER | {"n_train": (97, *PUBLISHED_N)}},
+        {"smoke": SMOKE, "quick": QUICK | {"n_train": (97, 195)}, "paper": PAPER | {"n_train": (97, *PUBLISHED_N, 3125)}},
     ),
     Study(
         "coordinet.hypotheses",
