@@ -18,10 +18,10 @@ SENTENCES = {
     "not-run": "The source says that {}: this has not been run yet.",
 }
 ASKED = {  # of a hypothesis, whosoever it is
-    "holds": "Is it true that {}? In our records it is.",
-    "fails": "Is it true that {}? In our records it is not.",
-    "undecided": "Is it true that {}? Our records do not decide it.",
-    "not-run": "Is it true that {}? This has not been run yet.",
+    "holds": "“{}”: in our records this holds.",
+    "fails": "“{}”: in our records this fails.",
+    "undecided": "“{}”: our records do not decide it.",
+    "not-run": "“{}”: this has not been run yet.",
 }
 
 
@@ -40,7 +40,10 @@ def kind(verdict: Verdict | None) -> str:
 
 def sentence(claim: Claim, kind: str) -> str:
     """The verdict on a claim as running text."""
-    said = (SENTENCES if claim.kind == "conclusion" and claim.tag != "O" else ASKED)[kind].format(_lower(claim.statement.rstrip(".")))
+    statement = claim.statement.rstrip(".")
+    if claim.kind != "conclusion" or claim.tag == "O":
+        return ASKED[kind].format(statement)
+    said = SENTENCES[kind].format(_lower(statement))
     return said.replace("The source says that", "The source's plots suggest that", 1) if claim.tag == "F" else said
 
 
