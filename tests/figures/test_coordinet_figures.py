@@ -137,13 +137,15 @@ def test_a_zigzag_is_held_against_the_published_one(ours, reading):
 def test_what_the_notice_counts_is_named():
     def results(missing):
         study = SimpleNamespace(measures=("accuracy",))
-        labelled = [(arm, SimpleNamespace(key=arm)) for arm in ("simple_cnn", "kernel_ridge")]
+        labelled = [(arm, SimpleNamespace(key=f"{arm} {n}", n_train=n)) for arm in ("simple_cnn", "kernel_ridge") for n in (97, 195)]
         full = {"measured": {"accuracy": components.MEASURES["accuracy"]}}
-        return SimpleNamespace(plan=SimpleNamespace(labelled=labelled, study=study), records={a: full for a, _ in labelled if a not in missing})
+        return SimpleNamespace(plan=SimpleNamespace(labelled=labelled, study=study),
+                               records={t.key: full for arm, t in labelled if not {arm, t.key} & set(missing)})
 
     assert crops.uncounted(results(())) == ""
     assert "kernel ridge: reference" in crops.uncounted(results(["kernel_ridge"]))
     assert crops.uncounted(results(["kernel_ridge", "simple_cnn"])).endswith("of simple CNN, kernel ridge.")
+    assert crops.uncounted(results(["kernel_ridge 195"])).startswith("The trials that the box counts as missing are of kernel ridge at N = 195: ref")
 
 
 def test_late_trials_are_counted_where_most_of_them_are():

@@ -171,9 +171,12 @@ def moves(frame: pd.DataFrame) -> Figure:
 
 def uncounted(*results: Results) -> str:
     """Of which networks the trials are that the page's notice calls missing; nothing if none is. For the prose."""
-    gone = [arm for r in results for arm, t in r.plan.labelled if lacking(r.records.get(t.key), r.plan.study.measures)]
+    all_of = [(arm, t.n_train, lacking(r.records.get(t.key), r.plan.study.measures)) for r in results for arm, t in r.plan.labelled]
+    gone = [arm for arm, _, lacks in all_of if lacks]
     if not gone:
         return ""
+    where = sorted({n for _, n, lacks in all_of if lacks})
+    at = "" if len(where) == len({n for _, n, _ in all_of}) else f" at N = {', '.join(map(str, where))}"
     names = ", ".join(label(arm) for arm in dict.fromkeys(gone))
     only = "" if set(gone) & set(NETWORKS) else ": reference networks, which no claim on this page needs"
-    return f"The trials that the box counts as missing are of {names}{only}."
+    return f"The trials that the box counts as missing are of {names}{at}{only}."
