@@ -56,7 +56,7 @@ def way_numbers(size: int = 32, name: str = "simple_cnn", key: str = "ways", **a
 def seen(networks: Mapping | None) -> dict[str, str]:
     """Where the answers of trained networks lean on their pictures, for the prose; `networks` as `explore` takes them."""
     numbers = {f"{part}_{arm}": NOTHING for arm in ("fully_connected", "simple_cnn", "coordinet") for part in ("seen", "inner")}
-    numbers |= {"seen_pictures": "0", "seen_trained": NOTHING}
+    numbers["seen_pictures"] = "0"
     try:
         there = of(networks)
     except NoNetworks:
@@ -65,8 +65,7 @@ def seen(networks: Mapping | None) -> dict[str, str]:
     for arm, network in there.items():
         outside, inner = shares(reliance(network, images))
         numbers |= {f"seen_{arm}": _percent(outside), f"inner_{arm}": _percent(inner)}
-    trained = next(iter(there.values())).trained_on
-    return numbers | {"seen_pictures": str(len(images)), "seen_trained": trained or "the images of this run"}
+    return numbers | {"seen_pictures": str(len(images))}
 
 
 def _percent(share: float) -> str:

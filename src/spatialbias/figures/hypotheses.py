@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.figures.plots import CHANCE, forest
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.figures.plots import bars, forest
+from spatialbias.figures.style import INK, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies.coordinet_arms import NETWORKS
 
@@ -105,20 +105,10 @@ def accuracies(frame: pd.DataFrame, arms: Sequence[str]) -> Figure:
     """Mean and interval an arm, single replicates as strokes: a variant has its parent's colour, its mark is hollow."""
     arms = [arm for arm in arms if arm in set(frame["arm"])]
     arms = [arm for name in dict.fromkeys(map(parent, arms)) for arm in arms if parent(arm) == name]
-    if not arms:
-        return blank()
-    figure, (ax,) = canvas(1, height=0.7 + 0.27 * len(arms), width=7.0)
-    for k, arm in enumerate(arms):
-        values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
-        mean, low, high, _ = mean_interval(values)
-        ink = colour(parent(arm)) if parent(arm) in NETWORKS else INK
-        ax.plot(values, [k] * len(values), marker="|", color=ink, alpha=0.35, linestyle="", markersize=7)
-        ax.plot([low, high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round", alpha=0.7)
-        ax.plot(mean, k, marker=marker(parent(arm)) if parent(arm) in NETWORKS else "o", color=ink, markersize=6.5,
-                markerfacecolor=ink if arm in NETWORKS or parent(arm) not in NETWORKS else "none")
-    ax.axvline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
-    n = frame.groupby("arm")["replicate"].nunique()
-    ax.set_yticks(range(len(arms)), [f"{label(arm)}  (n = {n[arm]})" for arm in arms])
-    ax.set(ylim=(len(arms) - 0.5, -0.5), xlabel="test accuracy (%)")
-    ax.grid(axis="y", visible=False)
-    return figure
+
+    def look(arm: str, _: int) -> dict:
+        if parent(arm) not in NETWORKS:  # the small networks
+            return {"color": INK, "marker": "o"}
+        return {"color": colour(parent(arm)), "marker": marker(parent(arm))} | ({} if arm in NETWORKS else {"markerfacecolor": "none"})
+
+    return bars(frame, arms, look=look)

@@ -1,6 +1,6 @@
 """The book's plots, from tidy frames: mean and 95 % band over replicates, faint single replicates, labels at the lines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -199,17 +199,21 @@ def bars(
     ylabel: str = "test accuracy (%)",
     chance: float | None = CHANCE,
     baseline: str | None = None,
+    look: Callable[[str, int], dict] = lambda arm, k: {"color": colour(arm, k), "marker": marker(arm, k)},
 ) -> Figure:
-    """One horizontal mark and interval an arm, single replicates as dots; the baseline's mean as a line through all."""
+    """One horizontal mark and interval an arm, single replicates as strokes; the baseline's mean as a line through all. `look`: how the
+    mark of an arm and place is drawn."""
     arms = [arm for arm in arms if arm in set(frame["arm"])]
-    figure, (ax,) = canvas(1, height=0.7 + 0.27 * max(len(arms), 1), width=7.0)
+    if not arms:
+        return blank()
+    figure, (ax,) = canvas(1, height=0.7 + 0.27 * len(arms), width=7.0)
     for k, arm in enumerate(arms):
         values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
         mean, low, high, n = mean_interval(values)
-        ink = colour(arm, k)
+        ink = look(arm, k)["color"]
         ax.plot(values, np.full(len(values), k), marker="|", color=ink, alpha=0.35, linestyle="", markersize=7)
         ax.plot([low, high], [k, k], color=ink, linewidth=3, solid_capstyle="round")
-        ax.plot(mean, k, marker=marker(arm, k), color=ink, markersize=6.5)
+        ax.plot(mean, k, markersize=6.5, **look(arm, k))
         if arm == baseline:
             ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.6)
     if chance is not None:
