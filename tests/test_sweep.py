@@ -164,6 +164,16 @@ def test_threads_of_one_process_give_the_same_bits(store, threads):
         assert all(torch.equal(found[name], states["stop"][name]) for name in found), t.replicate
 
 
+def test_trying_out_keeps_other_threads_from_drawing(store, threads, monkeypatch):
+    """It hands torch's generators back as they were: what another thread drew meanwhile would be drawn again."""
+    from spatialbias import training
+
+    try_out, held = training.try_out, []
+    monkeypatch.setattr(training, "try_out", lambda *a: (held.append(trials.INITIALISING.locked()), try_out(*a)))
+    sweep([trial()], store=store, executor=threads, **OPTIONS)
+    assert held == [True] and not trials.INITIALISING.locked()
+
+
 def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     wanted, found = [trial(r, 30) for r in range(6)], {}

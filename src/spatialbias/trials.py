@@ -157,7 +157,8 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
 
     learnt = prepare(train, data, execution)
     with execution.arithmetic():
-        training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
+        with INITIALISING:  # it hands torch's generators back as it found them: another thread's draws must not be undone by that
+            training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
         fit = training.fit(
             model, learnt, loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
             learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
