@@ -1,12 +1,13 @@
 """What the page `coordinet/beyond_the_grid` shows: other resolutions, subsets of the pixels, a fovea, a lens."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.coordinet import shade, sizes
+from spatialbias.figures.coordinet import curve, panels, sizes
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.plots import CHANCE, arms_in
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.figures.plots import arms_in
+from spatialbias.figures.style import canvas, label
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordinet_arms import NETWORKS
 
@@ -28,38 +29,16 @@ PARTS = {  # how each part of a "beyond the grid" measure is drawn and named
 def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> Figure:
     """A measure with parts over x: one panel a network, one dash a part."""
     frame = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
+    sides = sorted(frame["x"].dropna().unique())
+
+    def doubled(ax: Axes, arm: str) -> None:
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(sides, [f"{x:g}" for x in sides])
+        ax.minorticks_off()
+
+    lines = {part: look for part, look in PARTS.items() if part in set(frame["part"])}
     arms = arms_in(frame, NETWORKS[::-1])  # Coordinet first: a phone shows it first
-    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0)
-    for ax, arm in zip(axes, arms, strict=False):
-        for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
-            table = rows.pivot_table(index="replicate", columns="x", values="value")
-            shade(ax, table, colour(arm))
-            ax.plot(
-                table.columns,
-                100 * table.mean(),
-                color=colour(arm),
-                linestyle=PARTS[part][1],
-                marker=marker(arm),
-                markersize=3.5,
-                linewidth=1.6,
-            )
-        ax.axhline(CHANCE, color=INK, linewidth=0.5)
-        if log:
-            ax.set_xscale("log", base=2)
-            sides = sorted(frame["x"].dropna().unique())
-            ax.set_xticks(sides, [f"{x:g}" for x in sides])
-            ax.minorticks_off()
-        ax.set_title(label(arm), color=colour(arm))
-        ax.set_xlabel(xlabel)
-    axes[0].set_ylabel("test accuracy (%)")
-    if not arms:
-        return blank()
-    at = {"xycoords": ("axes fraction", "data"), "xytext": (-2, 1), "textcoords": "offset points"}
-    axes[0].annotate("guessing", (1, CHANCE), fontsize=7.5, color=INK, ha="right", va="bottom", **at)
-    names = [p for p in PARTS if p in set(frame["part"])]
-    handles = [axes[0].plot([], [], color=INK, linestyle=PARTS[p][1])[0] for p in names]
-    figure.legend(handles, [PARTS[p][0] for p in names], loc="outside lower center", ncols=2, fontsize=8)
-    return figure
+    return panels(arms, lines, lambda arm, part: curve(frame, measure, arm, part), xlabel, doubled if log else None, marked=True)
 
 
 def together(frame: pd.DataFrame, measure: str) -> str:

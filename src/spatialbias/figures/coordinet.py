@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, points, said
 from spatialbias.figures.plots import CHANCE, arms_in, forest
-from spatialbias.figures.style import INK, blank, canvas, colour, label
+from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet_arms import NETWORKS
@@ -20,9 +20,10 @@ def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[
     return {(n, arm): list(zip(at, curve, strict=True)) for arm, curves in numbers.items() for n, curve in zip(sizes, curves, strict=True)}
 
 
-def curve(frame: pd.DataFrame, measure: str, arm: str) -> pd.DataFrame:
-    """Replicates x points of one arm's measure at the stop."""
+def curve(frame: pd.DataFrame, measure: str, arm: str, part: str | None = None) -> pd.DataFrame:
+    """Replicates x points of one arm's measure, or of a part of it, at the stop."""
     rows = frame[(frame["measure"] == measure) & (frame["arm"] == arm) & (frame["at"] == "stop")]
+    rows = rows if part is None else rows[rows["part"] == part]
     return rows.pivot_table(index="replicate", columns="x", values="value")
 
 
@@ -33,22 +34,27 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
 
 
 def panels(
-    frame: pd.DataFrame,
-    kinds: Mapping[str, str],
+    arms: Sequence[str],
+    lines: Mapping[str, tuple],
+    table: Callable[[str, str], pd.DataFrame],
     xlabel: str,
-    order: Sequence[str] = NETWORKS[::-1],  # Coordinet first: a phone shows it first
     beside: Callable[[Axes, str], None] | None = None,
+    marked: bool = False,
 ) -> Figure:
-    """One panel a network; one line a measure, told apart by its dash. `beside(axes, arm)` draws what else belongs into a panel."""
-    arms = arms_in(frame, order)
-    figure, axes = canvas(max(len(arms), 1), width=7.6, height=3.0 if len(arms) < 4 else 2.6, columns=2 if len(arms) == 4 else None)
-    dashes = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (4, 1, 1, 1)))
-    for k, (ax, arm) in enumerate(zip(axes, arms, strict=False)):
-        for dash, (measure, name) in zip(dashes, kinds.items(), strict=False):
-            mean = 100 * curve(frame, measure, arm).mean()
-            if len(mean):
-                ax.plot(mean.index, mean, color=colour(arm), linestyle=dash, label=name, marker=None, linewidth=1.7)
-                shade(ax, curve(frame, measure, arm), colour(arm))
+    """One panel a network, with the means and bands of some lines over x, told apart by their dash.
+
+    lines: key -> (name in the legend, dash). table(arm, key): replicates by x, in fractions; empty if there is no such line.
+    beside(axes, arm) draws what else belongs into a panel. marked: every x has the network's mark.
+    """
+    if not arms:
+        return blank()
+    figure, axes = canvas(len(arms), width=7.6, height=3.0 if len(arms) < 4 else 2.6, columns=2 if len(arms) == 4 else None)
+    for k, (ax, arm) in enumerate(zip(axes, arms, strict=True)):
+        mark = {"marker": marker(arm), "markersize": 3.5} if marked else {}
+        for key, (_, dash) in lines.items():
+            if len(values := table(arm, key)):
+                ax.plot(values.columns, 100 * values.mean(), color=colour(arm), linestyle=dash, linewidth=1.7, **mark)
+                shade(ax, values, colour(arm))
         if beside:
             beside(ax, arm)
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
@@ -57,16 +63,21 @@ def panels(
             ax.set_xlabel(xlabel)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("test accuracy (%)")
-    if not arms:
-        return blank()
-    handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for dash, _ in zip(dashes, kinds, strict=False)]
-    figure.legend(handles, kinds.values(), loc="outside lower center", ncols=len(kinds), fontsize=8)
+    handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for _, dash in lines.values()]
+    figure.legend(handles, [name for name, _ in lines.values()], loc="outside lower center", ncols=min(len(lines), 4), fontsize=8)
     return figure
+
+
+def dashed(names: Mapping[str, str]) -> dict[str, tuple]:
+    """Lines for `panels`: measure -> (name, dash)."""
+    dashes = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (4, 1, 1, 1)))
+    return {key: (name, dash) for (key, name), dash in zip(names.items(), dashes, strict=False)}
 
 
 def crop_controls(frame: pd.DataFrame) -> Figure:
     """Cropped, centred exactly, blurred alone, by network."""
-    return panels(frame, {"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"}, "pixels of 32")
+    lines = dashed({"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"})
+    return panels(arms_in(frame, NETWORKS[::-1]), lines, lambda arm, measure: curve(frame, measure, arm), "pixels of 32")
 
 
 def reached(*results: Results) -> str:

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.coordinet import curve, panels, sizes
+from spatialbias.figures.coordinet import curve, dashed, panels, sizes
 from spatialbias.figures.numbers import NOTHING, points, said
+from spatialbias.figures.plots import arms_in
 from spatialbias.figures.style import INK, colour, marker
 from spatialbias.statistics import mean_interval, paired_differences
 from spatialbias.studies.coordinet_arms import NETWORKS
@@ -36,8 +37,8 @@ def controls(frame: pd.DataFrame) -> Figure:
         ax.set_xticks([*usual, *QUARTERS.values()], [*map(str, usual), *(f"{turn:g}" for turn in QUARTERS)], fontsize=7)
         ax.set_xlim(-4, 143)
 
-    measured = set(frame.loc[frame["measure"] == "rotation_masked", "arm"])
-    return panels(frame[frame["arm"].isin(measured)], CONTROLS, "turned by (degrees)", ARMS, strip)
+    measured = arms_in(frame[frame["measure"] == "rotation_masked"], ARMS)
+    return panels(measured, dashed(CONTROLS), lambda arm, measure: curve(frame, measure, arm), "turned by (degrees)", strip)
 
 
 def counted(frame: pd.DataFrame, networks: tuple[str, ...] = NETWORKS) -> pd.DataFrame:
