@@ -10,11 +10,13 @@ from spatialbias.studies.coordinet_arms import LEARNING_RATES, RIDGE
 
 
 def test_rates_are_what_the_shipped_tuning_records_choose(tmp_path):
-    results = study("coordinet.tuning").plan("paper").sweep(Store(tmp_path, paths.shipped_results()))
-    if not results.present:
-        pytest.skip("no tuning records are shipped")
-    chosen = choose(results)
-    assert results.missing == 0
+    store, chosen = Store(tmp_path, paths.shipped_results()), {}
+    for name in ("coordinet.tuning", "coordinet.averaging_tuning"):
+        results = study(name).plan("paper").sweep(store)
+        if not results.present:
+            pytest.skip(f"no records of {name} are shipped")
+        assert results.missing == 0
+        chosen |= choose(results)
     assert chosen.pop("kernel_ridge") == (RIDGE["gamma"], RIDGE["ridge"])
     assert chosen == {arm: rate for arm, rate in LEARNING_RATES.items() if arm != "kernel_ridge"}
 

@@ -45,7 +45,7 @@ def test_a_plan_knows_its_images():
 def test_tuning_is_on_tuning_images_and_nothing_else_is():
     for name in studies.names():
         roles = {trial.role for trial in studies.study(name).plan("smoke").trials}
-        assert roles == ({"tuning"} if name.endswith(".tuning") else {"report"}), name
+        assert roles == ({"tuning"} if name.endswith("tuning") else {"report"}), name
 
 
 @pytest.mark.parametrize("name", studies.names())

@@ -1,11 +1,12 @@
 """What the first page says of each chapter, computed from the `paper` records, whatever the profile of the other pages."""
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from spatialbias.book.ledger import Ledger
 from spatialbias.book.page import difference_text
 from spatialbias.claims import readings
-from spatialbias.figures import places_runs, segmentation_place, segmentation_tables
+from spatialbias.figures import headlines, places_runs, segmentation_place, segmentation_tables
 from spatialbias.figures.numbers import rows_of, said
 from spatialbias.studies import study
 
@@ -13,11 +14,25 @@ N = 390  # photographs
 KINDS = {"first": "first layer", "both": "Fourier code, centre too", "fourier": "Fourier code", "asked": "Fourier code of the centre"}
 
 
-def front() -> dict[str, str]:
-    """Texts to glue: the tally of each chapter's ledger, and its main results in numbers."""
+def front() -> tuple[dict[str, str], Figure]:
+    """Texts to glue: the tally of each chapter's ledger, and its main results in numbers; and a picture of those."""
     ledgers = {work: Ledger(work) for work in ("coordinet", "coordconv", "coordbias")}
     texts = {f"{work}_tally": _tally(ledger.numbers()) for work, ledger in ledgers.items()}
-    return texts | _coordinet(ledgers["coordinet"]) | _coordconv(ledgers["coordconv"]) | _coordbias(ledgers["coordbias"])
+    texts |= _coordinet(ledgers["coordinet"]) | _coordconv(ledgers["coordconv"]) | _coordbias(ledgers["coordbias"])
+    return texts, _picture(*ledgers.values())
+
+
+def _picture(coordinet: Ledger, coordconv: Ledger, coordbias: Ledger) -> Figure:
+    named = _named(coordconv)
+    told = pd.concat([segmentation_place.yellow(coordbias.frames[f"coordbias.{name}"]) for name in ("segmentation", "open_questions")])
+    return headlines.headlines(
+        _accuracy(coordinet.frames["coordinet.few_samples"]),
+        {words: rows_of(named, split=split, part="test") for words, split in (("strewn", "uniform"), ("in one corner", "quadrant"))},
+        told.drop_duplicates(["arm", "replicate"]))
+
+
+def _accuracy(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
 
 
 def _tally(numbers: dict[str, str]) -> str:
@@ -26,10 +41,8 @@ def _tally(numbers: dict[str, str]) -> str:
 
 
 def _coordinet(ledger: Ledger) -> dict[str, str]:
-    frame = ledger.frames["coordinet.few_samples"]
-    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
-    last, why = frame["n_train"].max(), ledger.frames["coordinet.hypotheses"]
-    why = why[(why["measure"] == "accuracy") & (why["at"] == "stop")]
+    frame, why = (_accuracy(ledger.frames[f"coordinet.{name}"]) for name in ("few_samples", "hypotheses"))
+    last = frame["n_train"].max()
     there = frame[frame["n_train"] == N]
     said_of = {claim: readings()[claim][ledger.kind(claim)] for claim in ("coordinet.cnn_beats_both", "coordinet.h2_places_help", "coordinet.h1_invariance")}
     return {"N": str(N), "ranking": said_of["coordinet.cnn_beats_both"], "places": said_of["coordinet.h2_places_help"],
@@ -40,12 +53,16 @@ def _coordinet(ledger: Ledger) -> dict[str, str]:
 
 
 def _coordconv(ledger: Ledger) -> dict[str, str]:
-    score = pd.concat([_scores(ledger.frames[f"coordconv.{name}"]) for name in ("classification", "success")])
-    score = score.drop_duplicates(["arm", "split", "replicate", "part"])  # runs that both studies hold are counted once
+    score = _named(ledger)
     codes = _scores(study("coordconv.where_to_look").plan("paper").sweep(missing="show").frame())
     named = {f"{arm}_{split}": said(rows_of(score, arm=arm, split=split, part="test")["value"])
              for arm in ("coordconv", "deconv") for split in ("uniform", "quadrant")}
     return named | {"comparing": places_runs.comparing(codes, KINDS)}
+
+
+def _named(ledger: Ledger) -> pd.DataFrame:
+    score = pd.concat([_scores(ledger.frames[f"coordconv.{name}"]) for name in ("classification", "success")])
+    return score.drop_duplicates(["arm", "split", "replicate", "part"])  # runs that both studies hold are counted once
 
 
 def _scores(frame: pd.DataFrame) -> pd.DataFrame:

@@ -59,6 +59,7 @@ FEW = {"study": "coordinet.few_samples", "page": "coordinet/few_samples", **CHAP
 TURN = {"study": "coordinet.rotation", "page": "coordinet/rotation", **CHAPTER, "cost": 1.5}
 WHY = {"study": "coordinet.hypotheses", "page": "coordinet/hypotheses", **CHAPTER, "conditions": ONE, "cost": 0.5}
 PART = {"study": "coordinet.ablations", "page": "coordinet/ablations", **CHAPTER, "conditions": ONE, "cost": 1.0}
+AVERAGE = WHY | {"study": "coordinet.averaging", "cost": 0.4, "tag": "O", "kind": "hypothesis", "values": Values("accuracy"), "where": "our own question"}
 GRID = {"study": "coordinet.beyond_the_grid", "page": "coordinet/beyond_the_grid", **CHAPTER, "cost": 0.5}
 ACCURACY = Values("accuracy")
 
@@ -119,6 +120,14 @@ CLAIMS = (
           where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, pooled", rivals=("shared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
     Claim(id="coordinet.h1_locality", statement="Locality helps even without sharing: one kernel a position beats full connection.",
           where="our own question", kind="hypothesis", arm="unshared, flattened", rivals=("fully_connected",), values=ACCURACY, **WHY | {"tag": "O"}),
+    Claim(id="coordinet.averaging_unshared", statement="Averaging over positions helps without sharing, too: one kernel a position, averaged, beats the same flattened.",
+          arm="unshared, pooled", rivals=("unshared, flattened",), **AVERAGE),
+    Claim(id="coordinet.sharing_averaged", statement="Where positions are averaged, sharing helps: one kernel everywhere beats one a position.",
+          arm="shared, pooled", rivals=("unshared, pooled",), **AVERAGE),
+    Claim(id="coordinet.pooled_needs_places", statement="A pooled and normalised convolutional network needs the arrangement: with all pixels permuted it loses by a large margin.",
+          arm="pooled_cnn", rivals=("pooled_cnn, permuted",), rule="large margin", **AVERAGE),
+    Claim(id="coordinet.pooled_without_places", statement="Even with all pixels permuted it beats the fully connected network.",
+          arm="pooled_cnn, permuted", rivals=("fully_connected",), **AVERAGE),
     Claim(id="coordinet.conclusion", statement="Telling a network where its pixels are cannot replicate the convolution's prior: the convolutional network beats Coordinet.",
           where="Conclusions", arm="simple_cnn", rivals=("coordinet",), values=ACCURACY, **WHY),
 

@@ -10,6 +10,7 @@ from spatialbias import components
 from spatialbias.studies.coordinet_arms import (
     ABLATIONS,
     ARMS,
+    AVERAGING,
     COMPANY,
     EXTENDED,
     HYPOTHESES,
@@ -112,6 +113,18 @@ STUDIES = (
         parameters=TuningParameters,
     ),
     Study(
+        "coordinet.averaging_tuning",  # of the network that only `coordinet.averaging` has
+        "Which learning rate suits the network that averages without sharing?",
+        ("unshared, pooled",),
+        tuning,
+        {
+            "smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3)},
+            "quick": QUICK | {"replicates": 1, "max_epochs": 30},
+            "paper": PAPER | {"replicates": 3, "max_epochs": 150},
+        },
+        parameters=TuningParameters,
+    ),
+    Study(
         "coordinet.few_samples",
         "Which network learns most from few images?",
         (*NETWORKS, *COMPANY),
@@ -122,6 +135,13 @@ STUDIES = (
         "coordinet.hypotheses",
         "What does a convolution know that helps it: where pixels are, or what is near what?",
         HYPOTHESES,
+        by_size,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
+    ),
+    Study(
+        "coordinet.averaging",
+        "What does averaging over positions need?",
+        AVERAGING,
         by_size,
         {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
     ),
