@@ -172,7 +172,7 @@ STUDIES = (
     Study(
         "coordinet.crop_controls",
         "Is it the crop, the blur or the position?",
-        NETWORKS,
+        (*NETWORKS, "pooled_cnn"),  # and one that pads
         by_size,
         {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
         ("accuracy", "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling"),
