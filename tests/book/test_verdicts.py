@@ -7,7 +7,7 @@ import pytest
 
 from spatialbias.book import ledger as chapter
 from spatialbias.book import page as book
-from spatialbias.book.verdicts import SENTENCES, _beside, _found
+from spatialbias.book.verdicts import SENTENCES, _beside, _found, _published, undecided
 from spatialbias.claims import Published
 from spatialbias.figures.style import VERDICTS
 from tests.claims.test_judge import ONE, edit, pair
@@ -32,7 +32,7 @@ def page(frame) -> book.Page:
 def test_prose_and_table_follow_the_verdict(kind):
     one = page(FRAMES[kind])
     assert one.kind(ONE.id) == kind
-    assert one.sentence(ONE.id) == SENTENCES[kind].format("the CNN beats both others by a large margin")
+    assert one.sentence(ONE.id) == SENTENCES[kind].format("the CNN beats both others by a large margin", "our records cannot be judged")
     assert f"class='verdict {kind}'" in one.claims(ONE.id).data
 
 
@@ -47,6 +47,29 @@ def test_published_values_stand_beside_one_run_of_ours():
                                     (-0.2, 1.3, True, "one run of ours: any value lies inside")):
         comparison = SimpleNamespace(published=published, low=low, high=high, inside=inside)
         assert _beside(ONE, comparison) == f"fc 47.7; {said}"
+
+
+def test_many_published_values_fold_behind_their_count():
+    published = SimpleNamespace(value=0.477, arm="fc", condition="")
+    one = [SimpleNamespace(published=published, low=0.4, high=0.5, inside=inside) for inside in (True, True, False, None)]
+    assert _published(ONE, "F", one).startswith("published [F]:<br>fc 47.7")
+    assert "<summary>published [F]: 5 single runs, 3 of 4 in the range of one run of ours</summary>" in _published(ONE, "F", [*one, one[0]])
+
+
+def test_what_is_undecided_says_why():
+    def verdict(*findings, p_hold=0.5, n=10):
+        made = [SimpleNamespace(condition=c, n=k, p=p, q=q, failed=failed) for c, k, p, q, failed in findings]
+        return SimpleNamespace(claim=SimpleNamespace(n=n), findings=made, trend=(), p_hold=p_hold)
+
+    nan = float("nan")
+    assert undecided(None) == "our records cannot be judged"
+    assert undecided(verdict(("a", 1, 1, 1, {}), p_hold=nan)) == "so far 1 of 10 declared replicates is on record"
+    assert undecided(verdict(("a", 10, 1, 1, {"simple_cnn": 2, "fc": 0}), p_hold=nan)) == "too many fits failed for a mean to be judged (2 of simple CNN)"
+    three = ("N = 1", 10, 0.001, 0.9, {}), ("N = 2", 10, 0.4, 0.01, {}), ("N = 3", 10, 0.4, 0.4, {})
+    assert undecided(verdict(*three)) == "shown at N = 1, refuted at N = 2, which does not settle it as the rule has it"
+    assert undecided(verdict(three[2])) == "10 replicates do not settle it"
+    rivals = ("N = 1", 10, 0.001, 0.9, {}), ("N = 1", 10, 0.4, 0.9, {}), ("N = 2", 10, 0.4, 0.4, {})  # shown against one of two only
+    assert undecided(verdict(*rivals)) == "10 replicates do not settle it"
 
 
 def test_a_large_margin_is_shown_at_others_too(monkeypatch):
@@ -68,7 +91,7 @@ def test_the_picture_groups_contrasts_under_their_verdict(monkeypatch, kind):
     assert ticks[head] == (VERDICTS[kind], 0) and len(ticks) == 1 + len(findings)
     margin = [one.get_xdata()[0] for one in ax.lines if one.is_dashed()]
     assert margin == pytest.approx([1.0] * len(findings))
-    assert f"<a href='../{ONE.page}.html'><b>" in made.table().data and "href" not in page(FRAMES[kind]).claims(ONE.id).data
+    assert f"<a href='../{ONE.page}.html'><b>" in made.table().data and f"{ONE.page}.html" not in page(FRAMES[kind]).claims(ONE.id).data
 
 
 def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
@@ -81,7 +104,8 @@ def test_records_that_cannot_be_judged_decide_nothing(monkeypatch):
     monkeypatch.setattr(chapter, "study", lambda name: plan)
     counts = chapter.Ledger(ONE.work).numbers()
     assert (counts["holds"], counts["fails"], counts["undecided"], counts["not_run"]) == ("0", "0", "1", "0")
-    assert counts["false_verdicts"] == "0.0"
+    assert counts["false_verdicts"] == "0.0" and (counts["undecided_short"], counts["undecided_full"]) == ("0", "1")
+    assert counts["theirs_tally"] == "1 statement: 1 is undecided" and counts["ours_tally"] == "0 statements"
 
 
 def test_a_page_reads_its_verdict(monkeypatch):

@@ -15,9 +15,9 @@ KINDS = {"first": "first layer", "both": "Fourier code, centre too", "fourier": 
 
 
 def front() -> tuple[dict[str, str], Figure]:
-    """Texts to glue: the tally of each chapter's ledger, and its main results in numbers; and a picture of those."""
+    """Texts to glue: the tallies of each chapter's ledger, and its main results in numbers; and a picture of those."""
     ledgers = {work: Ledger(work) for work in ("coordinet", "coordconv", "coordbias")}
-    texts = {f"{work}_tally": _tally(ledger.numbers()) for work, ledger in ledgers.items()}
+    texts = {f"{work}_{key}": ledger.numbers()[key] for work, ledger in ledgers.items() for key in ("theirs_tally", "ours_tally")}
     texts |= _coordinet(ledgers["coordinet"]) | _coordconv(ledgers["coordconv"]) | _coordbias(ledgers["coordbias"])
     return texts, _picture(*ledgers.values())
 
@@ -33,11 +33,6 @@ def _picture(coordinet: Ledger, coordconv: Ledger, coordbias: Ledger) -> Figure:
 
 def _accuracy(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
-
-
-def _tally(numbers: dict[str, str]) -> str:
-    kinds = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "not_run": "have not been run"}
-    return f"of {numbers['claims']} statements " + ", ".join(f"{numbers[k]} {words}" for k, words in kinds.items() if numbers[k] != "0")
 
 
 def _coordinet(ledger: Ledger) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """The page at a chapter's end: every claim of a work with its verdict, from the records of all its studies."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
 from spatialbias.book.page import box, raw
 from spatialbias.book.parameters import check_parameters
 from spatialbias.book.verdicts import claims_table, judged, kind
-from spatialbias.claims import expected_false_verdicts, ledger, readings
+from spatialbias.claims import Claim, expected_false_verdicts, ledger, readings
 from spatialbias.figures.plots import forest
 from spatialbias.figures.style import INK, VERDICTS, label
 from spatialbias.studies import study
@@ -49,10 +50,26 @@ class Ledger:
             "holds": str(counts["holds"]),
             "fails": str(counts["fails"]),
             "undecided": str(counts["undecided"]),
+            "undecided_short": str(short := sum(self._short(c) for c in self.claims)),
+            "undecided_full": str(counts["undecided"] - short),
             "not_run": str(counts["not-run"]),
+            "theirs_tally": self._tally(c for c in self.claims if c.tag != "O"),
+            "ours_tally": self._tally(c for c in self.claims if c.tag == "O"),
             "false_verdicts": f"{expected_false_verdicts(judged_):.1f}",
             "reading": " ".join(sentences[kinds[claim]] for claim, sentences in readings().items() if claim in kinds),
         }
+
+    def _short(self, claim: Claim) -> bool:
+        """Whether a claim is undecided for want of replicates."""
+        verdict = self.verdicts[claim.id]
+        return verdict is not None and kind(verdict) == "undecided" and min(f.n for f in verdict.findings) < claim.n
+
+    def _tally(self, claims: Iterable[Claim]) -> str:
+        """ "15 statements: 2 hold, 5 fail, 8 are undecided"."""
+        counts = Counter(self.kind(c.id) for c in claims)
+        words = {"holds": ("holds", "hold"), "fails": ("fails", "fail"), "undecided": ("is undecided", "are undecided"), "not-run": ("has not been run", "have not been run")}
+        parts = [f"{counts[k]} {word[counts[k] > 1]}" for k, word in words.items() if counts[k]]
+        return f"{counts.total()} statement{'s' * (counts.total() != 1)}" + ": " * bool(parts) + ", ".join(parts)
 
     def notice(self):
         """That the ledger is always of the shipped and local `paper` records, whatever the profile."""

@@ -96,7 +96,7 @@ class Page:
     def sentence(self, *ids: str) -> str:
         """The verdicts on claims as running text, chosen by the verdicts: it is right whatever they are."""
         claims = sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
-        return " ".join(verdicts.sentence(c, self.kind(c.id)) for c in claims)
+        return " ".join(verdicts.sentence(c, self.verdict(c.id)) for c in claims)
 
     def reading(self, claim_id: str) -> str:
         """What follows from the verdict on a claim."""

@@ -9,18 +9,19 @@ import pandas as pd
 from spatialbias.claims import Claim, JudgeError, Verdict, judge
 from spatialbias.claims.claim import Comparison, label_of
 from spatialbias.figures.style import label
+from spatialbias.statistics import ALPHA
 
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 SENTENCES = {
     "holds": "The source says that {}: in our records this holds.",
     "fails": "The source says that {}: in our records this fails.",
-    "undecided": "The source says that {}: our records do not decide it.",
+    "undecided": "The source says that {}: {}.",
     "not-run": "The source says that {}: this has not been run yet.",
 }
 ASKED = {  # of a hypothesis, whosoever it is
     "holds": "“{}”: in our records this holds.",
     "fails": "“{}”: in our records this fails.",
-    "undecided": "“{}”: our records do not decide it.",
+    "undecided": "“{}”: {}.",
     "not-run": "“{}”: this has not been run yet.",
 }
 
@@ -38,13 +39,32 @@ def kind(verdict: Verdict | None) -> str:
     return "undecided" if verdict is None else "not-run" if verdict.word == "not run" else verdict.word.split()[0]
 
 
-def sentence(claim: Claim, kind: str) -> str:
-    """The verdict on a claim as running text."""
-    statement = claim.statement.rstrip(".")
+def sentence(claim: Claim, verdict: Verdict | None) -> str:
+    """The verdict on a claim as running text; of an undecided one it says why."""
+    said, statement, why = kind(verdict), claim.statement.rstrip("."), undecided(verdict)
     if claim.kind != "conclusion" or claim.tag == "O":
-        return ASKED[kind].format(statement)
-    said = SENTENCES[kind].format(_lower(statement))
-    return said.replace("The source says that", "The source's plots suggest that", 1) if claim.tag == "F" else said
+        return ASKED[said].format(statement, why)
+    text = SENTENCES[said].format(_lower(statement), why)
+    return text.replace("The source says that", "The source's plots suggest that", 1) if claim.tag == "F" else text
+
+
+def undecided(verdict: Verdict | None) -> str:
+    """Why a claim is not decided, in words: too few replicates, failed fits, or what its conditions say one by one."""
+    if verdict is None:
+        return "our records cannot be judged"
+    n, fewest = verdict.claim.n, min((f.n for f in verdict.findings), default=0)
+    if fewest < n:
+        return f"so far {fewest} of {n} declared replicates {'is' if fewest == 1 else 'are'} on record"
+    if math.isnan(verdict.p_hold):
+        failed = {arm: count for f in verdict.findings for arm, count in f.failed.items() if count}
+        return f"too many fits failed for a mean to be judged ({', '.join(f'{count} of {label(arm)}' for arm, count in failed.items())})"
+    conditions = {} if verdict.trend else {f.condition: [g for g in verdict.findings if g.condition == f.condition] for f in verdict.findings}
+    shown = [name for name, found in conditions.items() if all(f.p <= ALPHA for f in found)]
+    refuted = [name for name, found in conditions.items() if any(f.q <= ALPHA for f in found) and name not in shown]
+    parts = [f"{words} {'; '.join(names)}" for words, names in (("shown at", shown), ("refuted at", refuted)) if names]
+    if len(conditions) > 1 and parts:
+        return ", ".join(parts) + ", which does not settle it as the rule has it"
+    return f"{fewest} replicates do not settle it"
 
 
 def _lower(text: str) -> str:
@@ -62,25 +82,35 @@ def claims_table(claims: Iterable[Claim], frames: Mapping[str, pd.DataFrame], li
             verdict = judge(claim, frames.get(claim.study))
             word, text, why = verdict.word, _found(verdict), "; ".join((verdict.reason, *_at_margins(verdict), *verdict.notes))
             tags = ", ".join(dict.fromkeys(c.published.tag for c in verdict.published))
-            beside = tags and "<br>".join((f"published [{tags}]:", *(_beside(claim, c) for c in verdict.published)))
+            beside = tags and _published(claim, tags, verdict.published)
         except JudgeError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         statement = f"<b>{html.escape(claim.statement)}</b>"
         if linked:
             statement = f"<a href='../{claim.page}.html'>{statement}</a>"
         rows.append(
-            f"<tr><td>{statement}<br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; our rule: {claim.word}, {claim.rule}; "
+            f"<tr><td>{statement}<br><small>{html.escape(claim.where)}{'' if claim.tag == 'O' else f' [{claim.tag}]'}; <a href='../appendix/method.html'>our rule</a>: {claim.word}, {claim.rule}; "
             f"<code>{claim.id}</code></small></td>"
             f"<td><details><summary><span class='verdict {kind(verdict)}'>{html.escape(word)}</span></summary>"
             f"<small>{html.escape(why)}</small></details></td>"
             f"<td>{text}{beside and f'<br><small>{beside}</small>'}</td></tr>"
         )
-    head = "<tr><th>claim</th><th>verdict</th><th>we find (mean [95 %])</th></tr>"
+    head = "<tr><th>claim</th><th>verdict</th><th>we find: mean [95 %], differences in the claimed direction</th></tr>"
     return f"<div class='scroll'><table class='claims'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
 
 
 def _at_margins(verdict: Verdict) -> list[str]:
     return [f"with a margin of {100 * margin:g} points: {word}" for margin, word in verdict.margins.items()]
+
+
+def _published(claim: Claim, tags: str, comparisons: tuple[Comparison, ...], most: int = 4) -> str:
+    """Published numbers beside ours, one a line; many fold away behind their count."""
+    lines = "<br>".join(_beside(claim, c) for c in comparisons)
+    if len(comparisons) <= most:
+        return f"published [{tags}]:<br>{lines}"
+    known = [c.inside for c in comparisons if c.inside is not None]
+    inside = f", {sum(known)} of {len(known)} in the range of one run of ours" if known else ""
+    return f"<details><summary>published [{tags}]: {len(comparisons)} single runs{inside}</summary>{lines}</details>"
 
 
 def _beside(claim: Claim, comparison: Comparison) -> str:
