@@ -130,3 +130,36 @@ def test_nothing_to_verify_is_no_success(made, capsys):
     assert "no shipped records of these studies" in capsys.readouterr().err
     assert results.verify([study], SimpleNamespace(study=[], sample=5, max_seconds=0)) == 0
     assert "only 0 of these records" in capsys.readouterr().out
+
+
+def test_what_is_packed_alone_does_not_hide_what_another_study_s_file_holds(tmp_path, monkeypatch):
+    """A record goes with the first of its studies, whichever was asked for."""
+    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
+    monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "work"))
+    for name in ("_ship_networks", "_draw_headline"):
+        monkeypatch.setattr(results, name, lambda store: None)
+    few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
+    trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
+    Store(shipped=None).put({"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": "loss", "epoch": 1, "loss": 0.1}, "curve": [],
+                             "parameters": 1, "provenance": {"numerics": "x", "seconds": 1.0}, "measured": {"accuracy": components.MEASURES["accuracy"]},
+                             "rows": [{"measure": "accuracy", "at": "stop", "x": None, "value": 0.5, "n": 1}]})
+    results.pack([rotation], OPTIONS)
+    assert not list((tmp_path / "shipped").glob("*"))
+    results.pack([few], OPTIONS)
+    assert [path.stem for path in (tmp_path / "shipped").glob("*")] == ["coordinet.few_samples"]
+
+
+def test_a_record_of_a_network_that_is_gone_is_counted_and_the_rest_checked(made, capsys):
+    record, path = made
+    gone = record | {"trial": record["trial"] | {"model": "gone"}}
+    write_parquet(path.with_name("a.gone.parquet"), [gone])
+    assert results.verify([], OPTIONS) == 0
+    said = capsys.readouterr().out
+    assert "a.gone.parquet: 1 records, 0 damaged, 1 of older revisions" in said and "a.study.parquet: 1 records, 0 damaged, 0 of older" in said
+
+
+def test_what_has_no_values_to_compare_says_so(made):
+    record = made[0] | {"rows": [], "measured": {}}
+    assert results.comparable(record) is None
+    with pytest.raises(ValueError, match="no values to compare"):
+        results.recomputed(record, Execution())

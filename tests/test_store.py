@@ -1,5 +1,6 @@
 """The store: whole files or none, damage named and set aside, many writers, Parquet there and back."""
 
+import fcntl
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -154,6 +156,11 @@ def test_one_claim_at_a_time(store):
         assert mine
         with store.claim("k") as second, store.claim("other") as other:
             assert not second and other
+    late = open(store.folder / "locks" / "k")  # who had opened it before it was released finds the same file as who comes later
+    with store.claim("k") as again:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(late, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    late.close()
     with store.claim("k") as again:
         assert again
 
@@ -255,3 +262,30 @@ def test_a_parquet_file_of_something_else_is_named(tmp_path):
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "study.parquet")
     with pytest.warns(UserWarning, match="study.parquet.*damaged"):
         assert read_parquet(tmp_path / "study.parquet") == []
+
+
+def test_what_a_killed_writer_left_goes_in_time(tmp_path):
+    old, new = tmp_path / ".a.part", tmp_path / ".b.part"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    module.write(tmp_path / "file", b"whole")
+    assert not old.exists() and new.exists() and (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_record_written_anew_meanwhile_is_not_set_aside(store, monkeypatch):
+    whole = record()
+    store.put(whole)
+    path, read = store.path(whole["key"], module.numerics_of(whole)), Path.read_bytes
+    good = path.read_bytes()
+    path.write_bytes(good[:-9])
+
+    def slowly(self):
+        content = read(self)
+        if self == path:
+            monkeypatch.setattr(Path, "read_bytes", read)
+            path.write_bytes(good)  # the other sweep has just computed it anew
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", slowly)
+    assert store.get(whole["key"], module.numerics_of(whole)) == whole and not list(path.parent.glob("*.damaged"))

@@ -168,10 +168,39 @@ def test_trying_out_keeps_other_threads_from_drawing(store, threads, monkeypatch
     """It hands torch's generators back as they were: what another thread drew meanwhile would be drawn again."""
     from spatialbias import training
 
+    def free() -> bool:
+        """Whether another thread could draw now."""
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(lambda: trials.INITIALISING.acquire(blocking=False) and (trials.INITIALISING.release() or True)).result()
+
     try_out, held = training.try_out, []
-    monkeypatch.setattr(training, "try_out", lambda *a: (held.append(trials.INITIALISING.locked()), try_out(*a)))
+    monkeypatch.setattr(training, "try_out", lambda *a: (held.append(free()), try_out(*a)))
     sweep([trial()], store=store, executor=threads, **OPTIONS)
-    assert held == [True] and not trials.INITIALISING.locked()
+    assert held == [False] and free()
+
+
+def test_networks_that_draw_as_they_learn_keep_their_bits_in_threads(store, threads):
+    """Redrawn maps come from torch's generator, which threads share."""
+    from spatialbias.training import Execution
+
+    small = {"model": "vgg9_fcn", "model_args": {"layer": "redrawn_maps"}, "dataset": "circles",
+             "dataset_args": {"n_train": 4, "n_test": 2, "size": 32}, "batch_size": 2}
+    wanted = [trial(r, 1, **small) for r in range(4)]
+    records = sweep(wanted, ("segmentation",), store, executor=threads, **OPTIONS)
+    for t in wanted:
+        alone, _ = trials.run(t, Execution("cpu", "fp32", 1), ("segmentation",))
+        assert records[t.key]["curve"] == alone["curve"] and records[t.key]["rows"] == alone["rows"], t.replicate
+
+
+def test_workers_that_are_asked_for_go_before_the_environment_s(store, monkeypatch):
+    monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
+    asked = []
+    monkeypatch.setattr(module, "_pool", lambda workers: asked.append(workers) or ThreadPoolExecutor(workers))
+    monkeypatch.setattr(module, "stop", lambda executor: executor.shutdown())
+    sweep([trial()], store=store, **OPTIONS)
+    assert asked == []
+    sweep([trial(1)], store=store, workers=2, **OPTIONS)
+    assert asked == [2]
 
 
 def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from spatialbias import components, paths
 from spatialbias.records import lacking, on_record
 from spatialbias.store import Store, numerics_of, read_parquet, write, write_parquet
+from spatialbias.studies import names
+from spatialbias.studies import study as find_study
 from spatialbias.trials import Trial, canonical
 
 COMPARED = ("accuracy", "score", "segmentation")  # the measure that a recomputation takes, the first that a record has
@@ -57,12 +59,12 @@ def verify(studies, options) -> int:
             print(f"{path.name}: cannot be read ({error})")
             faults += 1
             continue
-        current = [r for r in found if Trial(**r["trial"]).key == r["key"]]
+        current = [r for r in found if _is_current(r)]
         faults += rows - len(found)
         print(f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(found) - len(current)} of older revisions")
         records += current
     if options.sample:
-        pool = [r for r in records if r["provenance"].get("total_seconds", 0) <= options.max_seconds]
+        pool = [r for r in records if r["provenance"].get("total_seconds", 0) <= options.max_seconds and comparable(r)]
         if len(pool) < options.sample:
             print(f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed")
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
@@ -72,6 +74,14 @@ def verify(studies, options) -> int:
             except DataMissing as missing:  # no fault of the record's
                 print(f"{record['key'][:12]} cannot be recomputed here: {missing}")
     return 1 if faults else 0
+
+
+def _is_current(record: dict) -> bool:
+    """Whether a record's trial still has its key: one of older revisions, or of a network that is gone, has not."""
+    try:
+        return Trial(**record["trial"]).key == record["key"]
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -105,15 +115,22 @@ class Recomputed:
         return said if self.good else f"{said}  <-- DIFFERS"
 
 
+def comparable(record: dict) -> str | None:
+    """The measure by which a record is compared with its trial trained again: the first that left numbers; None if there is none."""
+    there = {row["measure"] for row in record["rows"] if row["at"] == "stop"}
+    return next((name for name in (*COMPARED, *record["measured"]) if name in there), None)
+
+
 def recomputed(record: dict, execution) -> Recomputed:
     """Train a record's trial again and compare: bit for bit in the same numerics class; in another one an accuracy must lie
     within TOLERANCE (of fewer images than SHARED, correspondingly more), and anything else, which may be all or nothing by a
-    hair, is shown but not judged."""
+    hair, is shown but not judged. Raises ValueError if the record has no numbers to compare."""
     from spatialbias.trials import run
 
     trial = Trial(**record["trial"])
     precision = "bf16" if " bf16 " in numerics_of(record) else "fp32"
-    measure = next((name for name in COMPARED if name in record["measured"]), next(iter(record["measured"])))
+    if (measure := comparable(record)) is None:
+        raise ValueError(f"the record {record['key'][:12]} has no values to compare")
     fresh, _ = run(trial, type(execution)(execution.device, precision, 1), (measure,))
     olds, news = ([row for row in r["rows"] if row["measure"] == measure and row["at"] == "stop"] for r in (record, fresh))
     images = olds[-1].get("n") or SHARED
@@ -130,12 +147,14 @@ def pack(studies, options) -> int:
 
     A record that several studies use goes with the first of them; what older revisions of a measure found stays behind.
     """
-    store, packed = Store(), set()
-    for study in studies:
+    store, packed, asked = Store(), set(), {study.name for study in studies}
+    for study in map(find_study, names()):  # all of them: which one a record goes with must not depend on what was asked for
         found = {(t.key, numerics): record for t in study.plan("paper").trials for numerics, record in store.all(t.key).items()}
         mine = found.keys() - packed
         own = [_current(record) for which, record in found.items() if which in mine]
         packed |= found.keys()
+        if study.name not in asked:
+            continue
         path = paths.shipped_results() / f"{study.name}.parquet"
         if not own:
             path.unlink(missing_ok=True)  # its records went with an earlier study
@@ -159,10 +178,9 @@ def _ship_networks(store: Store) -> None:
     from safetensors.torch import save
 
     from spatialbias import datasets
-    from spatialbias.studies import study
     from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS)
+    plan = find_study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS)
     folder = paths.shipped_results() / "weights"
     records = on_record(plan.trials, (), store)
     for arm, trial in plan.labelled:
@@ -200,10 +218,9 @@ def _same(path, state: dict, meta: dict) -> bool:
 def _draw_headline(store: Store) -> None:
     """The README's picture, from the records: accuracy over N of the three networks."""
     from spatialbias.figures.plots import lines
-    from spatialbias.studies import study
     from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = study("coordinet.few_samples").plan("paper", arms=NETWORKS)
+    plan = find_study("coordinet.few_samples").plan("paper", arms=NETWORKS)
     frame = plan.sweep(store, missing="show").frame()
     frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
     if len(frame):

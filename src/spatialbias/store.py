@@ -10,13 +10,16 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 from spatialbias import paths
 from spatialbias.trials import canonical
+
+ABANDONED = 3600.0  # seconds after which a file that is still being written never will be
 
 
 class Store:
@@ -87,26 +90,27 @@ class Store:
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / key, "w") as file:
-            try:
+            try:  # the file stays: who opened it before it went would hold a lock on a file that nobody else sees
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                mine = True
             except BlockingIOError:
-                yield False
-                return
-            try:
-                yield True
-            finally:
-                (folder / key).unlink(missing_ok=True)
+                mine = False
+            yield mine
 
     def _read(self, path: Path, key: str) -> dict | None:
         try:
-            envelope = json.loads(path.read_bytes())
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            envelope = json.loads(content)
             record = envelope["record"]
             if hashlib.sha256(canonical(record)).hexdigest() != envelope["sha256"] or record["key"] != key:
                 raise ValueError("its checksum does not fit")
             return record
-        except FileNotFoundError:
-            return None
         except (ValueError, KeyError, TypeError) as error:
+            if path.exists() and path.read_bytes() != content:  # another sweep has just written it anew
+                return self._read(path, key)
             self._set_aside(path, str(error))
             return None
 
@@ -151,7 +155,12 @@ def _digest(state: dict) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it: it is whole or it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".*.part"):  # by a process that was killed while it wrote
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -48,8 +48,9 @@ def sweep(
     records = on_record(trials, measures, store)
     if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
+    here = executor is None and workers is None and asked_workers() == 0  # a worker's start costs more than a tiny trial
     workers = workers or asked_workers() or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
-    _execute(todo, measures, store, workers, executor, progress, precision)
+    _execute(todo, measures, store, 1 if here else workers, Here() if here else executor, progress, precision)
     return on_record(trials, measures, store)
 
 
@@ -57,48 +58,30 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
     from tqdm.auto import tqdm
 
     bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
-    own = executor is None
-    if own and asked_workers() == 0:  # in this process: a worker's start costs more than a tiny trial
-        own, executor, workers = False, Here(), 1
+    own, places = executor is None, (str(store.folder), store.shipped and str(store.shipped))
     executor = executor or _pool(workers)
     failures, waiting, flying = 0, list(reversed(todo)), {}
     try:
         while waiting or flying:
-            broken = False
-            while waiting and len(flying) < 2 * workers:
-                trial = waiting.pop()
-                try:
-                    flying[
-                        executor.submit(
-                            work, trial.model_dump(), measures, str(store.folder), store.shipped and str(store.shipped), precision
-                        )
-                    ] = trial
-                except BrokenProcessPool:
-                    broken = True
-                    waiting.append(trial)
-                    break
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                trial = flying.pop(future)
-                try:
-                    key = future.result()
-                except BrokenProcessPool:
-                    broken = True
-                    waiting.append(trial)
-                    continue
-                if key is None:  # another sweep is at it: look again later, at the end of the line
-                    waiting.insert(0, trial)
-                    if len(waiting) + len(flying) <= 2 * workers:
-                        time.sleep(PATIENCE)
-                    continue
-                failures = 0
-                bar.update()
-            if broken:
+            try:
+                while waiting and len(flying) < 2 * workers:
+                    future = executor.submit(work, waiting[-1].model_dump(), measures, *places, precision)
+                    flying[future] = waiting.pop()
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    key, trial = future.result(), flying.pop(future)
+                    if key is None:  # another sweep is at it: look again later, at the end of the line
+                        waiting.insert(0, trial)
+                        if len(waiting) + len(flying) <= 2 * workers:
+                            time.sleep(PATIENCE)
+                        continue
+                    failures = 0
+                    bar.update()
+            except BrokenProcessPool:  # all that flew starts again
                 waiting += reversed(flying.values())
                 flying.clear()
                 failures += 1
                 if not own or failures > RESTARTS:
-                    raise RuntimeError(f"the workers died {failures} times in a row (out of memory?); what was finished is kept")
+                    raise RuntimeError(f"the workers died {failures} times in a row (out of memory?); what was finished is kept") from None
                 executor.shutdown(wait=False)
                 executor = _pool(workers)
     finally:

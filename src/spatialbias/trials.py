@@ -6,6 +6,7 @@ import math
 import platform
 import threading
 import time
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from spatialbias import __version__, components
 from spatialbias.roles import check_size, examples, fold, prepare
 
 Scalar = bool | int | float | str
-INITIALISING = threading.Lock()  # torch's global generator is one for all threads of an executor
+INITIALISING = threading.RLock()  # torch's global generator is one for all threads of an executor
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
@@ -144,7 +145,6 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
     train, test = examples(trial, data)
     for name in measures:
         components.known(components.MEASURES, name, "measure")
-    model = initialised(trial).to(execution.device)
     curve = None
     if trial.curve_images:  # of a fifth of the test images, the others being for shifted copies; of all where they are few
         curve = test if trial.curve_images > len(test) else fold(test, trial.fold)[: trial.curve_images]
@@ -156,9 +156,12 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
         return float(sum(scores)) / len(curve)
 
     learnt = prepare(train, data, execution)
-    with execution.arithmetic():
-        with INITIALISING:  # it hands torch's generators back as it found them: another thread's draws must not be undone by that
-            training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
+    with execution.arithmetic(), ExitStack() as alone:
+        alone.enter_context(INITIALISING)  # trying out hands torch's generators back as it found them: nobody else must draw meanwhile
+        model = initialised(trial).to(execution.device)
+        training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
+        if not getattr(model, "draws", False):  # one that draws as it learns needs the generator to itself
+            alone.close()
         fit = training.fit(
             model, learnt, loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
             learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
@@ -197,16 +200,25 @@ def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) 
     """Take measures of a trained network (its `states`) and add them to the record, in place of older revisions."""
     import torch
 
-    from spatialbias import datasets, measures, models
+    from spatialbias import datasets, models
 
     trial = Trial(**record["trial"])
     execution = suited(trial, execution)
     data = datasets.load(trial.dataset, **trial.dataset_args)
     with INITIALISING:
         model = models.build(trial.model, **trial.model_args).to(execution.device)
-        torch.manual_seed(trial.seed("measure"))  # of a network that draws even when it answers
     if trial.model != "kernel_ridge" and data.train.inputs[0].dim() == 4:
         model.to(memory_format=torch.channels_last)
+    draws = getattr(model, "draws", False)  # even when it answers
+    with INITIALISING if draws else nullcontext():
+        if draws:
+            torch.manual_seed(trial.seed("measure"))
+        _measure(record, states, names, model, trial, data, execution)
+
+
+def _measure(record: dict, states: dict, names: tuple[str, ...], model, trial: Trial, data, execution) -> None:
+    from spatialbias import measures
+
     for name in names:
         function, every_state = measures.TABLE[components.known(components.MEASURES, name, "measure")]
         rows = []

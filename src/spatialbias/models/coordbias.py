@@ -65,6 +65,7 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
         one_of(LAYERS, layer=layer)
         one_of(("equal", "source"), init=init)
         one_of(("running", "batch"), statistics=statistics)
+        self.draws = layer == "redrawn_maps"  # from torch's own generator, whenever it answers
         self.statistics, tracked = statistics, statistics == "running"
         self.stages, channels = nn.ModuleList(), 3
         for widths in ((first_width, 64), (128, 128), (256, 256)):
