@@ -8,7 +8,7 @@ from torch import nn
 from spatialbias.bench import circles as loop
 from spatialbias.datasets import circles as generator
 from spatialbias.datasets import load
-from spatialbias.figures import circles, coordbias, counterpart
+from spatialbias.figures import circles, coordbias, counterpart, style
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 
 
@@ -101,3 +101,28 @@ def test_terms_add_up_and_are_drawn(data):
     torch.testing.assert_close(found["convolution + b"], nn.Conv2d.forward(layer, image / 255))
     for figure in (coordbias.composition(layer, image, data.train.target[0], list(data.classes[1:])), coordbias.worked_example()):
         figure.draw_without_rendering()
+
+
+def test_what_layers_cost_in_time_is_said_from_the_benchmarks():
+    def run(*values):
+        rows = [{"part": "layers", "name": f"{kind}, {precision}", "value": value + 0.1 * (precision == "bf16"), "n": 25}
+                for kind, value in zip(("CoordConv2d", "CoordBiasConv2d", "concatenated"), values) for precision in ("fp32", "bf16")]
+        return {"machine": {}, "rows": [*rows, {"part": "start", "name": "help", "value": 1.0, "n": 5}]}
+
+    said = coordbias.speed({"amx": run(1.08, 1.09, 1.6), "avx2": run(1.02, 0.98, 1.3)}, {"amx": "AMX (tiles)"})
+    assert "take 1.09 and 1.08 times as long as a plain convolution (AMX; avx2: 0.98 and 1.02)" in said
+    assert "; what is slow is concatenating the coordinates, 1.60 or 1.30 times." in said and "up to 1.19, 1.18 and 1.70 times" in said and "of 25 rounds" in said
+    assert "what is slow" not in coordbias.speed({"amx": run(1.5, 1.09, 1.2)}, {})
+    for nothing in ({}, {"amx": {"rows": []}}):
+        assert coordbias.speed(nothing, {}) == "What they cost in time, as layers, is not on record."
+
+
+def test_published_marks_have_their_network_s_shape(drawn):
+    figure, _ = circles.observers(drawn, 0.86)
+    hollow = [line.get_marker() for ax in figure.axes for line in ax.lines if line.get_markerfacecolor() == "none"]
+    assert hollow == [style.MARKERS["vanilla"], style.MARKERS["coordinate bias"]] * 2
+
+
+def test_paces_borrow_no_network_s_colour():
+    figure = counterpart.paces_figure(counterpart.paces((1, 3), size=16, filters=8))
+    assert not {line.get_color() for line in figure.axes[0].lines} & set(style.COLOURS.values()) - {style.INK}

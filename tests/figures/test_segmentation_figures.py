@@ -108,14 +108,30 @@ def test_texts_say_what_is_missing():
     assert numbers.lead(found, "coordinate bias", "vanilla") == numbers.NOTHING
     assert numbers.place(found, "coordinate bias", "vanilla") == "not on record beside the plain network"
     table = numbers.scores(found, HEADLINE[:2])
-    assert len(table) == 8 and (table.loc[table["network"] == "coordinate bias", "recall"] == numbers.NOTHING).all()
+    assert len(table) == 2 and (table.iloc[1, 1:-1] == numbers.NOTHING).all() and table["", "n"].tolist() == [1, 0]
 
 
 def test_scores_are_medians_with_the_least_and_the_greatest_run():
     found = frame(HEADLINE[:1], 3)
     runs = 100 * numbers.mean_recall(found, (1, 2))["value"]
-    row = numbers.scores(found, HEADLINE[:1]).iloc[0]
-    assert row["recall"] == f"{runs.median():.1f} [{runs.min():.1f}, {runs.max():.1f}]" and row["n"] == 3
+    table = numbers.scores(found, HEADLINE[:1])
+    assert table["yellow, mean of both sides", "recall"][0] == f"{runs.median():.1f} [{runs.min():.1f},\u00a0{runs.max():.1f}]"
+    assert ("", "n") not in table and table["", "network"].tolist() == ["vanilla"]
+
+
+def test_an_n_is_told_where_it_is_not_the_usual_one():
+    found = frame(QUESTIONS, 3)
+    for said in (numbers.recall(found, "vanilla", usual=3), numbers.lead(found, "CoordConv", "vanilla", usual=3), numbers.place(found, "CoordConv", "vanilla", usual=3),
+                 knows.share(found, 3), knows.again(found.assign(numerics="a"), found.assign(numerics="b"), 3)):
+        assert "n = " not in said and "[" in said
+    for said in (numbers.recall(found, "vanilla", usual=4), numbers.lead(found, "CoordConv", "vanilla"), numbers.place(found, "CoordConv", "vanilla", usual=4)):
+        assert "n = 3" in said
+    figures = [knows.unbought(found, knows.beyond_colour(found, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(found), QUESTIONS)]
+    uneven = found[(found["arm"] != "CoordConv") | (found["replicate"] > 0)]
+    figures += [knows.unbought(uneven, knows.beyond_colour(uneven, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(uneven), QUESTIONS)]
+    told = [any("n = 2" in text.get_text() for text in figure.axes[0].get_yticklabels()) for figure in figures]
+    assert told == [False, False, True, True]
+    assert knows.excess(knows.beyond_colour(found, 5, 32), "vanilla", 3).endswith("]")
 
 
 def test_a_place_is_named_only_where_the_interval_allows():
@@ -159,17 +175,58 @@ def test_guessing_in_words():
     made.loc[sides, "value"] = [0.9, 0.1, 0.2, 0.8, 0.6, 0.5]
     drawn = circles.scenes(200, 32)
     assert knows.luck(drawn, 1000, 1) < knows.luck(drawn, 1000, 10) < 0.54 < knows.luck(drawn, 20, 3)
-    (phrase, few), (more, many) = (knows.guessing(made, "vanilla", drawn, images) for images in (20, 4000))
-    assert few.startswith("of 3 runs none beyond") and many.startswith("of 3 runs 1 beyond 5") and many.endswith("(the best: 55.0%)")
-    assert (phrase, more) == ("no more than guessing gives", "in 1 of 3 runs more than guessing gives")
-    assert knows.guessing(made[made["replicate"] == 2], "vanilla", drawn, 9000)[0] == "in its only run more than guessing gives"
-    assert knows.guessing(made, "CoordConv", drawn, 20) == ("not on record", "not on record")
+    few, many = (knows.counted(made, {"in our protocol": "vanilla"}, drawn, images) for images in (20, 4000))
+    assert few.startswith("3 runs that toss a coin for every circle would, 95 times in 100, all stay below") and "none goes beyond in our protocol (the best" in few
+    assert "; of the plain network's, 1 goes beyond in our protocol (the best: 55.0%)." in many
+    assert [knows.guessing(made, "vanilla", drawn, images) for images in (20, 4000)] == ["no more than guessing gives", "in 1 of 3 runs more than guessing gives"]
+    single = made[made["replicate"] == 2]
+    assert knows.guessing(single, "vanilla", drawn, 9000) == "in its only run more than guessing gives"
+    assert knows.counted(single, {"here": "vanilla"}, drawn, 9000).startswith("A run that tosses a coin")
+    both = knows.counted(pd.concat([made, single.assign(arm="wider vanilla")]), {"here": "vanilla", "there": "wider vanilla"}, drawn, 4000)
+    assert both.count("coin") == 2 and "beyond here" in both and "beyond there" in both  # another n, another bound
+    assert knows.guessing(made, "CoordConv", drawn, 20) == "not on record" and "not on record" in knows.counted(made, {"here": "CoordConv"}, drawn, 20)
     assert knows.ends(made, ("vanilla",)) == "from 50.0 to 55.0 % (3 runs)" and knows.ends(made, ()) == "not on record"
 
 
-def test_the_share_of_a_mark_and_a_direction_are_said_only_where_shown():
+def test_a_share_of_the_gain_is_given_only_to_marks_that_do_better_than_guessing():
     three = ("vanilla", "coordinate bias", "fixed random maps")
-    assert "(exploration)" in knows.share(frame(three, 4)) and "not shown" in knows.share(frame(three, 1)) and "not shown" in knows.share(frame(three[:2], 4))
+    assert "of what the ramps bring there, a mark that is unique" in knows.share(frame(three, 4))
+    assert "no share of it can be given" in knows.share(frame(three[1:], 4)) and "too few to tell it" in knows.share(frame(three, 1))
+    assert knows.share(frame(three[:2], 4)) == "What fixed maps bring in yellow is not on record."
+    luck = frame(three, 4, level=0.5)
+    yellow = (luck["part"] == "recall") & (luck["arm"] == "fixed random maps") & luck["x"].isin([1, 2])
+    luck.loc[yellow, "value"] = [0.9, 0.1, 0.2, 0.82, 0.6, 0.4, 0.51, 0.47]
+    assert "is what guessing gives" in knows.share(luck) and "brings nothing that can be told from luck" in knows.share(luck) and "share" not in knows.share(luck)
+    luck.loc[yellow, "value"] -= 0.09
+    assert "is less than guessing gives" in knows.share(luck)
+
+
+def test_the_opening_tells_what_each_group_gets():
+    found = frame(QUESTIONS, 2)
+    said = knows.told(found)
+    assert said.startswith("Told by ramps, each of 6 runs gives ") and said.endswith("; guessing gives 50 %")
+    assert "; given nothing, noise, more width, norms or another padding, each of 10 runs gives " in said and "; with fixed random maps, each of 2 runs" in said
+    assert knows.told(frame(("CoordConv", "wider vanilla"), 1)).startswith("Told by ramps, the only run gives") and "; given more width, the only run" in knows.told(frame(("CoordConv", "wider vanilla"), 1))
+    assert knows.told(frame((), 0)) == "What networks know of yellow's side is not on record"
+
+
+def test_zero_padding_is_said_to_be_worth_little_only_where_shown():
+    found = frame(("vanilla",), 3)
+    twin = pd.concat([found, found.assign(arm="vanilla, circular padding")])
+    assert "less than a point, if anything" in knows.slight(twin)
+    far = twin.assign(value=twin["value"] - 0.02 * (twin["arm"] == "vanilla"))
+    assert knows.slight(far) == knows.slight(found) == knows.slight(twin[twin["replicate"] == 0]) == ""
+
+
+def test_who_lies_above_an_observer_of_size(drawn):
+    rows = [(arm, r, v + r / 1e4) for arm, v in (("vanilla", 0.0), ("CoordConv", 0.03)) for r in range(3)]
+    beyond = pd.DataFrame(rows, columns=["arm", "replicate", "value"])
+    said = knows.beyond_size(beyond, drawn, ("vanilla", "CoordConv", "coordinate bias"))
+    assert said.startswith("To see a circle's size, without any place, is worth up to 0.") and said.endswith("Above that, with the whole interval: CoordConv.")
+    assert knows.beyond_size(beyond, drawn, ("vanilla",)).endswith("No interval lies above that.")
+
+
+def test_a_direction_is_said_of_a_distance():
     reading = "It ends more than a point away from CoordConv."
     below = SimpleNamespace(findings=(SimpleNamespace(mean=-0.2),))
     assert knows.directed(reading, below) == "It ends more than a point below CoordConv."
@@ -195,6 +252,9 @@ def test_an_observer_of_colour_keeps_nothing_beyond_colour():
     assert knows.excess(beyond, "coordinate bias") == "+1.00 points [+1.00, +1.00], n = 3" == knows.change(beyond, "coordinate bias", "vanilla")
     assert knows.of_red(beyond, "coordinate bias").startswith("keeps more than colour can") and knows.repeated(beyond, "coordinate bias").endswith(" repeat it")
     assert knows.of_red(beyond, "CoordConv") == "has too few runs on record to tell" and knows.excess(beyond, "CoordConv") == "not on record"
+    alike = pd.concat([beyond, beyond[beyond["arm"] == "vanilla"].assign(arm="vanilla, as released")])
+    assert knows.of_reds(alike).startswith("In our protocol and as released alike, the plain network ")
+    assert "; as released it has too few runs" in knows.of_reds(beyond)
     less = beyond.assign(value=beyond["value"] - 0.02)
     assert knows.of_red(less, "vanilla").startswith("keeps less than an observer of colour")
     noise = beyond.assign(value=[0.01, 0, 0, 0, -0.01, 0])
@@ -230,6 +290,9 @@ def test_what_follows_is_chosen_by_the_verdicts(result):
 def test_yellow_contrasts_of_the_chapter_in_words():
     said = coordbias_verdicts.unguessed(frame(HEADLINE, 3), frame(QUESTIONS, 3))
     assert said.startswith("the coordinate bias is above the plain network (+") and "above the plain network as released (+" in said
+    assert said.endswith(" (n = 3)")
+    uneven = coordbias_verdicts.unguessed(frame(HEADLINE, 3), frame(QUESTIONS, 2))
+    assert uneven.count("n = 2") == 2 and uneven.endswith("(n = 3 unless said)")
     assert coordbias_verdicts.unguessed(frame((), 0), frame((), 0)).count("not on record beside") == 4
 
 
@@ -245,3 +308,37 @@ def test_the_sign_at_every_rate_and_an_edge_are_said():
     priced = numbers.price(SimpleNamespace(frame=lambda: rates))
     assert priced.startswith("the plain network has ") and "less recall at the chosen 0.01 than at 0.1, at a loss of 0.100 instead of 0.098" in priced
     assert "the coordinate bias" not in priced  # its chosen rate is not among these
+
+
+def test_what_the_rule_would_take_now_is_said_where_it_differs():
+    rates = pd.concat([frame(HEADLINE[:2], 2).assign(learning_rate=rate) for rate in (1e-3, 3e-3, 1e-2)])
+    lost = rates["part"] == "loss"
+
+    def said(vanilla, told):
+        losses = {("vanilla", rate): loss for rate, loss in zip((1e-3, 3e-3, 1e-2), vanilla)} | {("coordinate bias", rate): loss for rate, loss in zip((1e-3, 3e-3, 1e-2), told)}
+        rates.loc[lost, "value"] = [losses[key] for key in zip(rates.loc[lost, "arm"], rates.loc[lost, "learning_rate"], strict=True)]
+        return numbers.suited(SimpleNamespace(frame=lambda: rates))
+
+    as_taken = said((0.3, 0.3, 0.1), (0.3, 0.1, 0.1))
+    assert as_taken == "On the records below these suit: the plain network 0.01; the coordinate bias 0.003, 0.01, so the rates taken still do."
+    moved = said((0.3, 0.1, 0.1), (0.3, 0.1, 0.1))
+    assert "so the rates taken still do. By that rule the plain network would now take 0.003, at which the difference is +" in moved and moved.endswith(" points.")
+    gone = said((0.1, 0.3, 0.3), (0.3, 0.1, 0.1))
+    assert "; the rate of the plain network no longer does." in gone and "the plain network would now take 0.001" in gone
+    elsewhere = numbers.suited(SimpleNamespace(frame=lambda: rates[rates["learning_rate"] == 1e-3]))
+    assert elsewhere.endswith("the rate of the plain network and the coordinate bias is not among those tried here.") and "By that rule" not in elsewhere
+    assert numbers.suited(SimpleNamespace(frame=lambda: rates[:0])) == "Which of them suit is not on record."
+
+
+def test_numbers_in_cells_stand_out():
+    assert [segmentation.readable("#0072b2", share) for share in (0.0, 0.4, 1.0)] == ["black", "black", "white"]
+    assert segmentation.readable("#ffffff", 1.0) == "black" and segmentation.readable("#000000", 1.0) == "white"
+
+
+def test_every_picture_has_panels_of_one_size(data):
+    figures = [segmentation.answers(pd.DataFrame(columns=[*COLUMNS]), data, number) for number in (0, 1)]
+    for figure in figures:
+        figure.draw_without_rendering()
+    assert len({tuple(np.round(figure.axes[0].get_position().size, 6)) for figure in figures}) == 1
+    key = circles.key()
+    assert not any(figure.legends for figure in figures) and len(key.legends[0].get_texts()) == 4 and key.axes

@@ -36,6 +36,12 @@ def test_a_grid_without_pixels_is_refused(size):
         coordinate_grid(*size)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_a_grid_of_whole_numbers_is_refused(dtype):
+    with pytest.raises(ValueError, match="^dtype=.*floating"):
+        coordinate_grid(1, 4, dtype)
+
+
 @pytest.mark.parametrize("options", [{"in_features": 0}, {"out_features": -1}, {"dtype": torch.complex64}])
 def test_modfc_refuses_them_too(options):
     with pytest.raises(ValueError, match=f"^{next(iter(options))}="):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spatialbias.layers import CoordBiasConv2d, CoordConv2d
+from spatialbias.layers import CoordBiasConv2d, CoordConv2d, coordinate_grid
 
 
 def ramps(height: int, width: int, dtype=torch.float64) -> torch.Tensor:
@@ -66,6 +66,26 @@ def test_networks_share_every_other_weight_under_one_seed():
     assert all(torch.equal(ours[name], value) for name, value in plain.items())
     assert ours["0.coordinate_bias"].abs().max() <= 27**-0.5
     assert not torch.equal(ours["0.coordinate_bias"][:4], ours["2.coordinate_bias"])
+
+
+def test_the_draw_is_the_one_that_all_records_began_with():
+    """Seeds, not weights, are shipped: other bits here are another experiment."""
+    torch.manual_seed(0)
+    plain, after = nn.Conv2d(3, 4, 3), torch.get_rng_state()
+    torch.manual_seed(0)
+    layer = CoordBiasConv2d(3, 4, 3)
+    assert torch.equal(torch.get_rng_state(), after) and torch.equal(layer.weight, plain.weight)
+    seed = torch.randint(2**63 - 1, (), device="cpu").item()  # what is drawn next is what seeds the ramps
+    expected = torch.empty(4, 2).uniform_(-(27**-0.5), 27**-0.5, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(layer.coordinate_bias, expected)
+
+
+def test_a_range_from_minus_one_to_one_is_the_same_layer():
+    """The page says so of [0, 1] and [-1, 1]: slopes halve, and what the ramps lose in height goes to the constant."""
+    layer, x = CoordBiasConv2d(3, 8, 3, padding=1).double(), torch.rand(2, 3, 20, 30, dtype=torch.float64)
+    half = layer.coordinate_bias / 2
+    centred = torch.einsum("cd,dhw->chw", half, coordinate_grid(20, 30, torch.float64)) + half.sum(1)[:, None, None]
+    torch.testing.assert_close(layer(x), nn.Conv2d.forward(layer, x) + centred)
 
 
 def test_reset_draws_again_the_same_under_the_same_seed():

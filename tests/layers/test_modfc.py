@@ -179,6 +179,40 @@ def test_device_and_dtype():
     assert {(p.device.type, p.dtype) for p in layer.parameters()} == {("meta", torch.float64)}
 
 
+@pytest.mark.parametrize("options", [{}, {"modulation": True}])
+@pytest.mark.parametrize("shape", [(4,), (2, 5, 3), (2, 5, 5), (2, 0)])
+def test_an_input_of_another_width_is_named(shape, options):
+    with pytest.raises(ValueError, match=r"^x is .*must be \(B, \.\.\., 4\)"):
+        ModFC(4, 3)(torch.randn(shape), torch.randn(2, 3) if options else None)
+
+
+def test_reset_draws_the_weights_as_at_the_start_and_nothing_else():
+    torch.manual_seed(5)
+    layer, plain = ModFC(4, 3, bias=True, affine=True), ModFC(4, 3)
+    torch.manual_seed(5)
+    expected = torch.nn.init.kaiming_uniform_(torch.empty(3, 4), nonlinearity="relu")
+    assert torch.equal(layer.weight, expected) and not torch.equal(layer.weight, plain.weight)
+    start = {name: value.clone() for name, value in layer.state_dict().items()}
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.fill_(7)
+    torch.manual_seed(5)
+    layer.reset_parameters()
+    assert all(torch.equal(value, start[name]) for name, value in layer.state_dict().items())
+
+
+def test_from_meta_to_a_layer_that_works():
+    layer = ModFC(4, 3, bias=True, affine=True, device="meta").to_empty(device="cpu")
+    layer.reset_parameters()
+    assert layer(torch.randn(2, 5, 4), torch.randn(2, 3)).isfinite().all()
+    assert (layer.gain == 1).all() and not layer.bias.any() and not layer.shift.any()
+
+
+def test_what_a_layer_is_can_be_read():
+    assert repr(ModFC(4, 3, side="input", norm="demodulation", bias=True)) == "ModFC(4, 3, side='input', norm='demodulation', bias=True, affine=False)"
+    assert repr(ModFC(4, 3, affine=True)).endswith("norm='layer', bias=False, affine=True)")
+
+
 def test_bf16_is_close_to_fp32():
     x, m, weights, _ = case(3, 20, 6, 16, 4)
     x, m, weights = x.detach().float(), m.detach().float(), [w.detach().float().requires_grad_() for w in weights]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.func import functional_call, grad, hessian, jacrev, jvp, stack_module_state, vmap
 
-from spatialbias.layers import CoordBiasConv2d, CoordConv2d, ModFC
+from spatialbias.layers import CoordBiasConv2d, CoordConv2d, LocallyConnected2d, ModFC
 from spatialbias.layers.position import add_position
 from spatialbias.models import build
 from spatialbias.models.positions import convolution
@@ -102,3 +102,17 @@ def test_coordinet_exports_with_a_dynamic_batch(options):
     program = torch.export.export(network, (torch.randn(2, 3, 4, 4),), dynamic_shapes=({0: torch.export.Dim("B")},))
     x = torch.randn(5, 3, 4, 4)
     torch.testing.assert_close(program.module()(x), network(x), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [lambda: CoordConv2d(3, 4, 3), lambda: CoordBiasConv2d(3, 4, 3), lambda: LocallyConnected2d(3, 4, 3, input_size=(6, 5)),
+                                  lambda: ModFC(3, 4, bias=True, affine=True), lambda: build("vgg9_fcn", layer="fixed_maps")])
+def test_layers_can_be_built_without_storage(make):
+    """As large networks are planned: shapes without values. The random state stays where it was."""
+    from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+    before = torch.get_rng_state()
+    with FakeTensorMode():
+        layer = make()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {name: p.shape for name, p in layer.named_parameters()} == {name: p.shape for name, p in make().named_parameters()}
+    assert all(isinstance(p, FakeTensor) for p in layer.parameters())

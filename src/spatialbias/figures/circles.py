@@ -14,7 +14,7 @@ from torch import Tensor
 from spatialbias.claims.coordbias import COORDINATE, VANILLA
 from spatialbias.datasets import circles
 from spatialbias.figures.maps import bare
-from spatialbias.figures.style import HOLLOW, INK, SPARE, canvas
+from spatialbias.figures.style import HOLLOW, INK, SPARE, canvas, marker, use
 
 INKS = (INK, "#e69f00", "#56b4e9", "#d55e00")  # of the four classes: right and left differ in lightness too
 FAINT = 0.16  # how strongly background is drawn
@@ -82,11 +82,20 @@ def label_image(ax: Axes, label: Tensor, image: Tensor | None = None, title: str
     bare(ax, title)
 
 
-def legend(figure: Figure) -> None:
+def legend(figure: Figure, place: str = "outside upper center") -> None:
     """The classes in their colours, above the figure."""
     patches = [Patch(facecolor=to_rgba(ink, FAINT if k == 0 else 1), edgecolor=ink, label=name)
                for k, (ink, name) in enumerate(zip(INKS, circles.CLASSES))]
-    figure.legend(handles=patches, loc="outside upper center", ncols=4, fontsize=8.5)
+    figure.legend(handles=patches, loc=place, ncols=4, fontsize=8.5)
+
+
+def key() -> Figure:
+    """The classes in their colours, as a strip of its own above several pictures."""
+    use()
+    figure = Figure(figsize=(7.2, 0.35))
+    figure.add_axes((0, 0, 1, 1)).set_axis_off()  # a figure without axes is not shown
+    legend(figure, "center")
+    return figure
 
 
 def examples(images: Tensor, labels: Tensor) -> Figure:
@@ -232,9 +241,8 @@ def observers(drawn: Scenes, background: float) -> tuple[Figure, dict[str, float
             text, ink, dash = OBSERVERS[name]
             ax.plot(100 * far, 100 * (near if axis == "x" else 1 - upper * (1 - near)), color=ink, linestyle=dash, label=text)
     for name, (ground, right, left, bottom) in RECALLS.items():
-        mark = "o" if name == "vanilla" else "s"
         for ax, point, at in zip(axes, ((right, left), (bottom, ground)), ((7, 3), (7, 5))):
-            ax.plot(100 * point[0], 100 * point[1], marker=mark, markersize=7, markeredgewidth=1.3, clip_on=False, **HOLLOW)
+            ax.plot(100 * point[0], 100 * point[1], marker=marker(name), markersize=7, markeredgewidth=1.3, clip_on=False, **HOLLOW)
             end = point[0] > 0.9
             ax.annotate(name, (100 * point[0], 100 * point[1]), xytext=(-8, 9) if end else at, textcoords="offset points", size=8,
                         ha="right" if end else "left", color=INK, annotation_clip=False)

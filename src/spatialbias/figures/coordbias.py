@@ -3,6 +3,8 @@
 Everything is computed from the modules that are handed in or built here; identities in float64.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
@@ -30,15 +32,15 @@ def terms(layer: CoordBiasConv2d, x: Tensor) -> dict[str, Tensor]:
     return {"convolution + b": plain, "$b_x X$": ramps[:, 0], "$b_y Y$": ramps[:, 1], "sum": total}
 
 
-def composition(layer: CoordBiasConv2d, image: Tensor, label: Tensor, names: list[str]) -> Figure:
+def composition(layer: CoordBiasConv2d, image: Tensor, label: Tensor, names: list[str], limit: float = 1.0) -> Figure:
     """One row a filter: the response of the convolution, the two ramps, their sum, and where it is positive. `names` are classes.
 
-    First column: the picture (3, H, W) of 8 bits, its labels, and the answer, the class of the filter that is positive.
+    First column: the picture (3, H, W) of 8 bits, its labels, and the answer, the class of the filter that is positive. Colours are full
+    from ±limit: what matters lies near zero, and the background far below.
     """
     found = terms(layer, image[None].float() / 255)
     figure, axes = canvas(18, columns=6, height=1.3)
     grid = np.array(axes).reshape(3, 6)
-    limit = max(float(v.abs().max()) for v in found.values())
     best = found["sum"].max(0)
     answer = torch.where(best.values > 0, best.indices + 1, 0)
     picture(grid[0, 0], image, "picture")
@@ -118,6 +120,27 @@ def encoder(size: int = 128) -> pd.DataFrame:
                      "coordinate bias": count(ours) - count(plain), "CoordConv": count(theirs) - count(plain),
                      "positions at the border": f"{edge:.1%}"})
     return pd.DataFrame(rows)
+
+
+def speed(runs: Mapping[str, dict], names: Mapping[str, str]) -> str:
+    """What layers cost in time, as multiples of a plain convolution's, in sentences. From `bench.display`: records, names of processors."""
+    kinds = ("CoordBiasConv2d", "CoordConv2d", "concatenated")
+    rows = {name: {row["name"]: row for row in run["rows"] if row["part"] == "layers"} for name, run in runs.items()}
+    rows = {name: found for name, found in rows.items() if {f"{kind}, fp32" for kind in kinds} <= set(found)}
+    if not rows:
+        return "What they cost in time, as layers, is not on record."
+    single = {names.get(name, name).partition(" (")[0]: [found[f"{kind}, fp32"]["value"] for kind in kinds] for name, found in rows.items()}
+    (first, (ours, theirs, joined)), *others = single.items()
+    also = "".join(f"; {name}: {a:.2f} and {b:.2f}" for name, (a, b, _) in others)
+    apart = " or ".join(f"{c:.2f}" for *_, c in single.values())
+    slow = "what is slow is " * all(c > max(a, b) for a, b, c in single.values())
+    everything = [row for found in rows.values() for row in found.values()]
+    most = [max(row["value"] for row in everything if row["name"].startswith(kind)) for kind in kinds]
+    rounds = " or ".join(map(str, dict.fromkeys(row["n"] for row in everything)))
+    return (f"As layers, in single precision, the coordinate bias and our CoordConv take {ours:.2f} and {theirs:.2f} times as long as a "
+            f"plain convolution ({first}{also}); {slow}concatenating the coordinates, {apart} times. Over precisions and memory layouts "
+            f"the three take up to {most[0]:.2f}, {most[1]:.2f} and {most[2]:.2f} times as long (medians of {rounds} rounds, "
+            "forwards and backwards).")
 
 
 # --------------------------------------------------------------------------------------------------------------- batch norm

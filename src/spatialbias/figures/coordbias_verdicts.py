@@ -10,7 +10,9 @@ import pandas as pd
 
 from spatialbias.claims import Claim, Verdict
 from spatialbias.figures.numbers import NOTHING
+from spatialbias.figures.segmentation_place import slight, yellow
 from spatialbias.figures.segmentation_tables import mean_recall, place
+from spatialbias.statistics import paired
 
 WORDS = {"holds": ("holds", "hold"), "fails": ("fails", "fail"), "undecided": ("is undecided", "are undecided"),
          "not-run": ("has not been run", "have not been run")}
@@ -61,10 +63,13 @@ def explained(verdicts: Mapping[str, Verdict | None], kinds: Mapping[str, str]) 
 
 def unguessed(headline: pd.DataFrame, questions: pd.DataFrame) -> str:
     """The contrasts in the mean of the two yellow recalls, which guessing cannot buy. Frames: of the chapter's two studies."""
-    told = [f"{place(headline, f'coordinate bias{protocol}', f'vanilla{protocol}', (1, 2))}" for protocol in ("", ", as released")]
-    return (f"the coordinate bias is {told[0]} in our protocol and {told[1]}; "
-            f"it is {place(questions, 'coordinate bias', 'CoordConv', (1, 2))}; "
-            f"the plain network is {place(questions, 'vanilla', 'vanilla, circular padding', (1, 2))}")
+    contrasts = [(headline, "coordinate bias", "vanilla"), (headline, "coordinate bias, as released", "vanilla, as released"),
+                 (questions, "coordinate bias", "CoordConv"), (questions, "vanilla", "vanilla, circular padding")]
+    counts = Counter(len(paired(yellow(frame), arm, rival)) for frame, arm, rival in contrasts)
+    usual = counts.most_common(1)[0][0]
+    ours, released, coordconv, padding = (place(*contrast, (1, 2), usual) for contrast in contrasts)
+    return (f"the coordinate bias is {ours} in our protocol and {released}; it is {coordconv}; the plain network is "
+            f"{padding}{slight(questions)}" + f" (n = {usual}{' unless said' * (len(counts) > 1)})" * bool(usual))
 
 
 def left_open(kinds: Mapping[str, str], questions: pd.DataFrame) -> str:

@@ -103,7 +103,8 @@ def _slopes(layer: nn.Conv2d, size: int) -> Tensor:
 
 
 def paces_figure(rows: pd.DataFrame) -> Figure:
-    return over_kernels(rows, dict(zip(rows.columns, (THEIRS, SPARE[2], INK))), "CoordConv's slope,\nrelative to ours")
+    inks = dict(zip(rows.columns, (SPARE[0], SPARE[1], INK)))  # ways to step, and no network's colours
+    return over_kernels(rows, inks, "CoordConv's slope,\nrelative to ours")
 
 
 def over_kernels(rows: pd.DataFrame, inks: dict[str, str], ylabel: str) -> Figure:

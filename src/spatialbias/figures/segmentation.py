@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
@@ -14,6 +14,7 @@ from spatialbias.claims.coordbias import CLAIMS
 from spatialbias.datasets.batch import Data
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
+from spatialbias.figures.maps import bare
 from spatialbias.figures.segmentation_tables import network, part
 from spatialbias.figures.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.models import build
@@ -78,6 +79,7 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
     belief = circles.beliefs(drawn, "x")
     right, left = circles.trade_off(drawn, belief["scene"], "x")
     rows = part(frame, "recall")
+    uneven = rows[rows["arm"].isin(sum(map(list, panels.values()), []))].groupby("arm")["replicate"].nunique().nunique() > 1
     for ax, (title, arms) in zip(axes, panels.items()):
         ax.plot([0, 100], [100, 0], color=INK, linewidth=1.2)
         ax.plot(100 * right, 100 * left, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
@@ -86,7 +88,7 @@ def sides(frame: pd.DataFrame, panels: Mapping[str, Sequence[str]], drawn: circl
             one = one.reindex(columns=[1.0, 2.0]).dropna()
             if one.empty:
                 continue
-            name = f"{label(network(arm))} (n = {len(one)})"
+            name = label(network(arm)) + f" (n = {len(one)})" * uneven
             ax.plot(100 * one[1.0], 100 * one[2.0], linestyle="", alpha=0.75, clip_on=False, label=name, **look(arm))
             if published and (there := circles.RECALLS.get(network(arm))):
                 ax.plot(100 * there[1], 100 * there[2], markersize=8, markeredgewidth=1.3, marker=look(arm)["marker"],
@@ -104,8 +106,13 @@ def bars(recall: pd.DataFrame, arms: Sequence[str]) -> Figure:
     """The mean recall of every arm, with the plain network's as a line through all; grey: what guessing can get, whatever it leans to."""
     if recall.empty:
         return blank()
-    figure = plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla")
+    figure = plots.bars(recall, arms, ylabel="mean recall of the three classes (%)", chance=None, baseline="vanilla",
+                        look=lambda arm, _: look(arm))
     figure.axes[0].axvspan(100 / 3, 200 / 3, color=INK, alpha=0.1, linewidth=0)
+    figure.axes[0].set_xlim(0, 102)  # which leaves the names a place of their own
+    arms = plots.arms_in(recall, arms)
+    if recall.groupby("arm")["replicate"].nunique()[arms].nunique() == 1:  # then the page says it once
+        figure.axes[0].set_yticks(range(len(arms)), map(label, arms))
     figure.set_figheight(max(figure.get_figheight(), 1.4))  # high enough for its own labels, be there a single line in it
     return figure
 
@@ -116,11 +123,12 @@ def confusions(frame: pd.DataFrame) -> Figure:
     rows, n = part(frame, "confusion"), len(CLASSES)
     for ax, arm in zip(axes, HEADLINE):
         means = rows[rows["arm"] == arm].groupby("x")["value"].mean().reindex(np.arange(float(n * n))).to_numpy().reshape(n, n)
-        shades = LinearSegmentedColormap.from_list(arm, [to_rgba(look(arm)["color"], 0), to_rgba(look(arm)["color"], 1)])
+        ink = look(arm)["color"]
+        shades = LinearSegmentedColormap.from_list(arm, [to_rgba(ink, 0), to_rgba(ink, 1)])
         ax.imshow(means, cmap=shades, vmin=0, vmax=1, interpolation="none")
         for (i, j), value in np.ndenumerate(means):
             if np.isfinite(value):
-                ax.text(j, i, f"{100 * value:.1f}", ha="center", va="center", size=8, color="white" if value > 0.45 else INK)
+                ax.text(j, i, f"{100 * value:.1f}", ha="center", va="center", size=8, color=readable(ink, value))
         released = "as released" if arm.endswith("released") else "our protocol"
         ax.set_title(f"{network(arm)}, {released} (n = {rows.loc[rows['arm'] == arm, 'replicate'].nunique()})", size=9)
         ax.set_xticks(range(n), [c.replace(" ", "\n").replace("kg", "k-\ng") for c in CLASSES], size=8)
@@ -131,7 +139,17 @@ def confusions(frame: pd.DataFrame) -> Figure:
             blank(ax)
     for ax in axes[2:]:
         ax.set_xlabel("called")
+    for ax in axes[::2]:
+        ax.set_ylabel("true")
     return figure
+
+
+def readable(ink: str, share: float) -> str:
+    """Black or white, whichever stands out more from an ink that covers so much of a white page (on a dark one the two trade places)."""
+    levels = 1 - share * (1 - np.array(to_rgb(ink)))
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "black"
 
 
 def losses(curves: pd.DataFrame, frame: pd.DataFrame, images: int) -> Figure:
@@ -183,8 +201,6 @@ def answers(frame: pd.DataFrame, data: Data, number: int) -> Figure:
         given = torch.tensor(given.tolist()).long().view_as(truth)
         circles.label_image(ax, given, title=f"{title}\n{float((given == truth).float().mean()):.1%} of pixels right")
         ax.contour(truth.numpy() > 0, levels=[0.5], colors=INK, linewidths=0.6) if (truth > 0).any() else None
-    if number == 0:  # the others stand below it
-        circles.legend(figure)
     return figure
 
 
@@ -212,17 +228,18 @@ def from_edge(size: int) -> np.ndarray:
 
 def border_figure(found: Mapping[str, np.ndarray]) -> Figure:
     """The maps of `border`, on one logarithmic scale, and their means by distance from the nearest edge."""
-    figure, axes = canvas(3, height=2.5, share_x=False, share_y=False)
+    figure, axes = canvas(3, height=2.3, share_x=False, share_y=False)
     top = max(float(values.max()) for values in found.values()) or 1.0
     shades = LinearSegmentedColormap.from_list("departure", [to_rgba(INK, 0.04), to_rgba("#d55e00", 1)])
     for ax, (padding, values) in zip(axes, found.items()):
-        ax.imshow(np.maximum(values, 1e-6), cmap=shades, norm=LogNorm(1e-5, top), interpolation="none")
-        ax.set(xticks=[], yticks=[], title=f"padding: {padding}")
-        ax.grid(visible=False)
+        drawn = ax.imshow(np.maximum(values, 1e-6), cmap=shades, norm=LogNorm(1e-5, top), interpolation="none")
+        bare(ax, f"padding: {padding}")
         distance = from_edge(len(values))
         arm = "vanilla" if padding == "zeros" else "vanilla, circular padding"
         means = [values[distance == d].mean() for d in range(len(values) // 2)]
         axes[2].plot(np.maximum(means, 1e-12), color=look(arm)["color"], label=padding)
-    axes[2].set(xlabel="pixels from the edge", yscale="log", ylim=(1e-9, 3 * top), title="departure")
+    axes[2].set(xlabel="pixels from the edge", title="mean", yscale="log", ylim=(1e-9, 3 * top))
     axes[2].legend(fontsize=8)
+    bar = figure.colorbar(drawn, ax=axes[:2], label="departure", aspect=24, shrink=0.75, pad=0.02)
+    bar.outline.set_linewidth(0.4)
     return figure

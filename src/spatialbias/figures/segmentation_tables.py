@@ -1,4 +1,7 @@
-"""Numbers and tables of the coordinate bias's result pages: mean recalls, differences in words, scores by class, rates."""
+"""Numbers and tables of the coordinate bias's result pages: mean recalls, differences in words, scores by class, rates.
+
+usual: how many replicates the page says that its numbers have; a number tells its n where it has another.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +19,8 @@ CALLED = {  # in a sentence
     "vanilla": "the plain network", "coordinate bias": "the coordinate bias", "vanilla, as released": "the plain network as released",
     "coordinate bias, as released": "the coordinate bias as released", "vanilla, circular padding": "the same with circular padding",
 }
-GROUPS = {"yellow, mean of both sides": (1, 2)} | {CLASSES[k]: (k,) for k in (1, 2, 3)}  # rows of `scores`: classes averaged in a run
+GROUPS = {"yellow, mean of both sides": (1, 2), CLASSES[3]: (3,)}  # of `scores`: classes averaged in a run
+SCORES = {"recall": "recall", "precision": "precision", "iou": "overlap"}
 
 
 def network(arm: str) -> str:
@@ -56,25 +60,27 @@ def precision(results: Results) -> str:
     return " or ".join(texts[name] for name in found) or NOTHING
 
 
-def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+def recall(frame: pd.DataFrame, arm: str, classes: Sequence[int] = (1, 2, 3), usual: int | None = None) -> str:
     """An arm's mean recall over some classes, as text."""
     rows = mean_recall(frame, classes)
-    return said(rows.loc[rows["arm"] == arm, "value"])
+    values = rows.loc[rows["arm"] == arm, "value"]
+    return said(values, n=len(values) != usual)
 
 
-def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+def lead(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3), usual: int | None = None) -> str:
     """The difference of two arms in it, paired over replicates, as text."""
-    return points(paired(mean_recall(frame, classes), arm, rival))
+    values = paired(mean_recall(frame, classes), arm, rival)
+    return points(values, n=len(values) != usual)
 
 
-def place(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3)) -> str:
+def place(frame: pd.DataFrame, arm: str, rival: str, classes: Sequence[int] = (1, 2, 3), usual: int | None = None) -> str:
     """Where an arm lies beside a rival in it, chosen by the 95 % interval: "below the coordinate bias (-37.3 points …)"."""
     values, name = paired(mean_recall(frame, classes), arm, rival), CALLED.get(rival, label(rival))
     if values.empty:
         return f"{NOTHING} beside {name}"
     _, low, high, n = mean_interval(values)
     word = "beside" if n < 2 else "above" if low > 0 else "below" if high < 0 else "not told apart from"
-    return f"{word} {name} ({points(values)})"
+    return f"{word} {name} ({points(values, n=n != usual)})"
 
 
 def rates_said(results: Results) -> str:
@@ -93,9 +99,25 @@ def rates_said(results: Results) -> str:
 
 
 def suited(results: Results) -> str:
-    """Which rates are within a tenth of the least loss, by network, in words."""
-    found = suitable(results)
-    return "; ".join(f"{CALLED[arm]} {', '.join(f'{rate:g}' for rate in found[arm])}" for arm in LEARNING_RATES if arm in found) or NOTHING
+    """Which rates suit on these records, whether the rates taken are among them, and which the rule (the smallest that suits) would take
+    instead: sentences that the records choose."""
+    frame, found = results.frame(), suitable(results)
+    arms = [arm for arm in LEARNING_RATES if arm in found]
+    if not arms:
+        return f"Which of them suit is {NOTHING}."
+    lists = "; ".join(f"{CALLED[arm]} {', '.join(f'{rate:g}' for rate in found[arm])}" for arm in arms)
+    tried = {arm for arm in arms if LEARNING_RATES[arm] in set(frame.loc[frame["arm"] == arm, "learning_rate"])}
+    lost = [CALLED[arm] for arm in arms if arm in tried and LEARNING_RATES[arm] not in found[arm]]
+    untried = [CALLED[arm] for arm in arms if arm not in tried]
+    then = [f"the rate of {' and '.join(lost)} no longer does"] if lost else []
+    then += [f"the rate of {' and '.join(untried)} is not among those tried here"] if untried else []
+    text = f"On the records below these suit: {lists}{'; ' + '; '.join(then) if then else ', so the rates taken still do'}."
+    for arm in (a for a in arms if a in tried and min(found[a]) != LEARNING_RATES[a]):
+        rate = min(found[arm])
+        difference = paired(mean_recall(frame[frame["learning_rate"] == rate]), "coordinate bias", "vanilla")
+        gap = f", at which the difference is {points([difference.mean()], n=False)}" if len(difference) else ""
+        text += f" By that rule {CALLED[arm]} would now take {rate:g}{gap}."
+    return text
 
 
 def price(results: Results) -> str:
@@ -117,19 +139,24 @@ def price(results: Results) -> str:
 
 
 def scores(frame: pd.DataFrame, arms: Sequence[str], groups: Mapping[str, Sequence[int]] = GROUPS) -> pd.DataFrame:
-    """Recall, precision and intersection over union in per cent, median [least, greatest run], by group of classes and network."""
-    rows = []
+    """Recall, precision and overlap (intersection over union) in per cent, median [least, greatest run]: a row a network, and beside
+    each other the groups of classes. How many runs there are is told where networks differ in it."""
+    cells: dict[tuple[str, str], list[str]] = {("", "network"): [label(arm) for arm in arms]}
+    runs = dict.fromkeys(arms, 0)
     for name, classes in groups.items():
-        for arm in arms:
-            row, runs = {"class": name, "network": label(arm)}, 0
-            for score in ("recall", "precision", "iou"):
-                values = mean_recall(frame, classes, score)
-                values = 100 * values.loc[values["arm"] == arm, "value"]
-                runs = max(runs, len(values))
-                ends = f" [{values.min():.1f}, {values.max():.1f}]" if len(values) > 1 else ""
-                row[score] = f"{values.median():.1f}{ends}" if len(values) else NOTHING
-            rows.append(row | {"n": runs})
-    return pd.DataFrame(rows).rename(columns={"iou": "intersection over union"})
+        for score, head in SCORES.items():
+            rows = mean_recall(frame, classes, score)
+            values = {arm: 100 * rows.loc[rows["arm"] == arm, "value"] for arm in arms}
+            runs = {arm: max(runs[arm], len(values[arm])) for arm in arms}
+            cells[name, head] = [_median(values[arm]) for arm in arms]
+    if len(set(runs.values())) > 1:
+        cells["", "n"] = list(runs.values())
+    return pd.DataFrame(cells)
+
+
+def _median(values: pd.Series) -> str:
+    ends = f" [{values.min():.1f},\u00a0{values.max():.1f}]" if len(values) > 1 else ""
+    return f"{values.median():.1f}{ends}" if len(values) else NOTHING
 
 
 def by_rate(results: Results) -> pd.DataFrame:

@@ -22,6 +22,7 @@ COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of differ
     "conv, for quadrant": "#56b4e9",
     "no coordinates": "#7f7f7f",
     "coordinate bias": "#009e73",
+    "coordinate bias, batch norm": "#00664b",
     "coordbias": "#009e73",
     "vanilla": "#0072b2",
     "CoordConv": "#e69f00",
@@ -36,6 +37,7 @@ MARKERS = {
     "coordconv": "^",
     "deconv": "s",
     "coordinate bias": "^",
+    "coordinate bias, batch norm": "v",
     "coordbias": "^",
     "vanilla": "o",
 }

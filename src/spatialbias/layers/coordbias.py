@@ -19,7 +19,9 @@ def random_aside():
     The state inside is another one, for the numbers drawn here would otherwise be drawn again after it.
     """
     with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(torch.randint(2**63 - 1, (), device="cpu").item())
+        seed = torch.randint(2**63 - 1, (), device="cpu")
+        if type(seed) is Tensor:  # a fake one (FakeTensorMode) has no value; nor is anything drawn then
+            torch.default_generator.manual_seed(seed.item())
         yield
 
 

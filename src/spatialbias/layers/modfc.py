@@ -22,8 +22,8 @@ class ModFC(nn.Module):
     `nn.Linear`.
 
     Raises:
-        ValueError: for features that are not positive, unknown options, a dtype that is not floating; at the call, for a
-            modulation of another shape than it says.
+        ValueError: for features that are not positive, unknown options, a dtype that is not floating; at the call, for an
+            input or a modulation of another shape than it says.
     """
 
     def __init__(self, in_features: int, out_features: int, side: str = "output", norm: str = "layer",
@@ -40,20 +40,28 @@ class ModFC(nn.Module):
         self.in_features, self.out_features, self.side, self.norm = in_features, out_features, side, norm
         place = {"device": device, "dtype": dtype}
         self.weight = nn.Parameter(torch.empty(out_features, in_features, **place))
+        for name, wanted in (("bias", bias), ("gain", affine), ("shift", affine)):
+            self.register_parameter(name, nn.Parameter(torch.empty(out_features, **place)) if wanted else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights He-uniform, gain 1, bias and shift 0: only the weights are drawn."""
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
-        self.bias = nn.Parameter(torch.zeros(out_features, **place)) if bias else None
-        self.gain = nn.Parameter(torch.ones(out_features, **place)) if affine else None
-        self.shift = nn.Parameter(torch.zeros(out_features, **place)) if affine else None
+        for parameter, value in ((self.bias, 0), (self.gain, 1), (self.shift, 0)):
+            if parameter is not None:
+                nn.init.constant_(parameter, value)
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
         """`x` (B, P, in_features), `modulation` (B, out_features; in_features for side="input") or None for ones.
 
         Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also be (B, in_features)).
         """
+        if x.dim() < 2 or x.shape[-1] != self.in_features:
+            raise ValueError(f"x is {tuple(x.shape)}: it must be (B, ..., {self.in_features}), as in_features is {self.in_features}")
         m = None
         if modulation is not None:
             B, width = x.shape[0], self.in_features if self.side == "input" else self.out_features
-            if x.dim() < 2 or modulation.shape != (B, width):
+            if modulation.shape != (B, width):
                 raise ValueError(f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {self.in_features}) "
                                  f"it must be (B, {width}), one vector an image")
             m = modulation.view(B, *[1] * (x.dim() - 2), width)
@@ -76,7 +84,8 @@ class ModFC(nn.Module):
         return (modulation.square() * squares.sum(1) + EPSILON).rsqrt()  # the size of m cancels, its sign stays
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, side={self.side!r}, norm={self.norm!r}"
+        return (f"{self.in_features}, {self.out_features}, side={self.side!r}, norm={self.norm!r}, bias={self.bias is not None}, "
+                f"affine={self.gain is not None}")
 
 
 def folded_path(x: Tensor, modulations: Tensor | None, weights: list[Tensor], pixel_weights: Tensor | None = None) -> Tensor:

@@ -52,12 +52,13 @@ def coordinate_grid(
     exchanges the two, which shows on maps that are not square.
 
     Raises:
-        ValueError: for a height or width below 1.
+        ValueError: for a height or width below 1, or a dtype that is not floating.
 
     Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution".
     """
     if height < 1 or width < 1:  # not check_sizes: while a graph is traced these may be symbols
         raise ValueError(f"height={height}, width={width}: each must be at least 1")
+    check_dtype(dtype)
     x, y = coordinate_axis(width, dtype, device), coordinate_axis(height, dtype, device)
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
 
