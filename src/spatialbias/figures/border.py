@@ -54,17 +54,15 @@ def way_numbers(size: int = 32, name: str = "simple_cnn", key: str = "ways", **a
 
 
 def seen(networks: Mapping | None) -> dict[str, str]:
-    """Where the answers of trained networks lean on their pictures, for the prose; `networks` as `explore` takes them."""
-    numbers = {f"{part}_{arm}": NOTHING for arm in ("fully_connected", "simple_cnn", "coordinet") for part in ("seen", "inner")}
-    numbers["seen_pictures"] = "0"
+    """How much the answers of trained networks lean on what lies outside the disc, for the prose; `networks` as `explore` takes them."""
+    numbers = {f"seen_{arm}": NOTHING for arm in ("fully_connected", "simple_cnn", "coordinet")} | {"seen_pictures": "0"}
     try:
         there = of(networks)
     except NoNetworks:
         return numbers
     images, _, _ = pictures(there)
     for arm, network in there.items():
-        outside, inner = shares(reliance(network, images))
-        numbers |= {f"seen_{arm}": _percent(outside), f"inner_{arm}": _percent(inner)}
+        numbers[f"seen_{arm}"] = _percent(shares(reliance(network, images))[0])
     return numbers | {"seen_pictures": str(len(images))}
 
 

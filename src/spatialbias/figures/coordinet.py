@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.plots import CHANCE, arms_in, forest
+from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
@@ -75,9 +75,10 @@ def dashed(names: Mapping[str, str]) -> dict[str, tuple]:
 
 
 def crop_controls(frame: pd.DataFrame) -> Figure:
-    """Cropped, centred exactly, blurred alone, by network."""
+    """Cropped, centred exactly, blurred alone, by network: the three, and the pooled CNN, which pads, where it is on record."""
     lines = dashed({"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"})
-    return panels(arms_in(frame, NETWORKS[::-1]), lines, lambda arm, measure: curve(frame, measure, arm), "pixels of 32")
+    measured = arms_in(frame[frame["measure"] == "crop_blur"], (*NETWORKS[::-1], "pooled_cnn"))
+    return panels(measured, lines, lambda arm, measure: curve(frame, measure, arm), "pixels of 32")
 
 
 def reached(*results: Results) -> str:
@@ -142,36 +143,3 @@ def against_published(verdicts: Iterable) -> dict[str, str]:
 
 def sizes(frame: pd.DataFrame) -> str:
     return "/".join(str(n) for n in sorted(frame["n_train"].unique())) or "390"
-
-
-def variants(frame: pd.DataFrame) -> Figure:
-    """Each variant of Coordinet minus the default."""
-    rows, default = [], frame[frame["arm"] == "coordinet"].set_index(["n_train", "replicate"])["value"]
-    for arm in arms_in(frame):
-        if arm != "coordinet":
-            difference = frame[frame["arm"] == arm].set_index(["n_train", "replicate"])["value"] - default
-            rows.append({"label": label(arm), "arm": "", **mean_interval(difference.dropna())._asdict()})
-    return forest(
-        pd.DataFrame(rows, columns=["label", "arm", "mean", "low", "high", "n"]),
-        band=(-1, 1),
-        xlabel="variant − default (points of accuracy)",
-    )
-
-
-def varied(accuracy: pd.DataFrame, arms: Sequence[str]) -> str:
-    """On how many replicates each variant stands, and which are still to be made; for the caption."""
-    n = accuracy.groupby("arm")["replicate"].nunique()
-    there = [arm for arm in arms if arm != "coordinet" and n.get(arm, 0)]
-    if not there:
-        return "No variant is on record yet."
-    most, few = n[there].max(), [arm for arm in there if n[arm] < n[there].max()]
-    text = f"Each stands on n = {most}" + (f", but for {'; '.join(f'{label(arm)} (n = {n[arm]})' for arm in few)}" if few else "")
-    gone = [label(arm) for arm in arms if not n.get(arm, 0)]
-    return text + "." + (f" Not on record yet: {'; '.join(gone)}." if gone else "")
-
-
-def modulation_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracy of the default network with its own, another image's and no modulation; for the prose."""
-    own = frame[frame["arm"] == "coordinet"].set_index("part")["value"]
-    names = {"own": "own", "another": "another image's", "ones": "none"}
-    return {key: said(own[[part]]) if part in own.index else NOTHING for key, part in names.items()}

@@ -9,19 +9,20 @@ from matplotlib.figure import Figure
 from scipy.stats import ttest_ind
 
 from spatialbias.figures.coordinet import curve, sizes
-from spatialbias.figures.numbers import NOTHING, points, said
+from spatialbias.figures.numbers import points
 from spatialbias.figures.plots import CHANCE, arms_in, line, write_labels
+from spatialbias.figures.rotation import ARMS, listed, named, per_doubling, several
 from spatialbias.figures.style import INK, canvas, label
 from spatialbias.records import lacking
-from spatialbias.statistics import mean_interval, paired_differences, prediction_interval, slope
+from spatialbias.statistics import mean_interval, paired_differences, prediction_interval
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet_arms import NETWORKS
 
 SMALL, WHOLE = 23.0, 32.0  # pixels of 32: the smallest crop, and none
 FAR = 8.0  # pixels: the farthest move
+ORDER = ("simple_cnn", "coordinet", "fully_connected")  # in which the prose tells them
 ODD, EVEN = [25.0, 27.0, 29.0], [24.0, 26.0, 26.0, 28.0, 28.0, 30.0]  # each odd size between its even neighbours
 MORE, LESS, ALIKE = (*(f"Coordinet loses {word} points than the simple CNN" for word in ("more", "fewer")), "the two are not told apart")
-AFTERWARDS = "(looked at afterwards, so exploration)"
 
 
 def _comparable(frame: pd.DataFrame, at: Sequence[int]) -> tuple[int, ...]:
@@ -38,9 +39,10 @@ def costs(frame: pd.DataFrame, published: Mapping[str, Sequence[Sequence[float]]
             if ours.empty:
                 continue
             source = published[arm][at.index(n)] if n in there else None
-            rows.append({"N": n, "network": label(arm), "change, ours": points(ours[SMALL] - ours[WHOLE]),
-                         "kept above chance, ours": _kept(ours),
-                         "change, published": f"{100 * (source[0] - source[-1]):+.1f} points" if source else "–",
+            change = ours[SMALL] - ours[WHOLE]
+            rows.append({"N": n, "network": label(arm), "change, ours (points)": points(change, unit="", n=False),
+                         "kept above chance, ours": _kept(ours), "n": change.count(),
+                         "change, published": f"{100 * (source[0] - source[-1]):+.1f}" if source else "–",
                          "kept above chance, published": _kept(pd.DataFrame([source], columns=[*ours.columns])) if source else "–"})
     return pd.DataFrame(rows)
 
@@ -69,13 +71,11 @@ def by_size(frame: pd.DataFrame) -> str:
     if not found:
         return ""
     text = "; ".join(f"{who} at N = {', '.join(n)}" for who, n in found.items())
-    table = pd.concat(changes, axis=1).dropna()
-    if len(table.columns) > 1 and len(table) > 1:
-        trend = slope([math.log2(n) for n in table], table)
+    if len(trend := per_doubling(changes)):
         _, low, high, _ = mean_interval(trend)
         one = "so there is no one answer over N" if low > 0 or high < 0 else "so a change with N is not shown"
         text += f"; the gap between the two changes shifts by {points(trend)}, per doubling of N, {one}"
-    return f"{text[0].upper()}{text[1:]} {AFTERWARDS}."
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def least(frame: pd.DataFrame, measure: str, x: float, usual: float) -> str:
@@ -85,8 +85,7 @@ def least(frame: pd.DataFrame, measure: str, x: float, usual: float) -> str:
     for arm, change in changes.items():
         others = [mean_interval(paired_differences(change, other)).low for name, other in changes.items() if name != arm]
         if len(others) == len(NETWORKS) - 1 and min(others) > 0:
-            name = label(arm) if arm == "coordinet" else f"the {label(arm)}"
-            return f"the network that loses least is {name} (its interval against both others excludes zero)"
+            return f"the network that loses least is {named(arm)} (its interval against both others excludes zero)"
     return "which network loses least is not told"
 
 
@@ -115,44 +114,79 @@ def zigzag_numbers(frame: pd.DataFrame, published: Mapping[str, Sequence[Sequenc
         inside = "" if math.isnan(low) else f", {place} the 95 % range of a single run of ours"
         numbers["zigzag_run"] = f" (the source's run of it at N = {there[0]}: {100 * value:+.2f} points{inside})"
     other = "At this N, or of these pictures, the source shows no curve, so nothing follows."
-    return numbers | {"zigzag_reading": _reading(ours["plain"], ours["exact"], every) if there else other}
+    reading, welch = _reading(ours["plain"], ours["exact"], every) if there else (other, "")
+    return numbers | {"zigzag_reading": reading, "zigzag_welch": welch}
 
 
-def _reading(plain: pd.Series, exact: pd.Series, published: pd.Series) -> str:
-    """What follows of the zig-zag, chosen by the intervals, of ours and of the published curves."""
+def _reading(plain: pd.Series, exact: pd.Series, published: pd.Series) -> tuple[str, str]:
+    """What follows of the zig-zag, chosen by the intervals, of ours and of the published curves; and the interval of their difference."""
     (_, low, high, n), (mean, *_) = mean_interval(plain), mean_interval(published)
     if n < 2:
-        return "That is too little to conclude from."
+        return "That is too little to conclude from.", ""
+    least, most = 100 * np.array(ttest_ind(plain, published, equal_var=False).confidence_interval())
+    welch = (f" Ours minus the published: {(least + most) / 2:+.2f} points [{least:+.2f}, {most:+.2f}], by Welch's interval, which takes "
+             "the published curves for independent; single runs of three networks on one test set are not.")
+    unexplained = "crops off the centre, as we make them, do not explain theirs, which may be the noise of single runs"
     if low <= 0 <= high:
-        least, most = 100 * np.array(ttest_ind(plain, published, equal_var=False).confidence_interval())
-        how = (f"Ours is not told from none; ours minus the published is {(least + most) / 2:+.2f} points [{least:+.2f}, {most:+.2f}], "
-               "Welch's interval")
         if least <= 0 <= most:
-            return how + ": nothing follows."
-        how += (". That takes the published curves for independent, which single runs of three networks on one test set are not: weak "
-                "evidence that")
-    elif (low > 0) != (mean > 0):
-        how = "Ours goes the other way:"
-    else:
-        _, low, high, _ = mean_interval(exact)
-        return "Crops off the centre make one in the published direction, and " + (
-            "exact centring leaves none that is told from nothing." if low <= 0 <= high else "exact centring does not take it away.")
-    return f"{how} crops off the centre, as we make them, do not explain the published zig-zag, which may be the noise of single runs."
+            return "Ours is told neither from none nor from theirs: nothing follows.", welch
+        return f"Ours is not told from none: weak evidence that {unexplained}.", welch
+    if (low > 0) != (mean > 0):
+        return f"Ours goes the other way: {unexplained}.", welch
+    _, low, high, _ = mean_interval(exact)
+    return "Crops off the centre make one in the published direction, and " + (
+        "exact centring leaves none that is told from nothing." if low <= 0 <= high else "exact centring does not take it away."), welch
 
 
-def crop_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """What the smallest crop, blur, a move and shrinking change, relative to the whole picture; for the prose."""
-    numbers = {"N": sizes(frame), "small": f"{SMALL:.0f}", "far": f"{FAR:.0f}", "cut": f"{1 - (SMALL / WHOLE) ** 2:.0%}"}
-    shifts = {"crop": ("resized_crop", SMALL, WHOLE), "blur": ("crop_blur", SMALL, WHOLE), "exact": ("resized_crop_exact", SMALL, WHOLE),
-              "moved": ("translation", FAR, 0.0), "shrunk": ("scaling", SMALL, WHOLE)}
-    for name, (measure, x, usual) in shifts.items():
-        for arm in NETWORKS:
-            c = curve(frame, measure, arm)
-            numbers[f"{name}_{arm}"] = points(c[x] - c[usual]) if len(c) else NOTHING
-            if name in ("moved", "shrunk"):
-                numbers[f"{name}_to_{arm}"] = said(c[x]) if len(c) else NOTHING
-                numbers[f"{name}_least"] = least(frame, measure, x, usual)
-    return numbers
+def crop_numbers(controls: pd.DataFrame, cropped: pd.DataFrame) -> dict[str, str]:
+    """What the smallest crop, a move and shrinking change, relative to the whole picture; for the prose. The crop is told from the frame
+    `cropped`, as its table is, where that has the N of the controls."""
+    same = cropped[cropped["n_train"].isin(controls["n_train"])]
+    shifts = {"crop": (controls if same.empty else same, "resized_crop", SMALL, WHOLE), "moved": (controls, "translation", FAR, 0.0),
+              "shrunk": (controls, "scaling", SMALL, WHOLE)}
+    found = {"N": sizes(controls), "small": f"{SMALL:.0f}", "far": f"{FAR:.0f}"}
+    for name, (frame, measure, x, usual) in shifts.items():
+        curves = [curve(frame, measure, arm) for arm in ORDER]
+        found[name] = several([c[x] - c[usual] if len(c) else pd.Series(dtype=float) for c in curves])
+    return found | {f"{name}_least": least(*shifts[name]) for name in ("moved", "shrunk")}
+
+
+def blur(frame: pd.DataFrame) -> str:
+    """Whether blur alone costs the three networks anything, and so what the loss by a crop is; for the prose."""
+    lost = {arm: c[SMALL] - c[WHOLE] for arm in ORDER if len(c := curve(frame, "crop_blur", arm))}
+    if not lost:
+        return ""
+    each = several(list(lost.values()))
+    costly = [named(arm) for arm, one in lost.items() if mean_interval(one).high < 0]
+    rest = f"the border that is lost, {1 - (SMALL / WHOLE) ** 2:.0%} of the area, and the enlargement of what is left"
+    if costly:
+        return f"Blur alone costs {listed(costly)} something ({each}); the rest is {rest}."
+    if min(one.count() for one in lost.values()) < 2:
+        return f"Blur alone changes them by {each}; what a crop costs besides is {rest}."
+    return (f"Blur alone costs none of the three anything that can be shown ({each}). So what the crop costs them is {rest}; nothing here "
+            "separates these two.")
+
+
+def padded(cropped: pd.DataFrame, controls: pd.DataFrame, arm: str = "pooled_cnn") -> str:
+    """What the slightest crop, the smallest and blur change in a network that pads; for the prose, as far as it is on record."""
+    rows = cropped[cropped["n_train"].isin(controls["n_train"])]
+    whole, blurred = curve(rows, "resized_crop", arm), curve(controls, "crop_blur", arm)
+    texts = []
+    if len(whole):
+        first, last = whole[WHOLE - 1] - whole[WHOLE], whole[SMALL] - whole[WHOLE]
+        simple = curve(rows, "resized_crop", "simple_cnn")
+        beside = f" (the simple CNN: {points(simple[WHOLE - 1] - simple[WHOLE])})" if len(simple) else ""
+        texts.append(f"Cropping by a single pixel, to {WHOLE - 1:.0f}, changes its accuracy by {points(first)}{beside}, and to "
+                     f"{SMALL:.0f} by {points(last)}.")
+    if len(blurred):
+        both = several([blurred[size] - blurred[WHOLE] for size in (WHOLE - 1, SMALL)])
+        texts.append(f"Blur alone, with nothing cut away, changes it by {both}, at {WHOLE - 1:.0f} and {SMALL:.0f} pixels."
+                     + " So resampling by itself upsets it." * (mean_interval(blurred[WHOLE - 1] - blurred[WHOLE]).high < 0))
+    for frame, measure, x, usual, what in ((controls, "translation", FAR, 0.0, f"Moved by {FAR:.0f} pixels"),
+                                           (controls, "scaling", SMALL, WHOLE, f"Shrunk to {SMALL:.0f} in a black frame")):
+        if len(c := curve(frame, measure, arm)):
+            texts.append(f"{what}, it changes by {points(c[x] - c[usual])}.")
+    return f"The pooled CNN pads, and sees the border. {' '.join(texts)}" if texts else ""
 
 
 def moves(frame: pd.DataFrame) -> Figure:
@@ -160,13 +194,27 @@ def moves(frame: pd.DataFrame) -> Figure:
     figure, axes = canvas(2, height=3.0, share_x=False)
     for ax, measure, xlabel in zip(axes, ("translation", "scaling"), ("moved by (pixels)", "shrunk to (pixels of 32)"), strict=True):
         rows = frame[(frame["measure"] == measure) & (frame["at"] == "stop")]
-        arms = arms_in(rows, NETWORKS)
+        arms = arms_in(rows, ARMS[::-1])
         ends = {arm: end for k, arm in enumerate(arms) if (end := line(ax, rows[rows["arm"] == arm], "x", arm, k))}
         ax.axhline(CHANCE, color=INK, linewidth=0.8, linestyle=":")
         ax.set_xlabel(xlabel)
     axes[0].set_ylabel("test accuracy (%)")
     write_labels(axes[1], ends, arms)
     return figure
+
+
+def again(*results: Results) -> str:
+    """Whether trials that several studies share were trained once more in another numerics class, and how far mean accuracies differ by
+    that; for the prose, nothing if none was."""
+    frame = pd.concat([r.frame() for r in results], ignore_index=True)
+    rows = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
+    trial = ["dataset", "arm", "n_train", "replicate"]
+    values = rows.drop_duplicates([*trial, "numerics"]).pivot_table(index=trial, columns="numerics", values="value").dropna(thresh=2)
+    if values.empty:
+        return ""
+    means = 100 * values.groupby(["dataset", "arm", "n_train"]).mean()
+    return ("Some were trained again on a second kind of processor (same images and seeds, other rounding), so a mean may differ between "
+            f"tables or pages, by up to {(means.max(axis=1) - means.min(axis=1)).max():.1f} points of accuracy.")
 
 
 def uncounted(*results: Results) -> str:
