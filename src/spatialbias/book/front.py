@@ -36,22 +36,18 @@ def _accuracy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _coordinet(ledger: Ledger) -> dict[str, str]:
-    frame, why = (_accuracy(ledger.frames[f"coordinet.{name}"]) for name in ("few_samples", "hypotheses"))
-    last = frame["n_train"].max()
-    there = frame[frame["n_train"] == N]
-    said_of = {claim: readings()[claim][ledger.kind(claim)] for claim in ("coordinet.cnn_beats_both", "coordinet.h2_places_help", "coordinet.h1_invariance")}
-    return {"N": str(N), "ranking": said_of["coordinet.cnn_beats_both"], "places": said_of["coordinet.h2_places_help"],
-            "cnn_fc": difference_text(there, "simple_cnn", "fully_connected"), "cnn_coordinet": difference_text(there, "simple_cnn", "coordinet"),
-            "cnn_last": difference_text(frame, "simple_cnn", "fully_connected", n_train=last), "N_last": str(last),
-            "pooled_fc": difference_text(there, "pooled_cnn", "fully_connected"), "averaging": said_of["coordinet.h1_invariance"],
-            "averaged": difference_text(why, "shared, pooled", "shared, flattened")}
+    there = rows_of(_accuracy(ledger.frames["coordinet.few_samples"]), n_train=N)
+    said_of = {name: readings()[f"coordinet.{claim}"][ledger.kind(f"coordinet.{claim}")]
+               for name, claim in (("ranking", "cnn_beats_both"), ("places", "h2_places_help"), ("averaging", "h1_invariance"),
+                                   ("shared", "averaging_unshared"), ("neighbours", "pooled_needs_places"))}
+    return said_of | {"N": str(N), "cnn_fc": difference_text(there, "simple_cnn", "fully_connected"),
+                      "pooled_fc": difference_text(there, "pooled_cnn", "fully_connected")}
 
 
 def _coordconv(ledger: Ledger) -> dict[str, str]:
     score = _named(ledger)
     codes = _scores(study("coordconv.where_to_look").plan("paper").sweep(missing="show").frame())
-    named = {f"{arm}_{split}": said(rows_of(score, arm=arm, split=split, part="test")["value"])
-             for arm in ("coordconv", "deconv") for split in ("uniform", "quadrant")}
+    named = {f"{arm}_quadrant": said(rows_of(score, arm=arm, split="quadrant", part="test")["value"]) for arm in ("coordconv", "deconv")}
     return named | {"comparing": places_runs.comparing(codes, KINDS)}
 
 
@@ -67,5 +63,4 @@ def _scores(frame: pd.DataFrame) -> pd.DataFrame:
 def _coordbias(ledger: Ledger) -> dict[str, str]:
     frame = ledger.frames["coordbias.segmentation"]
     told = {name: segmentation_tables.recall(frame, arm, (1, 2)) for name, arm in (("told", "coordinate bias"), ("untold", "vanilla"))}
-    return told | {"sides": segmentation_tables.lead(frame, "coordinate bias", "vanilla", (1, 2)),
-                   "marks": segmentation_place.ends(ledger.frames["coordbias.open_questions"], segmentation_place.MARKED)}
+    return told | {"marks": segmentation_place.ends(ledger.frames["coordbias.open_questions"], segmentation_place.MARKED)}

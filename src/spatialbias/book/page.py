@@ -10,6 +10,7 @@ import html
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from spatialbias.book.parameters import PageError, check_parameters
 from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import points, rows_of, span
 from spatialbias.figures.style import label, split_name
+from spatialbias.records import lacking
 from spatialbias.statistics import paired
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import Results, study
@@ -36,10 +38,11 @@ class Page:
         self.profile, self.results, self.substitute = os.environ.get("SPATIALBIAS_PROFILE") or profile, {}, None
         self.main = self.also(name, **parameters)
 
-    def also(self, name: str, **parameters) -> Results:
-        """Another study under the same profile."""
+    def also(self, name: str, measures: tuple[str, ...] | None = None, **parameters) -> Results:
+        """Another study under the same profile. measures: those that the page shows, if not all of the study's."""
         try:
-            return self._sweep(study(name).plan(self.profile, **parameters), parameters)
+            wanted = replace(study(name), measures=measures) if measures else study(name)
+            return self._sweep(wanted.plan(self.profile, **parameters), parameters)
         except ValueError as error:  # a wrong parameter: one message for the person who gave it, no traceback
             raise PageError(str(error)) from None
 
@@ -75,14 +78,23 @@ class Page:
                 f"Profile <b>{self.profile}</b>: {p.replicates} replicate{'s' if p.replicates > 1 else ''} a point, trained just now; "
                 "too few for the claims, which were declared for more."
             )
-        lacking = {name: r.missing for name, r in self.results.items() if r.missing}
-        if lacking:
-            total = sum(len(r.plan.labelled) for r in self.results.values())
-            parts.append(
-                f"<b>{sum(lacking.values())} of {total} trials are not on record yet, or not measured for this page</b>; every number below is of those that are, "
-                f"with its own n. <code>spatialbias sweep {' '.join(lacking)} --profile paper</code> completes them."
-            )
+        planned, there, unmeasured = self._counts()
+        if planned > there or unmeasured:
+            todo = [f"{planned - there} of {planned} trials are not on record yet"] * (planned > there)
+            todo += [f"{unmeasured} of {planned} trials are on record without a measure of this page"] * bool(unmeasured)
+            names = " ".join(name for name, r in self.results.items() if r.missing)
+            parts.append(f"{' and '.join(todo)}; every number below is of those that are, with its own n. "
+                         f"<code>spatialbias sweep {names} --profile paper</code> completes them.")
         return box(parts) if parts else None
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Trials planned, trials on record, and those of them that lack a measure: each counted once, though studies share trials."""
+        planned, lack = {}, set()
+        for r in self.results.values():
+            planned |= {trial.key: r.records.get(trial.key) or planned.get(trial.key) for trial in r.plan.trials}
+            lack |= {key for key, record in r.records.items() if lacking(record, r.plan.study.measures)}
+        there = [key for key, record in planned.items() if record]
+        return len(planned), len(there), len(lack)
 
     def verdict(self, claim_id: str) -> Verdict | None:
         """The judge's verdict on one claim, from this page's records; None where the records cannot be judged."""
@@ -150,8 +162,7 @@ class Page:
     def provenance(self):
         """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
         classes = sum((r.numerics() for r in self.results.values()), Counter())
-        there, planned = (sum(counts) for counts in zip(*((len(r.present), len(r.plan.labelled)) for r in self.results.values())))
-        unmeasured = there - planned + sum(r.missing for r in self.results.values())
+        planned, there, unmeasured = self._counts()
         sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
         return provenance({
             "studies": ", ".join(f"<code>{n}</code>" for n in self.results),

@@ -81,8 +81,8 @@ CLAIMS = (
               {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n, "dataset": "cifar10"} for arm in ALL for n in PUBLISHED_SIZES),
           values=Values("converged", at="published", unit=""), word="always", rule="success rate", cost=4.0, **FEW | {"n": 20}),
     Claim(id="coordinet.data_overwhelms", statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks.",
-          where="Experiments, first paragraph", kind="hypothesis", arm="fully_connected", rivals=("simple_cnn",), conditions=SIZES,
-          values=ACCURACY, rule="slope", cost=2.0, **FEW),
+          where="Experiments, first paragraph, our reading", kind="hypothesis", arm="fully_connected", rivals=("simple_cnn",), conditions=SIZES,
+          values=ACCURACY, rule="slope", cost=2.0, **FEW | {"tag": "O"}),
 
     Claim(id="coordinet.cnn_rotation", statement="Under rotation the convolutional network mostly beats both others by a large margin.",
           where="Experiments, rotation", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
@@ -169,6 +169,18 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "fails": "Averaging over positions does not help at this size.",
         "undecided": "Whether averaging over positions helps is not settled by our records.",
         "not-run": "Averaging over positions has not been run yet.",
+    },
+    "coordinet.averaging_unshared": {
+        "holds": "That pays even where every position has a kernel of its own.",
+        "fails": "That pays only where one kernel is used at all of them.",
+        "undecided": "Whether that pays where every position has a kernel of its own is not settled.",
+        "not-run": "Whether that pays where every position has a kernel of its own has not been run yet.",
+    },
+    "coordinet.pooled_needs_places": {
+        "holds": "And neighbourhood does matter to the strongest network here, which pools and normalises: with all pixels permuted it loses by a large margin.",
+        "fails": "Neighbourhood matters little to the strongest network here, which pools and normalises: with all pixels permuted it does not lose by a large margin.",
+        "undecided": "How much neighbourhood matters to the strongest network here, which pools and normalises, is not settled.",
+        "not-run": "How much neighbourhood matters to the strongest network here, which pools and normalises, has not been run yet.",
     },
     "coordinet.cnn_rotation": {
         "holds": "Under rotation the convolutional network keeps its lead.",

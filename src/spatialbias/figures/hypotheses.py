@@ -1,6 +1,6 @@
 """Figures and numbers of the page `coordinet/hypotheses`: what a permutation takes away, and a convolution's ingredients one at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,16 +28,30 @@ CONTRASTS = {  # group: its (label, arm, rival)
         ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
     ),
 }
+AVERAGED = {
+    "two layers: sharing and averaging crossed": (
+        ("one kernel everywhere: averaged − flattened", "shared, pooled", "shared, flattened"),
+        ("one a position: averaged − flattened", "unshared, pooled", "unshared, flattened"),
+        ("averaged: one kernel everywhere − one a position", "shared, pooled", "unshared, pooled"),
+        ("flattened: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
+    ),
+    "a pooled and normalised CNN": (
+        ("minus fully connected", "pooled_cnn", "fully_connected"),
+        ("its pixels permuted, minus fully connected", "pooled_cnn, permuted", "fully_connected"),
+        ("straight − permuted", "pooled_cnn", "pooled_cnn, permuted"),
+    ),
+}
 
 
-def contrasts(frame: pd.DataFrame) -> Figure:
-    """Paired differences of the hypotheses page."""
-    rows = []
-    for group, contrasts_ in CONTRASTS.items():
+def contrasts(frame: pd.DataFrame, groups: Mapping[str, Sequence[tuple[str, str, str]]] = CONTRASTS) -> Figure:
+    """Paired differences of the hypotheses page, by group; those of networks that did not reach the loss say so."""
+    rows, unfitted = [], set(frame.loc[frame["stop_reason"].isin(["cap", "diverged"]), "arm"])
+    for group, contrasts_ in groups.items():
         for name, arm, rival in contrasts_:
             difference = paired(frame, arm, rival)
             if len(difference):
-                known = parent(arm) if parent(arm) in NETWORKS else ""
+                known = parent(arm) if parent(arm) in (*NETWORKS, "pooled_cnn") else ""
+                name += " (loss not reached)" if unfitted & {arm, rival} else ""
                 rows.append({"group": group, "label": name, "arm": known, **mean_interval(difference)._asdict()})
     return forest(pd.DataFrame(rows, columns=["group", "label", "arm", "mean", "low", "high", "n"]), band=(-1, 1))
 
@@ -75,19 +89,36 @@ def settled(kind: str, true: str, false: str, open_: str) -> str:
 
 def opening(kinds: dict[str, str], found: dict[str, str]) -> str:
     """The page's answer in plain sentences, from the verdicts on its claims (by the end of their id) and the contrasts as text."""
-    permuted = settled(kinds["h2_cnn_needs_places"], "The source's convolutional network does use the arrangement",
-                       "The source's convolutional network does not need the arrangement",
-                       "Whether the source's convolutional network uses the arrangement is not decided")
-    places = settled(kinds["h2_places_help"], "Coordinet uses where its pixels are",
-                     "Coordinet does as well when told random places as when told the true ones",
-                     "Whether Coordinet uses where its pixels are is not decided")
-    sharing = settled(kinds["h1_sharing"], "one kernel for all positions beats one a position",
-                      "one kernel for all positions does no better than one a position",
-                      "whether one kernel for all positions beats one a position is not decided")
-    pooling = settled(kinds["h1_invariance"], "What helps is averaging over positions", "Averaging over positions does not help",
-                      "Whether averaging over positions helps is not decided")
-    return (f"{permuted}: straight minus permuted, {found['cnn_loses']}. {places}: true minus random, {found['places']}. "
-            f"In a small network of two layers {sharing}: {found['sharing']}. {pooling}: {found['pooling']}.")
+
+    def pays(claim: str, contrast: str) -> str:
+        word = settled(kinds[claim], "pays", "does not pay", "is not decided to pay")
+        return f"{word} ({found[contrast]})"
+
+    return (f"Averaging over positions {pays('h1_invariance', 'pooling')} where one kernel is used at all of them; where each has a "
+            f"kernel of its own, averaging {pays('averaging_unshared', 'unshared_pooling')}. Sharing the kernel "
+            f"{pays('sharing_averaged', 'pooled_sharing')} where positions are averaged, and {pays('h1_sharing', 'sharing')} where they "
+            "are kept apart.")
+
+
+def arrangement(kinds: dict[str, str], found: dict[str, str]) -> str:
+    """What the arrangement of pixels is worth to the source's two networks, in the same way."""
+    permuted = settled(kinds["h2_cnn_needs_places"], "The source's convolutional network does use neighbourhood",
+                       "The source's convolutional network does not need neighbourhood",
+                       "Whether the source's convolutional network uses neighbourhood is not decided")
+    places = settled(kinds["h2_places_help"], "Coordinet uses where its pixels are: true places minus random ones is",
+                     "Coordinet cannot testify: random places serve it as well as true ones",
+                     "Whether Coordinet uses where its pixels are is not decided: true places minus random ones is")
+    return f"{permuted}: scrambling all pixels costs it {found['cnn_loses']}. {places} ({found['places']})."
+
+
+def unfitted(trials: pd.DataFrame, arms: Sequence[str]) -> str:
+    """How some arms' runs that failed to reach the loss ended; for the prose. Nothing to say where none failed."""
+    late = trials[trials["arm"].isin(arms) & trials["stop_reason"].isin(["cap", "diverged"])]
+    if late.empty:
+        return ""
+    losses = "; ".join(f"{label(arm)} {', '.join(f'{loss:.2f}' for loss in rows['loss'])}" for arm, rows in late.groupby("arm", sort=False))
+    return (f"Of {trials['arm'].isin(arms).sum()} such runs {len(late)} stopped at the cap of {late['epochs'].max()} epochs without having "
+            f"reached loss 0.1 (training loss: {losses}). A difference between them is a hint and not a result.")
 
 
 def equally_fast(rates: dict[str, float]) -> str:

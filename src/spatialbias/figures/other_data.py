@@ -89,7 +89,7 @@ def first_version(*results: Results) -> str:
     if trials.empty:
         return "Of Coordinet v1 no run is on record."
     capped = trials[trials["stop_reason"] == "cap"]
-    ran = f"Of its {len(trials)} runs" if len(trials) > 1 else "Its only run"
+    ran = f"Of {len(trials)} runs of Coordinet v1" if len(trials) > 1 else "The only run of Coordinet v1"
     if capped.empty:
         return f"{ran} none stopped at the cap." if len(trials) > 1 else f"{ran} reached the loss."
     far = f" ({capped['epochs'].max()} epochs) without having reached the loss, so its accuracy is not that of a trained network"

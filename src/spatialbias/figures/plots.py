@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from scipy.optimize import isotonic_regression
 
 from spatialbias.figures.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 
 CHANCE = 10.0  # per cent, of the ten-class sets
+NARROW = 5.6  # inches: of figures with names on their lines, which a telephone shows nearly whole
 
 
 def arms_in(frame: pd.DataFrame, order: Iterable[str] | None = None) -> list[str]:
@@ -161,35 +163,45 @@ def lines(
 
 
 def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)", band: tuple[float, float] | None = None) -> Figure:
-    """Differences with their 95 % intervals, one a line. Columns: label, mean, low, high, n; optional arm (its colour), group
-    (a heading above its rows), ink (a colour) and margin (from where a claim holds, drawn dotted)."""
+    """Differences with their 95 % intervals, one a line under its name. Columns: label, mean, low, high, n; optional arm (its colour),
+    group (a heading above its rows), ink (a colour) and margin (from where a claim holds, drawn dotted)."""
     heads = rows["group"].ne(rows["group"].shift()).to_numpy() if "group" in rows else np.zeros(len(rows), bool)
     places = np.arange(len(rows)) + heads.cumsum()
     lines = max(len(rows) + int(heads.sum()), 1)
-    tall, counts = lines > 30, set(rows["n"])
-    figure, (ax,) = canvas(1, height=0.6 + (0.21 if tall else 0.3) * lines, width=7.0)
+    usual = rows["n"].mode().iloc[0] if len(rows) else 0
+    figure, (ax,) = canvas(1, height=0.6 + (0.34 if lines > 30 else 0.4) * lines, width=NARROW)
     if band:
         ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
-    ax.axvline(0, color=INK, linewidth=1)
     for k, row in zip(places, rows.itertuples(), strict=True):
         ink = getattr(row, "ink", None) or (colour(row.arm, k) if getattr(row, "arm", None) else INK)
+        ax.plot([0, 0], [k - 0.12, k + 0.24], color=INK, linewidth=1)
         ax.plot([100 * row.low, 100 * row.high], [k, k], color=ink, linewidth=2.4, solid_capstyle="round")
         ax.plot(100 * row.mean, k, marker="o", color=ink)
         if margin := getattr(row, "margin", None):
-            ax.plot([100 * margin] * 2, [k - 0.5, k + 0.5], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
-    each = "  (n = {})" if len(counts) > 1 else ""
-    names = [row.label + each.format(row.n) for row in rows.itertuples()]
+            ax.plot([100 * margin] * 2, [k - 0.16, k + 0.24], color=INK, linewidth=1.2, linestyle=(0, (1, 1.5)))
+    names = [row.label + ("" if row.n == usual else f"  (n = {row.n})") for row in rows.itertuples()]
+    inks = [getattr(row, "ink", None) or INK for row in rows.itertuples()]
     ax.set_yticks([*places, *(places[heads] - 1)], [*names, *(rows["group"][heads] if heads.any() else ())])
     for text, head in zip(ax.get_yticklabels()[len(rows) :], np.flatnonzero(heads), strict=True):
-        text.set(fontweight="bold", color=getattr(rows.iloc[head], "ink", None) or INK)
-    ax.set_ylim(lines - 0.5, -0.5)
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", top=tall, labeltop=tall)
-    ax.set_xlabel(xlabel + (f", n = {counts.pop()}" if len(counts) == 1 else ""))
+        text.set(fontweight="bold", color=inks[head])
+    ax.set_ylim(lines - 0.5, -0.75)
+    names_above(ax, len(rows))
+    ax.tick_params(axis="x", top=lines > 30, labeltop=lines > 30)
+    ax.set_xlabel(xlabel + (f", n = {usual}" + " unless said" * (rows["n"].nunique() > 1) if len(rows) else ""))
     if not len(rows):
         blank(ax)
     return figure
+
+
+def names_above(ax: Axes, rows: int | None = None) -> None:
+    """Put the names of horizontal lines (the first `rows` of the ticks; the others are headings) above their lines, at the left end of
+    the axes: a telephone then shows names and marks together."""
+    ax.tick_params(axis="y", length=0, pad=0)  # first: it puts the names back to where they were
+    for k, text in enumerate(ax.get_yticklabels()):
+        text.set(ha="left", va="bottom" if rows is None or k < rows else "center")
+        text.set_transform(text.get_transform() + ScaledTranslation(0, 3.5 / 72, ax.figure.dpi_scale_trans))
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
 
 
 def bars(
@@ -206,7 +218,7 @@ def bars(
     arms = [arm for arm in arms if arm in set(frame["arm"])]
     if not arms:
         return blank()
-    figure, (ax,) = canvas(1, height=0.7 + 0.27 * len(arms), width=7.0)
+    figure, (ax,) = canvas(1, height=0.7 + 0.41 * len(arms), width=NARROW)
     for k, arm in enumerate(arms):
         values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
         mean, low, high, n = mean_interval(values)
@@ -215,12 +227,12 @@ def bars(
         ax.plot([low, high], [k, k], color=ink, linewidth=3, solid_capstyle="round")
         ax.plot(mean, k, markersize=6.5, **look(arm, k))
         if arm == baseline:
-            ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.6)
+            ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.5)
     if chance is not None:
         ax.axvline(chance, color=INK, linewidth=0.8, linestyle=":")
     counts = frame.groupby("arm")["replicate"].nunique()
     ax.set_yticks(range(len(arms)), [f"{label(arm)}  (n = {counts[arm]})" for arm in arms])
-    ax.set_ylim(len(arms) - 0.5, -0.5)
-    ax.grid(axis="y", visible=False)
+    ax.set_ylim(len(arms) - 0.5, -0.75)
+    names_above(ax)
     ax.set_xlabel(ylabel)
     return figure
