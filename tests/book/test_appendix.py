@@ -25,10 +25,26 @@ def test_the_grid_is_what_all_were_given_and_the_rest_is_named():
     assert tuning.grid(results({})) == "rates that are not on record"
 
 
-def test_networks_whose_best_lies_at_an_end_are_named():
-    assert tuning.edges(results(TUNED)) == "simple CNN (0.001), Coordinet (0.001)" and tuning.edges(results({})) == "no network"
+def test_networks_whose_best_lies_at_an_end_are_named_with_what_follows():
+    said = tuning.edges(results(TUNED | {("coordinet", 0.003): (0.299, 0.3)}))  # two that are level: the faster, the first, is chosen
+    assert said.startswith("The best mean still lies at an end of what was tried for simple CNN (0.001: it is the rate chosen), Coordinet (0.001: it is")
+    assert said.endswith("reported of such a network may be too low.")
+    slow = results({("coordinet", 0.001): (0.3, 0.32), ("coordinet", 0.003): (0.301, 0.31)})
+    for _, trial, record in slow.present:
+        record["stop"]["epoch"] = 20 if trial.learning_rate == 0.001 else 10
+    assert "Coordinet (0.001: 0.5 points above the rate chosen)" in tuning.edges(slow)
     inside = {("coordinet", rate): (value,) for rate, value in ((0.001, 0.2), (0.003, 0.3), (0.01, 0.2))}
-    assert tuning.edges(results(inside)) == "no network"
+    assert tuning.edges(results(inside)) == tuning.edges(results({})) == "No network's best mean lies at an end of what was tried."
+
+
+def test_the_many_settings_of_kernel_ridge_fold_away():
+    ridge = [("kernel_ridge", SimpleNamespace(model_args={"gamma": 1.0, "ridge": ridge}, replicate=0),
+              {"rows": [{"measure": "accuracy", "at": "stop", "value": value}], "stop": {"epoch": 0, "reason": "solved"}})
+             for ridge, value in ((0.1, 0.3), (1.0, 0.32))]
+    both = tuning.rates_table(SimpleNamespace(present=results(TUNED).present + ridge)).data
+    shown, folded = both.split("<details>")
+    assert "kernel ridge: 2 settings, chosen γ 1, ridge 1" in folded and "kernel" not in shown and "simple CNN" in shown
+    assert "<details>" not in tuning.rates_table(results(TUNED)).data and "<table" in tuning.rates_table(results({})).data
 
 
 def test_reversals_are_counted_and_named():

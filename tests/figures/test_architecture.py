@@ -3,14 +3,14 @@
 import math
 from types import SimpleNamespace
 
-import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from spatialbias.datasets import Batch, Data
 from spatialbias.explorer.networks import NONE, Network
 from spatialbias.figures import architecture, modulation, votes
-from spatialbias.figures.norms import path, theorem
+from spatialbias.figures.norms import ROWS, path, theorem, theorem_table
 from spatialbias.figures.numbers import power
 from spatialbias.models import build
 
@@ -132,11 +132,52 @@ def test_pictures_at_hand_serve_where_the_data_set_is_missing(network, images, m
     assert modulation.many(network, images, torch.arange(6))[0] is images
 
 
-def test_a_label_lies_beside_what_is_taken():
-    room, taken = np.array([100, 100]), [(50.0, 50.0, 8, 8)]
-    place = modulation.apart(np.array([50.0, 50.0]), 20, taken, room)
-    assert (abs(place - 50) > (18, 14)).any()
-    assert modulation.apart(np.array([20.0, 20.0]), 20, taken, room).tolist() == [20, 20]
+def test_classes_differ_by_what_their_means_do(network, images):
+    target = torch.tensor([0, 0, 1, 1, 4, 4])
+    means = modulation.class_means(network, images, target)
+    assert means.shape == (3, WIDTH) and means.mean(0).abs().max() < 1e-12  # as many pictures a class: deviations add up to nothing
+    shares = {"the pixels": (0.1, 0.01, 0.02), "$m_3$": (0.1, 0.01, 0.02), "sum of votes": (0.1, 0.01, 0.02), "logits": (0.3, 0.01, 0.02)}
+    text = written(modulation.modulation(shares, means, ("a", "b", "c")))
+    assert all(part in text for part in ("30 %", "the 20 units of $m_3$", "classes dealt at random", "sum of votes", "class mean"))
+
+
+@pytest.mark.parametrize("another, said", [(-0.2, "falls from 30.5 % [24.1, 36.9] to 10.5 %"), (0.1, "rises from"), (0.0, "is not shown to change: it goes from")])
+def test_borrowed_modulation_is_followed(another, said):
+    frame = pd.DataFrame([{"arm": "coordinet", "measure": "foreign_modulation", "at": "stop", "part": part, "replicate": r, "value": value + 0.01 * r}
+                          for part, value in (("own", 0.3), ("another image's", 0.3 + another)) for r in (0, 1)])
+    assert f"In 2 such networks, accuracy on test pictures {said}" in modulation.borrowed(frame)
+    assert "not on record" in modulation.borrowed(frame[:2])
+
+
+def test_abstaining_is_the_difference_on_turned_pictures():
+    frame = pd.DataFrame([{"arm": "coordinet", "measure": measure, "at": "stop", "x": x, "replicate": r, "value": value}
+                          for measure, value in (("rotation", 0.2), ("rotation_abstain", 0.25)) for x, value in ((0.0, 0.9), (10.0, value), (20.0, value))
+                          for r in (0, 1)])
+    assert votes.abstaining(frame).to_list() == pytest.approx([0.05, 0.05]) and votes.abstaining(frame[:0]).empty
+
+
+@pytest.mark.parametrize("path, told, said", [(0, 22, "it is what the modulator sees"), (9, 1, "So it is their votes"), (5, 6, "So both"), (0, 0, "So neither")])
+def test_black_corners_are_judged_by_the_answers_that_they_change(network, images, path, told, said):
+    moved = votes.disturbances(network, images)
+    moved.loc[moved["what"].str.contains("corners.* black in"), "changed"] = path
+    moved.loc[moved["what"].str.contains("corners.* black to"), "changed"] = told
+    text = votes.corners(moved, 0.17, 0.18, pd.Series([0.001, 0.001]))
+    assert said in text and f"corners change {path} of 6 answers; blackened to the modulator alone, {told}." in text
+    assert "about its share by number" in text and "+0.1 points" in text
+    assert "more than its share" in votes.corners(moved, 0.5, 0.18, pd.Series(dtype=float)) and "less than" in votes.corners(moved, -0.5, 0.18, pd.Series(dtype=float))
+
+
+def test_the_theorem_is_told_as_exact_or_a_number():
+    found = {"ours": dict.fromkeys(ROWS, 3e-16), "biased": dict.fromkeys(ROWS, 0.025) | {"one weight matrix × 10": 2e-7}}
+    shown = theorem_table(found).set_index("what is done")
+    assert set(shown["ours"]) == {"exact"} and set(shown["biased"]) == {"0.025", "2·10⁻⁷"} and len(shown) == len(ROWS)
+    assert set(ROWS) == set(theorem(torch.zeros(1, 3, SIZE, SIZE), width=4))
+
+
+def test_a_length_has_a_scale_of_its_own():
+    figure = architecture.codes(SIZE)
+    length = next(ax for ax in figure.axes if ax.get_title("center").startswith("length")).images[0]
+    assert length.get_cmap() is architecture.LENGTHS and length.norm.vmin == 0 and "Fourier slot 2" in written(figure)
 
 
 def test_how_far_weights_have_come_is_known_of_the_shipped_network_only(network):
@@ -154,8 +195,9 @@ def test_the_modulation_is_split_without_rest(network, images):
     assert split["least"] < split["most"] < split["between"] + split["within"]
 
 
-@pytest.mark.parametrize("between, said", [(0.05, "less than chance"), (0.15, "no more than chance"), (0.3, "carry news of the class")])
+@pytest.mark.parametrize("between, said", [(0.05, "no news of the class"), (0.15, "no news of the class"), (0.3, "does tell them apart")])
 def test_news_of_the_class_is_what_chance_does_not_give(between, said):
+    assert modulation.news({"between": between, "least": 0.1, "most": 0.2}).startswith("dealt at random, they would differ by 10.0% to 20.0%")
     assert said in modulation.news({"between": between, "least": 0.1, "most": 0.2})
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spatialbias import components
-from spatialbias.figures import beyond, coordinet, crops, other_data, rotation
+from spatialbias.figures import coordinet, crops, other_data, rotation
 
 NOTHING = "not on record"
 
@@ -24,11 +24,70 @@ def test_corners_turn_and_quarter_turns_are_told_apart():
         rows("coordinet", "rotation", {0.0: 0.3, **{float(a): 0.18 for a in turns}})
         + rows("coordinet", "rotation_masked", {0.0: 0.2, **{float(a): 0.17 for a in turns}})
         + rows("coordinet", "quarter_turns", {0.0: 0.3, 90.0: 0.18, 180.0: 0.5, 270.0: 0.2}))
+    (row,) = rotation.costs(frame).to_dict("records")
+    assert row["upright"].startswith("30.5 %") and row["n"] == "2" and row["turned and back"] == NOTHING
+    changed = {name: row[name].split()[0] for name in rotation.CHANGES}
+    assert list(changed.values())[:3] == ["-10.0", "-11.0", "-12.0"] and changed["turned inside the disc"] == "-3.0"
     numbers = rotation.numbers(frame)
-    assert numbers["turn_coordinet"].startswith("-12.0") and numbers["corners_coordinet"].startswith("-10.0")
-    assert numbers["inside_coordinet"].startswith("-3.0") and numbers["turned_coordinet"].startswith("19.5 %")
-    assert numbers["quarter_coordinet"].startswith("-11.0") and numbers["disc_coordinet"].startswith("20.5 %")
-    assert numbers["corners_simple_cnn"] == numbers["abstain"] == numbers["quarter_gap_coordinet"] == NOTHING
+    assert numbers["abstain"] == NOTHING and numbers["steadier"] == numbers["resampled"] == ""
+
+
+def turned(levels, n_train=390, upright=0.3, measure="rotation"):
+    """{network: accuracy of each replicate when turned}"""
+    found = [row for arm in levels for row in rows(arm, measure, {0.0: upright, **dict.fromkeys(rotation.ANGLES, 0.2)}, n_train=n_train)]
+    return [row | {"value": levels[row["arm"]][row["replicate"]] if row["x"] else row["value"]} for row in found]
+
+
+def test_who_leads_when_turned_is_said_n_by_n():
+    level, ahead, unclear = (0.2, 0.21), (0.25, 0.261), (0.15, 0.25)
+    frame = pd.DataFrame(turned({"fully_connected": level, "simple_cnn": unclear, "coordinet": ahead}, 195)
+                         + turned({"fully_connected": level, "simple_cnn": ahead, "coordinet": ahead}, 390))
+    text = rotation.by_size(frame)
+    assert "network, ahead at N = 390, not told apart at N = 195 (-0.5 [" in text and "+5.1 [" in text and "n = 2, at N = 195, 390; shifting by" in text
+    assert "Upright, it is not told apart at N = 195, 390." in text and text.endswith("Coordinet is against it ahead at N = 195, 390.")
+    one = rotation.by_size(frame[(frame["n_train"] == 390) & (frame["replicate"] == 0)])
+    assert "(+5.0 points, n = 1, at N = 390)" in one and "per doubling" not in one and NOTHING in rotation.by_size(frame.iloc[:0])
+
+
+@pytest.mark.parametrize("cnn, said", [((0.1, 0.111), "the least accurate"), ((0.5, 0.511), "the most accurate"), ((0.1, 0.5), "not shown to be the most")])
+def test_the_cnn_is_placed_among_the_three_at_quarter_turns(cnn, said):
+    levels = {"fully_connected": (0.2, 0.21), "simple_cnn": cnn, "coordinet": (0.22, 0.23)}
+    frame = pd.DataFrame([row | {"value": levels[arm][row["replicate"]]} for arm in levels
+                          for row in rows(arm, "quarter_turns", dict.fromkeys((0.0, 90.0, 270.0), 0.2))])
+    assert f"the simple CNN is {said}" in rotation.at_quarter_turns(frame)
+    assert rotation.at_quarter_turns(frame[frame["arm"] != "coordinet"]) == ""
+
+
+@pytest.mark.parametrize("back, said", [((0.1, 0.111), "is resampling"), ((0.25, 0.261), "not all that it loses"), ((0.1, 0.3), "not told apart")])
+def test_what_resampling_costs_is_weighed_against_a_small_turn(back, said):
+    frame = pd.DataFrame(turned({"pooled_cnn": (0.2, 0.21)}) + turned({"pooled_cnn": back}, measure="rotation_back"))
+    assert said in rotation.resampled(frame) and "n = 2; turned by 10°, by -10.0" in rotation.resampled(frame)
+    assert rotation.resampled(frame[frame["measure"] == "rotation"]) == ""
+
+
+def test_what_the_cnn_loses_less_is_told_with_and_without_corners():
+    levels = {"fully_connected": (0.2, 0.21), "simple_cnn": (0.25, 0.26), "coordinet": (0.2, 0.21)}
+    quarter = [row for arm in levels for row in rows(arm, "quarter_turns", dict.fromkeys((0.0, 90.0, 270.0), 0.2))]
+    text = rotation.steadier(pd.DataFrame(turned(levels) + quarter))
+    assert "the fully connected network and Coordinet is +5.0 [" in text and "at quarter turns +0.0 [" in text
+    assert rotation.steadier(pd.DataFrame(quarter)) == ""
+
+
+def test_answers_below_chance_are_named():
+    low = pd.DataFrame(turned({"fully_connected": (0.05, 0.052), "simple_cnn": (0.05, 0.15)})).assign(dataset="Fashion-MNIST")
+    assert rotation.astray(low).startswith("Right less often than by chance at 80°: on Fashion-MNIST the fully connected network (5.1 %")
+    assert "CNN" not in rotation.astray(low) and rotation.astray(low[low["arm"] == "simple_cnn"]) == rotation.astray(low.iloc[:0]) == ""
+
+
+def test_lines_that_repeat_or_lack_replicates_are_left_out():
+    def line(n_train, what, change, n):
+        return {"data": "MNIST", "N": n_train, "change (points)": what, "simple CNN": change, "n": n}
+
+    turn, corners, inside = other_data.COSTS.values()
+    table = pd.DataFrame([line(97, turn, "-9", "10"), line(97, corners, "+0", "10"), line(97, inside, "-9", "10"),
+                          line(390, turn, "-8", "10"), line(390, corners, "+0", "1"), line(390, inside, "-7", "10")])
+    assert rotation.distinct(table)["change (points)"].to_list() == ["turned, in the disc or not", corners, turn, inside]
+    assert len(rotation.distinct(table.assign(n="1"))) == 5 and rotation.distinct(table.iloc[:0]).empty
 
 
 @pytest.mark.parametrize("corner, said", [(0.2, "more than turning"), (0.3, "about what turning")])
@@ -74,9 +133,40 @@ def test_crops_say_what_blur_and_centring_do():
     frame = pd.DataFrame(
         [row for measure, cost in (("resized_crop", 0.05), ("resized_crop_exact", 0.04), ("crop_blur", 0.01))
          for row in rows("simple_cnn", measure, {float(size): 0.3 - cost * (size == 23) for size in range(23, 33)})])
-    numbers = crops.crop_numbers(frame)
-    assert [numbers[f"{name}_simple_cnn"][:4] for name in ("crop", "exact", "blur")] == ["-5.0", "-4.0", "-1.0"]
-    assert numbers["cut"] == "48%" and numbers["shrunk_coordinet"] == NOTHING and "not told" in numbers["shrunk_least"]
+    numbers = crops.crop_numbers(frame, frame.iloc[:0])
+    assert numbers["crop"] == f"-5.0 [-5.0, -5.0], {NOTHING} and {NOTHING} points, n = 2" and numbers["shrunk"] == NOTHING
+    assert "not told" in numbers["shrunk_least"]
+    again = frame.assign(value=frame["value"] - 0.01 * (frame["x"] == 23))  # the same trials in another class: its table's numbers
+    assert crops.crop_numbers(frame, again)["crop"].startswith("-6.0") and crops.crop_numbers(frame, again.assign(n_train=97))["crop"].startswith("-5.0")
+    assert crops.blur(frame) == ("Blur alone costs the simple CNN something (-1.0 [-1.0, -1.0] points, n = 2); the rest is the border that is "
+                                 "lost, 48% of the area, and the enlargement of what is left.")
+    dear = frame.assign(value=frame["value"] + 0.02 * (frame["x"] == 23) * frame["replicate"])
+    assert crops.blur(dear).startswith("Blur alone costs none of the three") and crops.blur(frame.iloc[:0]) == ""
+    assert crops.blur(frame[frame["replicate"] == 0]).startswith("Blur alone changes them by -1.0 points, n = 1")
+
+
+def test_a_network_that_pads_is_told_as_far_as_it_is_on_record():
+    step = {float(size): 0.3 - 0.06 * (size < 32) for size in range(23, 33)}
+    frame = pd.DataFrame(rows("pooled_cnn", "resized_crop", step) + rows("simple_cnn", "resized_crop", dict.fromkeys(step, 0.2)))
+    blurred = pd.DataFrame(rows("pooled_cnn", "crop_blur", step) + rows("pooled_cnn", "scaling", step))
+    none = pd.DataFrame(rows("simple_cnn", "crop_blur", step))
+    text = crops.padded(frame, none)
+    assert "to 31, changes its accuracy by -6.0" in text and "(the simple CNN: +0.0" in text and "Blur" not in text
+    assert "So resampling" in crops.padded(frame, blurred) and "Shrunk to 23 in a black frame" in crops.padded(frame, blurred)
+    assert crops.padded(none, none) == ""
+    drawn = [ax.get_title("left") for ax in coordinet.crop_controls(pd.concat([none, blurred])).axes]
+    assert drawn == ["simple CNN", "pooled CNN"] == [*drawn[:1], *(ax.get_title("left") for ax in coordinet.crop_controls(blurred).axes)]
+    coordinet.crop_controls(frame)  # none of them controlled
+
+
+def test_trials_trained_again_are_owned_up_to():
+    def results(numerics, more=0.0):
+        rows_ = rows("simple_cnn", "accuracy", {0.0: 0.2 + more})
+        return SimpleNamespace(frame=lambda: pd.DataFrame(rows_).assign(numerics=numerics))
+
+    assert crops.again(results("one"), results("one")) == ""
+    text = crops.again(results("one"), results("two", 0.004))
+    assert "trained again on a second kind of processor" in text and "up to 0.4 points" in text
 
 
 def cropped(costs, sizes=(195, 390), measure="resized_crop"):
@@ -92,8 +182,8 @@ def cropped(costs, sizes=(195, 390), measure="resized_crop"):
 def test_what_a_crop_costs_stands_beside_what_it_cost_the_source():
     frame = cropped({"simple_cnn": {390: (0.05, 0.05), 97: (0.02, 0.02)}})
     table = crops.costs(frame, {"simple_cnn": [[0.2] * 10, [0.15] * 9 + [0.2]]}, (195, 390))
-    assert table["N"].to_list() == [97, 390] and table["change, published"].to_list() == ["–", "-5.0 points"]
-    assert table["kept above chance, published"].to_list() == ["–", "50 %"] and table["change, ours"][1].startswith("-5.0 points")
+    assert table["N"].to_list() == [97, 390] and table["change, published"].to_list() == ["–", "-5.0"]
+    assert table["kept above chance, published"].to_list() == ["–", "50 %"] and table["change, ours (points)"][1] == "-5.0 [-5.0, -5.0]" and table["n"][1] == 2
     assert table["kept above chance, ours"][1].startswith("76 %")  # 15 of 20 points and 16 of 21
     guessing = crops.costs(frame.assign(value=frame["value"] - 0.21), {"simple_cnn": [[0.2] * 10, [0.05] * 10]}, (195, 390))
     assert set(guessing["kept above chance, ours"]) == {"–"} and guessing["kept above chance, published"][1] == "–"
@@ -105,7 +195,7 @@ def test_who_loses_more_is_said_n_by_n():
     more, less = crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01), 390: (0.05, 0.05)}, "coordinet": {195: (0.05, 0.051), 390: (0.01, 0.011)}})).split("; ")[:2]
     assert more == "Coordinet loses more points than the simple CNN at N = 195" and less.startswith("Coordinet loses fewer")
     both = crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.05), 390: (0.01, 0.05)}, "coordinet": {195: (0.05, 0.01), 390: (0.05, 0.01)}}))
-    assert both.startswith("The two are not told apart at N = 195, 390;") and "a change with N is not shown" in both and "exploration" in both
+    assert both.startswith("The two are not told apart at N = 195, 390;") and "a change with N is not shown" in both
     assert "no one answer" in crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01), 390: (0.09, 0.09)}, "coordinet": {195: (0.05, 0.05), 390: (0.01, 0.011)}}))
     assert crops.by_size(cropped({"simple_cnn": {195: (0.01, 0.01)}})) == ""
 
@@ -174,41 +264,6 @@ def test_published_runs_outside_are_counted():
     verdict = SimpleNamespace(published=[run(0.2, False), run(0.35, True), run(0.5, False), run(0.1, None)])
     assert coordinet.against_published([verdict, None]) == {"published": "3", "outside": "2", "below": "1"}
     assert set(coordinet.against_published([None]).values()) == {NOTHING}
-
-
-@pytest.mark.parametrize("told, said", [(0.29, "+1.0"), (0.27, "-1.0")])
-def test_knowing_a_lens_is_weighed_against_undoing_it(told, said):
-    lenses = (0.25, 0.5, 1.0)
-    frame = pd.DataFrame(
-        rows("coordinet", "warps", dict.fromkeys(lenses, told), part="told")
-        + rows("coordinet", "warps", dict.fromkeys(lenses, 0.28), part="straightened")
-        + rows("coordinet", "warps", {0.0: 0.3}, part="warped") + rows("simple_cnn", "warps", {0.0: 0.25}, part="warped"))
-    numbers = beyond.grid_numbers(frame)
-    assert numbers["told"].startswith(said) and numbers["without_lens"].startswith("+5.0") and numbers["alone"] == NOTHING
-    assert numbers["alone_most"] == NOTHING and "not on record" in numbers["scale"] and numbers["lens_lead"] == NOTHING
-    path = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.12}, part="weighted, unmodulated"))
-    assert beyond.grid_numbers(path)["alone_most"] == "12.5 %"
-
-
-@pytest.mark.parametrize("lead, said", [((0.05, 0.051), "adds to"), ((-0.05, -0.051), "takes from"), ((0.05, -0.05), "not shown to change")])
-def test_a_lead_behind_the_lens_is_weighed_against_that_without(lead, said):
-    def shifted(values):
-        return [row | {"value": row["value"] + lead[row["replicate"]]} for row in values]
-
-    frame = pd.DataFrame(
-        shifted(rows("coordinet", "warps", dict.fromkeys(beyond.LENSES, 0.3), part="told")) + rows("coordinet", "warps", {0.0: 0.3}, part="warped")
-        + rows("simple_cnn", "warps", dict.fromkeys(beyond.LENSES, 0.3), part="straightened") + rows("simple_cnn", "warps", {0.0: 0.3}, part="warped"))
-    assert said in beyond.grid_numbers(frame)["lens_adds"]
-    assert "one replicate" in beyond.grid_numbers(frame[frame["replicate"] == 0])["lens_adds"]
-
-
-def test_lines_that_coincide_are_named():
-    near = pd.DataFrame(rows("coordinet", "sizes", {16.0: 0.3, 64.0: 0.3}, part="direct") + rows("coordinet", "sizes", {16.0: 0.302, 64.0: 0.3}, part="weighted")
-                        + rows("coordinet", "sizes", {16.0: 0.1, 64.0: 0.1}, part="weighted, unmodulated"))
-    assert "“pixels as they are, plain sum” and “pixels as they are, weighted” (Coordinet; 0.2 points" in beyond.together(near, "sizes")
-    assert "no modulation" not in beyond.together(near, "sizes") and "hardly matters" in beyond.grid_numbers(near)["scale"]
-    far = near.assign(value=near["value"] + 0.05 * (near["part"] == "direct"))
-    assert beyond.together(far, "sizes").startswith("No two lines") and "points apart" in beyond.grid_numbers(far)["scale"]
 
 
 def test_other_images_stand_beside_each_other():

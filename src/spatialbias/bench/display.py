@@ -8,13 +8,18 @@ from spatialbias.bench.report import busy, cells, judged, load
 
 NAMES = {"amx": "AMX (bfloat16 matrix products in tiles)", "avx512_bf16": "AVX-512 with bfloat16", "avx512": "AVX-512",
          "avx2": "AVX2"}
-MOST = 3.0  # times its target, as far as a bar is drawn
+SPEED_UPS = ("trial", "quadrant")  # parts whose results say how many times as fast something is
 NONE = "No benchmark is on record. `spatialbias bench` on an idle machine makes one, and this page then shows it."
 
 
 def answer(runs: dict[str, dict]) -> str:
-    """The opening paragraph."""
-    return " ".join(_answer(name, run) for name, run in runs.items()) or NONE.replace("`", "")
+    """The opening sentence."""
+    found = [row["value"] for run in runs.values() for row in run["rows"] if row["part"] == "trial"]
+    if not found:
+        return NONE.replace("`", "")
+    times = " to ".join(dict.fromkeys(f"{value:.2g}" for value in (min(found), max(found))))
+    return (f"On the processors tried the engine makes {times} times as many trials an hour as the plainest PyTorch program that does the "
+            "same work.")
 
 
 def named(row: dict) -> str:
@@ -22,16 +27,6 @@ def named(row: dict) -> str:
     from spatialbias.figures.style import label
 
     return ", ".join(map(label, row["name"].split(", ")))
-
-
-def _answer(name: str, run: dict) -> str:
-    faster = [f"{judged(row)} as many trials of {named(row).partition(',')[0]} an hour "
-              f"({judged(row, 'low')} to {judged(row, 'high')} in n = {row['n']} rounds)"
-              for row in run["rows"] if row["part"] == "trial"]
-    judgements = [row["reached"] for row in run["rows"] if row["reached"] is not None]
-    return (f"On {run['machine']['used']} cores with {NAMES.get(name, name)}, the engine makes {' and '.join(faster)} "
-            "compared with the plainest PyTorch program that does the same work; "
-            f"{sum(judgements)} of {len(judgements)} targets are reached.")
 
 
 def where(runs: dict[str, dict]) -> str:
@@ -77,17 +72,6 @@ def once(runs: dict[str, dict]) -> str:
     return f"Measured on one kind of processor only: {', and '.join(texts)}." if texts else ""
 
 
-def undrawn(runs: dict[str, dict]) -> str:
-    """Targets that the figure cannot draw, for its caption."""
-    judged_rows = (row for run in runs.values() for row in run["rows"] if row["reached"] is not None)
-    found = ", ".join(dict.fromkeys(f"{row['part']}: {named(row)}" for row in judged_rows if not _drawn(row)))
-    return f"Not drawn, as nothing can be divided by none: {found}." if found else ""
-
-
-def _drawn(row: dict) -> bool:
-    return bool(row["target"] and row["value"])
-
-
 def about(runs: dict[str, dict]) -> str:
     """Where the numbers come from, and whether the machine was at rest."""
     lines = []
@@ -116,37 +100,37 @@ def table(run: dict) -> pd.DataFrame:
 
 
 def figure(runs: dict[str, dict]):
-    """Every result that has a target, how many times as good as that it is, one panel a kind of processor: bars that cross the line
-    have reached theirs. None for no runs."""
-    from spatialbias.figures.style import INK, canvas
+    """Every speed-up on a logarithmic axis, one mark a kind of processor, from the lowest to the highest round; an arrow is a lower bound.
+    None for no runs."""
+    from spatialbias.figures.plots import NARROW, names_above
+    from spatialbias.figures.style import INK, SPARE, canvas
 
-    shown = {name: {f"{row['part']}: {named(row)}": row for row in run["rows"] if _drawn(row)}
-             for name, run in runs.items()}
+    shown = {name: {f"{row['part']}: {named(row)}": row for row in run["rows"] if row["part"] in SPEED_UPS} for name, run in runs.items()}
     labels = list(dict.fromkeys(label for rows in shown.values() for label in rows))[::-1]
     if not labels:
         return None
-    shares = [_share(row, row[key]) for rows in shown.values() for row in rows.values() for key in ("low", "high")]
-    drawing, axes = canvas(len(shown), height=0.9 + 0.27 * len(labels))
-    for axis, (name, rows) in zip(axes, shown.items(), strict=True):
+    drawing, (axis,) = canvas(1, height=0.9 + 0.55 * len(labels), width=NARROW)
+    for k, (name, rows) in enumerate(shown.items()):
+        look = {"color": SPARE[k], "marker": "osDv"[k % 4]}
         for label, row in rows.items():
-            place, ends = labels.index(label), [_share(row, row[key]) for key in ("low", "high")]
-            axis.barh(place, _share(row, row["value"]), 0.62, facecolor="#56b4e9" if row["reached"] else "none",
-                      edgecolor="#0072b2", hatch=None if row["reached"] else "////", linewidth=1)
-            axis.plot(ends, [place, place], color=INK, linewidth=1.5)
-            axis.annotate(judged(row), (max(*ends, 1), place), (4, 0), textcoords="offset points", va="center", fontsize="small")
-        axis.axvline(1, color=INK, linewidth=1.2, linestyle="--")
-        axis.set_title(name, loc="left")
-        axis.grid(False, axis="y")
-    axes[0].set_yticks(range(len(labels)), labels)
-    axes[0].set_xlim(0, 1.4 * max(1.2, *shares))
-    for axis in axes:
-        axis.set_xlabel("times as good as the target")
+            place = labels.index(label) - 0.14 - 0.26 * k
+            axis.plot([row["low"], row["high"]], [place, place], color=look["color"], linewidth=1.5)
+            axis.plot(row["value"], place, linestyle="", markersize=7, **look | ({"marker": ">"} if judged(row).startswith(">") else {}))
+            beside = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": look["color"]}
+            axis.annotate(judged(row), (row["high"], place), (7, 0), **beside)
+        axis.plot([], [], label=NAMES.get(name, name), linestyle="", **look)
+    for k in range(len(labels)):
+        axis.plot([1, 1], [k - 0.55, k + 0.02], color=INK, linewidth=1)
+    axis.set_xscale("log")
+    axis.set_xticks(ticks := [1, 2, 5, 10, 20, 50, 100], [f"{tick}×" for tick in ticks])
+    axis.minorticks_off()
+    axis.set_xlim(min(0.9, *(row["low"] / 1.1 for rows in shown.values() for row in rows.values())), 1.9 * axis.get_xlim()[1])
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(-0.7, len(labels) - 0.55)
+    names_above(axis)
+    axis.set_xlabel("times as fast")
+    drawing.legend(loc="outside upper right", ncols=len(shown), fontsize=8.5, labelcolor="linecolor", handletextpad=0.2)
     return drawing
-
-
-def _share(row: dict, value: float) -> float:
-    """How many times as good as the target; far beyond it the bar ends, or it would dwarf the others."""
-    return min(row["target"] / value if row["at_most"] else value / row["target"], MOST)
 
 
 def records(runs: dict[str, dict]):
@@ -154,8 +138,13 @@ def records(runs: dict[str, dict]):
     from spatialbias.book.page import raw
     from spatialbias.book.page import table as box
 
-    parts = (f"<p><strong>{NAMES.get(name, name)}</strong> ({name})</p>{box(table(run)).data}" for name, run in runs.items())
+    parts = (f"<p><strong>{NAMES.get(name, name)}</strong>: {_reached(run)}</p>{box(table(run)).data}" for name, run in runs.items())
     return raw("".join(parts) if runs else f"<p>{NONE.replace('`', '')}</p>")
+
+
+def _reached(run: dict) -> str:
+    found = [row["reached"] for row in run["rows"] if row["reached"] is not None]
+    return f"{sum(found)} of {len(found)} targets are reached"
 
 
 __all__ = ["about", "answer", "figure", "load", "precision", "records", "table", "where"]

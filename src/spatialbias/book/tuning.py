@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from spatialbias.book.page import table
+from spatialbias.book.page import raw, table
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval, paired_differences
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet import choose
 
 RIVALS = ("coordinet", "fully_connected")
+FOLDED = ("kernel_ridge",)  # has no rate, and twelve settings
 NEITHER = "neither"  # of the two networks is varied: both have their chosen rates
 
 
@@ -37,18 +38,14 @@ def chosen(results: Results) -> dict[str, str]:
     return {arm: f"γ {c[0]:g}, ridge {c[1]:g}" if isinstance(c, tuple) else f"{c:g}" for arm, c in choose(results).items()}
 
 
-def chosen_rates(results: Results) -> str:
-    """The choice as running text."""
-    return ", ".join(f"{label(arm)} {value}" for arm, value in chosen(results).items()) or "nothing yet"
-
-
 def rates_table(results: Results):
-    """Every arm and setting: mean accuracy, epochs, stop reasons, and whether it was chosen."""
+    """Every arm and setting: mean accuracy, epochs, stop reasons, and whether it was chosen; the many settings of `FOLDED` arms fold away."""
     taken, rows = chosen(results), []
     for (arm, setting), group in _settings(results).groupby(["arm", "setting"], sort=False):
         mean, _, _, n = mean_interval(group["value"])
         rows.append(
             {
+                "arm": arm,
                 "network": label(arm),
                 "setting": setting,
                 "accuracy (%)": f"{100 * mean:.1f}",
@@ -58,7 +55,15 @@ def rates_table(results: Results):
                 "chosen": "✓" if taken[arm] == setting else "",
             }
         )
-    return table(pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable") if rows else pd.DataFrame())
+    if not rows:
+        return table(pd.DataFrame())
+    found = pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable")
+    folded, found = found[found["arm"].isin(FOLDED)], found[~found["arm"].isin(FOLDED)].drop(columns="arm")
+    parts = [table(found).data] if len(found) else []
+    for arm, settings in folded.groupby("arm"):
+        shown = settings[["setting", "accuracy (%)", "n", "chosen"]]  # no epochs: it is solved
+        parts.append(f"<details><summary>{label(arm)}: {len(shown)} settings, chosen {taken[arm]}</summary>{table(shown).data}</details>")
+    return raw("".join(parts))
 
 
 def grid(results: Results) -> str:
@@ -73,14 +78,19 @@ def grid(results: Results) -> str:
 
 
 def edges(results: Results) -> str:
-    """The networks whose best mean still lies at the least or the greatest rate that they were given, with that rate."""
+    """The networks whose best mean still lies at the least or the greatest rate that they were given, how much better that is than the
+    rate chosen, and what follows; for the prose."""
     means = _settings(results).dropna(subset=["rate"]).groupby(["arm", "rate"], sort=False)["value"].mean()
-    found = []
+    taken, found = chosen(results), []
     for arm in dict.fromkeys(means.index.get_level_values("arm")):
         best, tried = means[arm].idxmax(), means[arm].index
         if len(tried) > 1 and best in (tried.min(), tried.max()):
-            found.append(f"{label(arm)} ({best:g})")
-    return ", ".join(found) or "no network"
+            more = 100 * (means[arm][best] - means[arm][float(taken[arm])])
+            found.append(f"{label(arm)} ({best:g}: {f'{more:.1f} points above' if more else 'it is'} the rate chosen)")
+    if not found:
+        return "No network's best mean lies at an end of what was tried."
+    return (f"The best mean still lies at an end of what was tried for {', '.join(found)}. A better rate may lie beyond it, so what is "
+            "reported of such a network may be too low.")
 
 
 def by_rate(results: Results) -> pd.DataFrame:

@@ -171,13 +171,13 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "not-run": "Averaging over positions has not been run yet.",
     },
     "coordinet.averaging_unshared": {
-        "holds": "That pays even where every position has a kernel of its own.",
-        "fails": "That pays only where one kernel is used at all of them.",
-        "undecided": "Whether that pays where every position has a kernel of its own is not settled.",
-        "not-run": "Whether that pays where every position has a kernel of its own has not been run yet.",
+        "holds": "Averaging pays even where every position has a kernel of its own.",
+        "fails": "Averaging pays only where one kernel is used at all positions.",
+        "undecided": "Whether averaging pays where every position has a kernel of its own is not settled.",
+        "not-run": "Whether averaging pays where every position has a kernel of its own has not been run yet.",
     },
     "coordinet.pooled_needs_places": {
-        "holds": "And neighbourhood does matter to the strongest network here, which pools and normalises: with all pixels permuted it loses by a large margin.",
+        "holds": "Neighbourhood does matter to the strongest network here, which pools and normalises: with all pixels permuted it loses by a large margin.",
         "fails": "Neighbourhood matters little to the strongest network here, which pools and normalises: with all pixels permuted it does not lose by a large margin.",
         "undecided": "How much neighbourhood matters to the strongest network here, which pools and normalises, is not settled.",
         "not-run": "How much neighbourhood matters to the strongest network here, which pools and normalises, has not been run yet.",
@@ -201,9 +201,9 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "not-run": "Whether Coordinet classifies photographs drawn at other resolutions as well as at its own has not been run yet.",
     },
     "coordinet.mixed_resolution": {
-        "holds": "It classifies a picture of which only the middle is fine as well as the whole (within a point).",
-        "fails": "It does not classify a picture of which only the middle is fine as well as the whole (within a point).",
-        "undecided": "Whether it classifies a picture of which only the middle is fine as well as the whole is not decided.",
-        "not-run": "Whether it classifies a picture of which only the middle is fine as well as the whole has not been run yet.",
+        "holds": "Coordinet classifies a picture of which only the middle is fine as well as the whole (within a point).",
+        "fails": "Coordinet does not classify a picture of which only the middle is fine as well as the whole (within a point).",
+        "undecided": "Whether Coordinet classifies a picture of which only the middle is fine as well as the whole is not decided.",
+        "not-run": "Whether Coordinet classifies a picture of which only the middle is fine as well as the whole has not been run yet.",
     },
 }

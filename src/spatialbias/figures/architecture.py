@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from spatialbias.models import build
 from spatialbias.models.coordinet import Encoding
 
 ROUND = "round,pad=0,rounding_size=1"
+LENGTHS = LinearSegmentedColormap.from_list("lengths", [SPARE[0] + "00", SPARE[0]])  # of what has no sign
 GREEN, BLUE, RED = COLOURS["coordinet"], COLOURS["simple_cnn"], COLOURS["fully_connected"]
 
 
@@ -124,7 +126,7 @@ def encodings(size: int, frequencies: int = 16) -> dict[str, Encoding]:
 
 @torch.no_grad()
 def codes(size: int = 32, frequencies: int = 16) -> Figure:
-    """Above: slots of the sine code for x, slow to fast; below: its length, a slot for y, and slots of the other codes."""
+    """Above: slots of the sine code for x, slow to fast; below: its length (on a scale of its own), a slot for y, slots of other codes."""
     grid, kinds = coordinate_grid(size, size).permute(1, 2, 0), encodings(size, frequencies)
     maps = {kind: code(grid).numpy() for kind, code in kinds.items()}  # (H, W, features)
     c = kinds["sine"].c.numpy() / math.pi
@@ -133,12 +135,16 @@ def codes(size: int = 32, frequencies: int = 16) -> Figure:
     for ax, k in zip(axes, chosen):
         plane(ax, maps["sine"][..., k], f"sin({c[k]:.3g}π x)", 1)
     middle = chosen[len(chosen) // 2]
-    rest = [(np.linalg.norm(maps["sine"], axis=2), "length of\nthe sine code", None),
-            (maps["sine"][..., frequencies + middle], f"sin({c[middle]:.3g}π y)", 1),
-            (maps["raw"][..., 0], "raw x", 1), (maps["fourier"][..., 0], "Fourier slot\n(untrained)", 1),
-            (maps["fourier"][..., 1], "another", 1), (maps["embedding"][..., 0], "table slot\n(untrained)", None)]
-    for ax, (values, title, limit) in zip(axes[len(chosen):], rest):
+    rest = [(maps["sine"][..., frequencies + middle], f"sin({c[middle]:.3g}π y)", 1), (maps["raw"][..., 0], "raw x", 1),
+            *((maps["fourier"][..., k], f"Fourier slot {k + 1}\n(untrained)", 1) for k in (0, 1)),
+            (maps["embedding"][..., 0], "table slot 1\n(untrained)", None)]
+    for ax, (values, title, limit) in zip(axes[len(chosen) + 1:], rest):
         plane(ax, values, title, limit)
+    ax, length = axes[len(chosen)], np.linalg.norm(maps["sine"], axis=2)  # no signed number: a scale of its own
+    drawn = plane(ax, length, "length of the\nwhole sine code", cmap=LENGTHS)
+    bar = figure.colorbar(drawn, cax=ax.inset_axes([0, -0.13, 1, 0.06]), orientation="horizontal")
+    bar.ax.tick_params(labelsize=7, length=2, pad=1)
+    bar.outline.set_linewidth(0.4)
     return figure
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import curve, panels, sizes
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.plots import arms_in
+from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import canvas, label
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordinet_arms import NETWORKS
@@ -78,68 +78,77 @@ def fovea() -> Figure:
     return figure
 
 
-def _most(frame: pd.DataFrame) -> str:
-    """The best mean accuracy of the pixel path without modulation, at any resolution."""
-    rows = frame[(frame["measure"] == "sizes") & (frame["at"] == "stop") & (frame["part"] == "weighted, unmodulated")]
-    means = rows.groupby("x")["value"].mean()
-    return f"{100 * means.max():.1f} %" if len(means) else NOTHING
-
-
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracies on the foveated picture, on parts of one, of the path alone, and what knowing a lens is worth; for the prose."""
+    """Accuracies on the foveated picture, on parts of one, and what a lens and knowing it do; for the prose."""
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
     numbers = {"N": sizes(frame)}
     for key, arm, shown in (("coordinet", "coordinet", "full filled direct weighted"), ("cnn", "simple_cnn", "full filled")):
         for part in shown.split():
             numbers[f"{key}_{part}"] = said(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
-
-    def at(measure: str, arm: str, part: str, *places: float) -> pd.Series:
-        """The mean over places, by replicate."""
-        found = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == arm) & (frame["part"] == part)]
-        return found[found["x"].isin(places)].groupby("replicate")["value"].mean()
-
-    told, straight = at("warps", "coordinet", "told", *LENSES), at("warps", "coordinet", "straightened", *LENSES)
-    behind = told - at("warps", "simple_cnn", "straightened", *LENSES)
-    without = at("warps", "coordinet", "warped", 0.0) - at("warps", "simple_cnn", "warped", 0.0)
+    told, straight = at(frame, "warps", "coordinet", "told", *LENSES), at(frame, "warps", "coordinet", "straightened", *LENSES)
+    ahead = {share: at(frame, "subsets", "fully_connected", "filled", share) - at(frame, "subsets", "coordinet", "weighted", share)
+             for share in (0.25, 1.0)}
     return numbers | {
-        "alone": said(at("sizes", "coordinet", "weighted, unmodulated", 32.0)),
-        "alone_most": _most(frame),
         "told": points(told - straight),
-        "lens_lead": points(behind),
-        "without_lens": points(without),
-        "lens_adds": _adds(behind - without),
         "strongest": f"{LENSES[-1]:g}",
-        "warped_cnn": said(at("warps", "simple_cnn", "warped", LENSES[-1])),
-        "warped_coordinet": said(at("warps", "coordinet", "warped", LENSES[-1])),
-        "all_weighted": said(at("subsets", "coordinet", "weighted", 1.0)),
-        "quarter_weighted": said(at("subsets", "coordinet", "weighted", 0.25)),
-        "quarter_drawn": said(at("subsets", "coordinet", "filled", 0.25)),
-        "quarter_filled": said(at("subsets", "fully_connected", "filled", 0.25)),
-        "scale": _scale(frame),
+        "warped_cnn": said(at(frame, "warps", "simple_cnn", "warped", LENSES[-1])),
+        "warped_coordinet": said(at(frame, "warps", "coordinet", "warped", LENSES[-1])),
+        "quarter_gap": points(ahead[0.25]),
+        "all_gap": points(ahead[1.0]),
+        "quarter_weighted": said(at(frame, "subsets", "coordinet", "weighted", 0.25)),
+        "quarter_filled": said(at(frame, "subsets", "fully_connected", "filled", 0.25)),
+        "lens": lens(frame),
+        "built_in": built_in(at(frame, "sizes", "coordinet", "weighted, unmodulated", 32.0)),
     }
 
 
-def _adds(gain: pd.Series) -> str:
-    """Whether a lens adds to a lead, by the interval."""
-    _, low, high, n = mean_interval(gain.dropna())
+def at(frame: pd.DataFrame, measure: str, arm: str, part: str, *places: float) -> pd.Series:
+    """The mean over places, by replicate."""
+    found = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == arm) & (frame["part"] == part)]
+    return found[found["x"].isin(places)].groupby("replicate")["value"].mean()
+
+
+def _by_interval(difference: pd.Series, above: str, below: str, neither: str) -> str:
+    """One of three, by where the 95 % interval of a difference lies."""
+    _, low, high, _ = mean_interval(difference.dropna())
+    return above if low > 0 else below if high < 0 else neither
+
+
+def lens(frame: pd.DataFrame) -> str:
+    """What Coordinet's lead over the simple CNN says of lenses: whether a network that is not told has it as well, and what is left of it
+    without a lens; for the prose."""
+    told, cnn = at(frame, "warps", "coordinet", "told", *LENSES), at(frame, "warps", "simple_cnn", "straightened", *LENSES)
+    straight = at(frame, "warps", "fully_connected", "straightened", *LENSES)
+    without = at(frame, "warps", "coordinet", "warped", 0.0) - at(frame, "warps", "simple_cnn", "warped", 0.0)
+    if told.empty or cnn.empty or straight.empty:
+        return f"What lenses do is {NOTHING}."
+    also = _by_interval(straight - cnn, "beats the simple CNN, too", "is behind the simple CNN", "is not told apart from the simple CNN")
+    beside = _by_interval(told - straight, "is ahead of it", "is behind it", "is not told apart from it")
+    change = _by_interval(told - cnn - without, "a lens adds to it", "a lens takes from it", "a lens is not shown to change it")
+    start = "The last verdict says little of lenses. " if "too" in also and "ahead" not in beside else ""
+    return (f"{start}The fully connected network, on the straightened picture, {also} ({points(straight - cnn)}); Coordinet, told, "
+            f"{beside} ({points(told - straight)}). Coordinet's lead over the simple CNN is {points(told - cnn, n=False)} with a lens and "
+            f"{points(without)}, without: {change}.")
+
+
+def built_in(alone: pd.Series) -> str:
+    """What the pixel path does without the modulator's vectors, and what the page tests then; for the prose. alone: accuracies."""
+    _, low, _, n = mean_interval(alone)
+    if not n:
+        return f"What the pixel path does without its vectors is {NOTHING}."
     if n < 2:
-        return "one replicate does not tell whether the lens adds to that"
-    told = "adds to its lead" if low > 0 else "takes from its lead" if high < 0 else "is not shown to change its lead"
-    return f"the lens {told} ({points(gain)})"
+        return f"Without its vectors the pixel path is right on {said(alone)}; one class in ten is guessed."
+    if low > CHANCE / 100:
+        return f"Without its vectors the pixel path does better than guessing: it is right on {said(alone)}."
+    follows = "So this page tests the modulator more than the pixels."
+    return f"Without its vectors the pixel path guesses: it is right on {said(alone)}. {follows}"
 
 
-def _scale(frame: pd.DataFrame) -> str:
-    """What the number of pixels and the scale of their sum matter to the answer, by how far the lines lie apart."""
-    apart = []
-    for measure, parts in (("sizes", ("resized", "direct", "weighted")), ("subsets", ("filled", "direct", "weighted"))):
-        rows = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == "coordinet") & frame["part"].isin(parts)]
-        table = rows.pivot_table(index="x", columns="part", values="value")
-        apart += [(table.max(axis=1) - table.min(axis=1)).max()] if len(table) else []
-    if not apart:
-        return f"How far the sums lie apart is {NOTHING}."
-    far = f"{100 * max(apart):.1f} points"
-    if max(apart) > TOGETHER:
-        return f"Summed plainly, weighted, or drawn on the training grid, the same pixels give accuracies up to {far} apart."
-    return (f"Summed plainly, weighted, or drawn on the training grid, the same pixels give the same accuracy (within {far}). The number "
-            "of pixels hardly matters, for the decoder, but for its biases, answers alike to a sum and to a longer one. And where the "
-            "modulator's picture is spoiled, all three ways of treating the pixels fall alike.")
+def fair(trials: pd.DataFrame) -> str:
+    """Whether networks trained without a modulator reach the loss, which a fair test would need; trials: of `coordinet.ablations`."""
+    plain = trials[trials["arm"] == "no modulation"]
+    if plain.empty:
+        return "no such network is on record"
+    reached = int((plain["stop_reason"] == "loss").sum())
+    return (f"of the {len(plain)} such network{'s' * (len(plain) > 1)} on record, {reached} reached the loss within the "
+            f"{plain['epochs'].max():.0f} epochs given")

@@ -1,19 +1,23 @@
 """What a trained Coordinet's modulator says, for the page `coordinet/architecture`: how far it tells the classes apart, and who decides."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
 
 from spatialbias import datasets
 from spatialbias.datasets.images import DataMissing
 from spatialbias.explorer.networks import Network
+from spatialbias.figures.maps import plane
+from spatialbias.figures.numbers import NOTHING, said
 from spatialbias.figures.style import COLOURS, INK, use
 from spatialbias.figures.votes import exact
+from spatialbias.statistics import mean_interval
 
 
 def many(network: Network, images: Tensor, target: Tensor, count: int = 500) -> tuple[Tensor, Tensor]:
@@ -74,59 +78,43 @@ def parts_of_modulation(network: Network, images: Tensor, target: Tensor) -> dic
 
 def news(split: dict[str, float]) -> str:
     """What the share between classes says, by what chance gives."""
+    chance = f"dealt at random, they would differ by {split['least']:.1%} to {split['most']:.1%}"
     if split["between"] > split["most"]:
-        return "more than chance gives, so the modulation does carry news of the class"
-    inside = split["between"] >= split["least"]
-    return f"{'no more' if inside else 'less'} than chance gives, so that with so many pictures no news of the class can be seen"
+        return f"{chance}, so the modulation does tell them apart"
+    return f"{chance}, so with so many pictures no news of the class is seen"
 
 
-def apart(middle: np.ndarray, width: float, taken: list, room: np.ndarray) -> np.ndarray:
-    """Where near `middle` (in points) a label of this width covers nothing that is taken: rows of (x, y, half width, half height)."""
-    others, half = np.array(taken), np.array([width / 2, 6])
-    for radius in range(0, 200, 4):
-        for angle in np.arange(0, 2 * np.pi, np.pi / 8):
-            place = middle + radius * np.array([np.cos(angle), np.sin(angle)])
-            free = (abs(others[:, :2] - place) > others[:, 2:] + half).any(1).all()
-            if free and (place - half > 0).all() and (place + half < room).all():
-                return place
-    return middle
+def class_means(network: Network, images: Tensor, target: Tensor) -> Tensor:
+    """How the modulation of the last layer differs by class: mean of a class less that of all images, (classes, width), in units of the
+    root mean square of m; units in the order of their main direction over classes."""
+    model, x = exact(network, images)
+    with torch.no_grad():
+        m = model.modulations(x).split(model.sizes, 1)[-1]
+        m = m / m.square().mean(1, keepdim=True).sqrt()
+    means = torch.stack([m[target == k].mean(0) for k in target.unique()]) - m.mean(0)
+    return means[:, torch.linalg.svd(means, full_matrices=False)[2][0].argsort()]
 
 
-def modulation(network: Network, images: Tensor, target: Tensor, classes: tuple[str, ...], shares: dict[str, tuple]) -> Figure:
-    """Left: the pictures in the plane of the two main directions of their modulation; right: variance between classes, stage by stage,
-    as `between` gives it."""
-    m = torch.cat(list(directions(network, images).values()), 1)
-    u, s, _ = torch.linalg.svd(m - m.mean(0), full_matrices=False)
-    place, explained = (u * s)[:, :2].numpy(), (s.square() / s.square().sum())[:2].tolist()
+def modulation(shares: dict[str, tuple], means: Tensor, classes: Sequence[str]) -> Figure:
+    """Above: variance between classes, stage by stage, as `between` gives it; below: `class_means`, a row a class."""
     use()
-    figure = Figure(figsize=(7.2, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
-    room, low, span = np.array([255, 205]), place.min(0), np.ptp(place, axis=0)  # of the axes, in points
-    low, span = low - 0.15 * span, 1.3 * span
-    left.set(xlim=(low[0], low[0] + span[0]), ylim=(low[1], low[1] + span[1]))
-    taken = [(*(room * (one - low) / span), 8, 8) for one in place]
-    for k in sorted(target.unique().tolist(), key=lambda k: place[target == k].mean(0)[1]):
-        middle = place[target == k].mean(0)
-        for (px, py), picture in zip(place[target == k], images[target == k]):
-            left.plot([px, middle[0]], [py, middle[1]], color=INK, linewidth=0.6, alpha=0.6)
-            left.add_artist(AnnotationBbox(OffsetImage(picture.expand(3, -1, -1).permute(1, 2, 0).numpy(), zoom=0.45, interpolation="none"),
-                                           (px, py), frameon=False, pad=0))
-        width = 4.2 * len(classes[k]) + 5
-        at = apart(room * (middle - low) / span, width, taken, room)
-        taken.append((*at, width / 2, 6))
-        at = low + span * at / room
-        left.plot([at[0], middle[0]], [at[1], middle[1]], color="#00664b", linewidth=0.8)
-        left.annotate(classes[k], at, color="white", size=7, ha="center", va="center", zorder=5,
-                      bbox={"boxstyle": "round,pad=0.2", "facecolor": "#00664b", "edgecolor": "none"})
-    left.set(xticks=[], yticks=[], xlabel=f"first main direction of m ({explained[0]:.0%})", ylabel=f"second ({explained[1]:.0%})")
+    figure = Figure(figsize=(7.2, 4.9), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(1.25, 1))
     for k, (share, low, high) in enumerate(shares.values()):
-        right.plot([100 * low, 100 * high], [k, k], color=INK, linewidth=6, alpha=0.3, solid_capstyle="butt")
-        right.plot(100 * share, k, marker="^", color=COLOURS["coordinet"], markersize=7)
-    right.annotate("classes dealt\nat random", (100 * high, k), xytext=(4, 0), textcoords="offset points", size=7.5, va="center")
-    right.set_yticks(range(len(shares)), list(shares))
-    right.set(ylim=(len(shares) - 0.5, -0.5), xlabel="variance between classes (%)")
-    right.set(xticks=range(0, 101, 10), xlim=(0, 1.3 * right.get_xlim()[1]))
-    right.grid(axis="y", visible=False)
+        above.plot([100 * low, 100 * high], [k, k], color=INK, linewidth=6, alpha=0.3, solid_capstyle="butt")
+        above.plot(100 * share, k, marker="^", color=COLOURS["coordinet"], markersize=7)
+        above.annotate(f"{share:.0%}".replace("%", " %"), (100 * share, k), xytext=(8, 0), textcoords="offset points", size=8, va="center")
+    above.annotate("classes dealt at random", (100 * high, k), xytext=(6, -11), textcoords="offset points", size=7.5, va="center")
+    above.set_yticks(range(len(shares)), list(shares))
+    above.set(ylim=(len(shares) + 0.1, -0.6), xlabel="variance between classes (%)")
+    above.set_xlim(0, 1.15 * above.get_xlim()[1])
+    above.grid(axis="y", visible=False)
+    drawn = plane(below, means, "", float(means.abs().quantile(0.995)))
+    below.set_aspect("auto")
+    below.set_yticks(range(len(classes)), classes, fontsize=8)
+    below.set_xlabel(f"the {means.shape[1]} units of {list(shares)[-3]}")
+    bar = figure.colorbar(drawn, ax=below, label="class mean less\nmean of all", extend="both", aspect=12, pad=0.01)
+    bar.outline.set_linewidth(0.4)
     return figure
 
 
@@ -142,3 +130,16 @@ def exchanged(network: Network, images: Tensor, times: int = 3) -> dict[str, int
         hits = {"modulation": out == other, "pixels": out == usual, "neither": (out != other) & (out != usual), "pairs": differ}
         found = {name: found[name] + int((hit & differ).sum()) for name, hit in hits.items()}
     return found
+
+
+def borrowed(frame: pd.DataFrame) -> str:
+    """What another picture's modulation does to the accuracy of several networks; rows of `foreign_modulation`; for the prose."""
+    rows = frame[(frame["arm"] == "coordinet") & (frame["measure"] == "foreign_modulation") & (frame["at"] == "stop")]
+    parts = rows.pivot_table(index="replicate", columns="part", values="value")
+    if not {"own", "another image's"} <= set(parts):
+        return f"What another picture's modulation does to the accuracy of several such networks is {NOTHING}."
+    own, another = parts["own"], parts["another image's"]
+    _, low, high, n = mean_interval(another - own)
+    verb = "falls" if high < 0 else "rises" if low > 0 else "is not shown to change: it goes"
+    return (f"In {n} such networks, accuracy on test pictures {verb} from {said(own, n=False)} to {said(another)}, with another "
+            "picture's modulation.")

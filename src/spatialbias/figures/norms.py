@@ -1,12 +1,23 @@
 """The theorem on norms, checked for the page `coordinet/architecture`: what does not change a Coordinet's answer, in float64."""
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from spatialbias.figures.style import COLOURS, INK, SPARE, canvas
+from spatialbias.figures.numbers import power
 from spatialbias.models import build
+
+ROUNDING = 1e-9  # what lies below it, relatively, is nothing but rounding
+ROWS = {  # what `theorem` finds, as a reader meets it
+    "inner norms left out": "inner norms left out: logits",
+    "inner norms left out: gradients": "inner norms left out: gradients",
+    "m of every layer × 10": "m of every layer × 10: logits",
+    "a pixel’s whole input × 10": "a pixel’s whole input × 10: logits",
+    "one weight matrix × 10": "one weight matrix × 10: logits",
+    "gradient along the weights": "nothing: cosine of a matrix and its gradient",
+    "spread of the votes’ lengths": "nothing: spread of the votes’ lengths",
+}
 
 
 def path(model: nn.Module, x: Tensor, m: Tensor, inner: bool = True, epsilon: float = 0.0) -> Tensor:
@@ -58,20 +69,7 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
             "gradient along the weights": along, "spread of the votes’ lengths": float(length.std() / length.mean())}
 
 
-def theorem_figure(found: dict[str, dict[str, float]]) -> Figure:
-    """`theorem` for several variants: one row a change, one mark a variant, on a logarithmic axis."""
-    rows = list(next(iter(found.values())))
-    figure, (ax,) = canvas(1, height=0.9 + 0.36 * len(rows))
-    style = dict(zip(found, ((COLOURS["coordinet"], "^"), (SPARE[0], "o"), (SPARE[1], "s"), (COLOURS["simple_cnn"], "D"))))
-    for j, (variant, changes) in enumerate(found.items()):
-        ink, mark = style[variant]
-        ax.plot([max(changes[r], 1e-17) for r in rows], [k + 0.13 * (j - (len(found) - 1) / 2) for k in range(len(rows))], color=ink,
-                marker=mark, linestyle="", label=variant, markersize=6)
-    ax.set_xscale("log")
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(3e-18, 10), xlabel="relative change, cosine or spread (float64)")
-    ax.grid(axis="y", visible=False)
-    ax.axvspan(3e-18, 1e-9, color=INK, alpha=0.08, linewidth=0)
-    ax.text(2e-10, len(rows) - 0.6, "rounding", ha="right", size=7.5)
-    figure.legend(loc="outside upper right", ncols=len(found), fontsize=8.5, labelcolor="linecolor", handletextpad=0.2)
-    return figure
+def theorem_table(found: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """`theorem` for several variants, one column each: "exact" below `ROUNDING`, else the number."""
+    return pd.DataFrame([{"what is done": ROWS[row], **{name: "exact" if changes[row] < ROUNDING else power(changes[row])
+                                                       for name, changes in found.items()}} for row in ROWS])

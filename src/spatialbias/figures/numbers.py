@@ -30,7 +30,7 @@ def said(values: Iterable[float], unit: str = "%", n: bool = True) -> str:
 
 def points(values: Iterable[float], unit: str = "points", n: bool = True) -> str:
     """A difference of fractions: "-3.1 points [-3.9, -2.4], n = 10"."""
-    return _text(values, "+.1f", unit, 100, told=n)
+    return _text(values, "+z.1f", unit, 100, told=n)
 
 
 def span(values: pd.Series, form: str) -> str:
