@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from spatialbias import components
 from spatialbias.book import page as book
 
 COLUMNS = "study arm n_train split key learning_rate stop_reason epochs parameters seconds".split()
@@ -53,12 +54,19 @@ def test_nothing_on_record(stops):
 def test_the_notice_names_the_studies_that_lack_records():
     """Not the page's own study, if another is what is incomplete: its command would do nothing."""
     page = object.__new__(book.Page)
-    plan = SimpleNamespace(parameters=None, images=None, labelled=(1, 2))
-    page.main, page.substitute, page.profile = SimpleNamespace(plan=plan), None, "paper"
-    page.results = {f"w.{name}": SimpleNamespace(plan=plan, missing=missing) for name, missing in (("own", 0), ("beside", 2), ("besides", 1))}
+    accuracy = {"measured": {"accuracy": components.MEASURES["accuracy"]}}
+
+    def results(planned, there, measures=("accuracy",)):
+        plan = SimpleNamespace(parameters=None, images=None, trials=[SimpleNamespace(key=k) for k in planned], study=SimpleNamespace(measures=measures))
+        return SimpleNamespace(plan=plan, records=dict.fromkeys(there, accuracy), missing=len(set(planned) - set(there)) + (measures != ("accuracy",)))
+
+    page.main, page.substitute, page.profile = results("ab", "ab"), None, "paper"
+    page.results = {"w.own": page.main, "w.beside": results("bcd", "b"), "w.besides": results("de", "e")}  # a trial of two studies counts once
     said = page.notice().data
-    assert "3 of 6 trials are not on record" in said and "<code>spatialbias sweep w.beside w.besides --profile paper</code>" in said
-    page.results = {"w.own": SimpleNamespace(plan=plan, missing=0)}
+    assert "2 of 5 trials are not on record" in said and "<code>spatialbias sweep w.beside w.besides --profile paper</code>" in said
+    page.results = {"w.own": results("ab", "ab", ("accuracy", "rotation"))}
+    assert "2 of 2 trials are on record without a measure of this page" in page.notice().data
+    page.results = {"w.own": page.main}
     assert page.notice() is None
 
 

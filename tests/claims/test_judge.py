@@ -1,5 +1,6 @@
 """The judge on frames made up for the purpose: every rule, every reason to withhold a verdict, every planted fault."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -371,6 +372,15 @@ def test_the_ledger_is_sound():
     ledger = claims.ledger()
     assert all(isinstance(claim, Claim) and claim.work in WORKS for claim in ledger)
     assert len({claim.id for claim in ledger}) == len(ledger)
+
+
+def test_a_note_that_names_a_better_claim_stands_above_it():
+    ledger = claims.ledger()
+    for k, claim in enumerate(ledger):
+        named = re.findall(r"see (\w+)$", claim.note)
+        later = [other.id for other in ledger[k + 1 :]]
+        assert all(f"{claim.work}.{name}" in later for name in named if "_" in name), claim.note
+        assert not claim.note.endswith(".")
 
 
 def test_every_reading_is_of_a_claim_and_for_every_verdict():

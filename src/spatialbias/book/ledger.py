@@ -7,18 +7,21 @@ import pandas as pd
 
 from spatialbias.book.page import box, raw
 from spatialbias.book.parameters import check_parameters
-from spatialbias.book.verdicts import claims_table, judged, kind
+from spatialbias.book.verdicts import claims_table, found, judged, kind
 from spatialbias.claims import Claim, expected_false_verdicts, ledger, readings
 from spatialbias.figures.plots import forest
 from spatialbias.figures.style import INK, VERDICTS, label
 from spatialbias.studies import study
 
 SPELT = {"cnn": "CNN", "fc": "FC", "coordinet": "Coordinet", "coordconv": "CoordConv", "h1": "H1", "h2": "H2"}
+OTHER = {"score", "right", "segmentation"}  # measures that are, or may be, shares of another kind: of coordinates, of overlap, recall
+UNDRAWN = ("slope", "level", "interaction")  # rules of which a difference says little
+FEW = 2  # contrasts a claim: more want a heading
 
 
-def _title(claim: str) -> str:
-    """A claim's id as a heading: "coordinet.cnn_beats_both" is "CNN beats both"."""
-    words = " ".join(SPELT.get(word, word) for word in claim.partition(".")[2].split("_"))
+def _title(claim: Claim) -> str:
+    """A claim's heading: its title, or its id; "coordinet.cnn_beats_both" is "CNN beats both"."""
+    words = claim.title or " ".join(SPELT.get(word, word) for word in claim.id.partition(".")[2].split("_"))
     return words[0].upper() + words[1:]
 
 
@@ -38,6 +41,14 @@ class Ledger:
         """The verdict on one claim, without its details."""
         return kind(self.verdicts[claim])
 
+    def reading(self, *claims: str) -> str:
+        """What follows from the verdicts on some claims."""
+        return " ".join(readings()[claim][self.kind(claim)] for claim in claims)
+
+    def found(self, claim: str) -> str:
+        """What was found on one claim, in numbers."""
+        return found(self.verdicts[claim])
+
     def numbers(self) -> dict[str, str]:
         """Counts of verdicts, for the prose, and the reading that they allow."""
         kinds = {claim: kind(verdict) for claim, verdict in self.verdicts.items()}
@@ -53,10 +64,11 @@ class Ledger:
             "undecided_short": str(short := sum(self._short(c) for c in self.claims)),
             "undecided_full": str(counts["undecided"] - short),
             "not_run": str(counts["not-run"]),
+            "noted": str(sum(bool(c.note) for c in self.claims)),
             "theirs_tally": self._tally(c for c in self.claims if c.tag != "O"),
             "ours_tally": self._tally(c for c in self.claims if c.tag == "O"),
             "false_verdicts": f"{expected_false_verdicts(judged_):.1f}",
-            "reading": " ".join(sentences[kinds[claim]] for claim, sentences in readings().items() if claim in kinds),
+            "reading": self.reading(*(claim for claim in readings() if claim in kinds)),
         }
 
     def _short(self, claim: Claim) -> bool:
@@ -82,38 +94,42 @@ class Ledger:
         )
 
     def picture(self):
-        """Every contrast between networks in accuracy, in the claimed direction, under its claim and coloured by the verdict."""
+        """Every contrast between networks in a share, in the claimed direction, coloured by the verdict: under its claim, or, where claims
+        have few contrasts, named after it."""
+        drawn = [c for c in self.claims if self.verdicts[c.id] and c.rivals and c.values.unit == "points" and c.rule not in UNDRAWN]
+        found_ = [(c, f) for c in drawn for f in self.verdicts[c.id].findings if f.n]
+        flat = max(Counter(c.id for c, _ in found_).values(), default=0) <= FEW
         rows = []
-        for claim in self.claims:
-            verdict = self.verdicts[claim.id]
-            if not (verdict and claim.rivals and claim.values.unit == "points") or claim.rule in ("slope", "level", "interaction"):
-                continue
-            said = kind(verdict)
-            rows += [
-                {
-                    "group": f"{_title(claim.id)}: {verdict.word}",
-                    "label": ", ".join(t for t in (label(f.condition), f"vs {label(f.rival)}" if len(claim.rivals) > 1 else "") if t),
-                    "ink": VERDICTS.get(said, INK),
-                    "margin": claim.tau[0],
-                    **{part: getattr(f, part) for part in ("mean", "low", "high", "n")},
-                }
-                for f in verdict.findings
-                if f.n
-            ]
-        return forest(pd.DataFrame(rows, columns=["group", "label", "ink", "margin", "mean", "low", "high", "n"]))
+        for claim, f in found_:
+            head, word = _title(claim), self.verdicts[claim.id].word
+            where = ", ".join(t for t in (label(f.condition).removeprefix("all"), f"vs {label(f.rival)}" if len(claim.rivals) > 1 else "") if t)
+            names = {"label": f"{head}{f' ({where})' if where else ''}: {word}"} if flat else {"group": f"{head}: {word}", "label": where}
+            rows.append({
+                **names, "ink": VERDICTS.get(self.kind(claim.id), INK), "margin": claim.tau[0],
+                **{part: getattr(f, part) for part in ("mean", "low", "high", "n")},
+            })  # fmt: skip
+        columns = [*(() if flat else ("group",)), "label", "ink", "margin", "mean", "low", "high", "n"]
+        of = " of accuracy" * {c.values.measure for c in drawn}.isdisjoint(OTHER)
+        figure = forest(pd.DataFrame(rows, columns=columns), xlabel=f"difference (points{of})")
+        if flat:
+            for text, row in zip(figure.axes[0].get_yticklabels(), rows):
+                text.set_color(row["ink"])
+        return figure
 
     def table(self):
         return raw(claims_table(self.claims, self.on_record, linked=True))
 
     def provenance(self):
-        """Which studies, how complete, of which numerics classes."""
+        """Which studies, how complete, of which numerics classes; folded behind their sum."""
         rows = "".join(
             f"<tr><td><code>{name}</code></td><td>{len(r.present)} of {len(r.plan.labelled)}</td><td>"
             f"{'; '.join(f'{k}: {v}' for k, v in r.numerics().items())}</td></tr>"
             for name, r in self.results.items()
         )
+        planned = {t.key: t.key in r.records for r in self.results.values() for t in r.plan.trials}  # studies share trials
         return raw(
+            f"<details><summary>Records behind the ledger: {sum(planned.values())} of {len(planned)} trials, {len(self.results)} stud{'ies' if len(self.results) > 1 else 'y'}</summary>"
             "<div class='provenance scroll'><table><tr><th>study</th><th>trials on record</th><th>numerics class</th></tr>"
             + rows
-            + "</table></div>"
+            + "</table></div></details>"
         )

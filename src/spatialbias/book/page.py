@@ -161,9 +161,10 @@ class Page:
 
     def provenance(self):
         """Records behind the page: how many, of which numerics classes, of which revisions, on which data."""
-        classes = sum((r.numerics() for r in self.results.values()), Counter())
+        records = {(key, numerics_of(record)): record for r in self.results.values() for key, record in r.records.items()}.values()
+        classes = Counter(map(numerics_of, records))
         planned, there, unmeasured = self._counts()
-        sources = Counter(rec["provenance"]["data"] for r in self.results.values() for _, _, rec in r.present)
+        sources = Counter(record["provenance"]["data"] for record in records)
         return provenance({
             "studies": ", ".join(f"<code>{n}</code>" for n in self.results),
             "profile": self.profile,

@@ -95,11 +95,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Published:
-    """One number that a source prints, in the unit of the values (whatever their sign), from a single run.
+    """One number that a source prints, in the unit of the values (whatever their sign).
 
     arm: whose number; "" for the difference between the claim's arm and its first rival.
     condition: label of the claim's condition that it belongs to (may be left out if there is one only).
     select: columns that differ from the claim's values, e.g. {"at": "published"}.
+    kind: what it is of, unless a single run: "best of 324 settings, 1,000 epochs". Such a number is not held against single runs.
     """
 
     value: float
@@ -107,6 +108,7 @@ class Published:
     condition: str = ""
     tag: str = "F"
     select: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,8 @@ class Claim:
     n: int  # declared replicates: exactly the first n are used
     published: tuple[Published, ...] = ()
     cost: float  # core-hours of the records
+    note: str = ""  # why a verdict decides little, whatever it is: what the test cannot tell, and where it is better asked
+    title: str = ""  # a heading for figures; by default the name in the id
 
     def __post_init__(self):
         one_of("SFCIO", tag=self.tag)
