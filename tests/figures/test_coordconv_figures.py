@@ -67,6 +67,8 @@ def test_the_quadrant_is_far_but_its_rows_and_columns_are_known():
     assert len(quadrant["distance"]) == 729 and quadrant["distance"].max() == 27 and uniform["distance"].max() < 3
     assert quadrant["row"] == quadrant["column"] == 1 and quadrant["inside"] < 0.6 < uniform["inside"]
     assert quadrant["target"] == uniform["target"] == 0
+    assert places.met(quadrant).startswith("every column and every row")
+    assert places.met({"column": 0.5, "row": 1.0}).startswith("of the held-out places 50% stand in a column, and 100% in a row")
 
 
 def test_maps_of_splits_say_their_counts():
@@ -92,6 +94,12 @@ def test_a_wrong_answer_is_not_solved(task):
     output = hand.answers(by_hand(task, SIZE), batch)
     assert hand.solved(task, output, batch.target, SIZE).all()
     assert not hand.solved(task, output.roll(1, 0), batch.target, SIZE).any()
+
+
+def test_no_error_is_called_so():
+    truth = torch.zeros(2, 2)
+    assert hand.margin("regression", truth, truth, SIZE) == "no error"
+    assert hand.margin("regression", truth + 1e-6, truth, SIZE) == "error at most 2·10⁻⁵ pixels"
 
 
 def test_no_noise_changes_nothing_and_much_destroys():

@@ -31,13 +31,15 @@ def test_dead_runs_are_counted_apart():
 def test_corners_are_those_of_the_turns():
     frame = scores("a", [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0.5)])
     table = runs.by_corner(frame, {"a": "plain", "b": "none"}).set_index("held-out quadrant")
-    assert table["plain"].tolist() == ["1 of 2", "1 of 1", "0 of 1", "0 of 1"] and set(table["none"]) == {"–"}
-    assert runs.corners_said(frame, "a") == {"corner_theirs": "1 of 2", "corner_others": "1 of 3"}
+    assert table["plain"].to_dict() == {"bottom right, as published": "1 of 2", "top left": "0 of 1", "bottom left or top right": "1 of 2"}
+    assert set(table["none"]) == {"–"}
+    listed = runs.listed(pd.concat([frame, scores("a", [(1, 0.25), (1, 0.5)], "uniform")]))
+    assert listed["corner held out"].tolist() == ["–", *runs.CORNERS] and listed["runs"].tolist() == [2, 2, 1, 1, 1]
+    assert listed["held out"].tolist() == ["25.0–50.0 %", "50.0–100.0 %", "100.0 %", "0.0 %", "0.0 %"]
 
 
-def test_runs_computed_once_more_are_matched():
-    one, two = scores("a", [(1, 1), (1, 0.5), (1, 1)]), scores("a", [(1, 1), (1, 1)])
-    assert runs.again(one, two, arm="a") == "1 of 2" and runs.again(one, two, arm="b") == NOTHING
+def test_runs_are_compared_one_by_one():
+    one = scores("a", [(1, 1), (1, 0.5), (1, 1)])
     assert runs.signs(pd.concat([one, scores("b", [(1, 0.5), (1, 0.5), (1, 1)])]), "a", "b").startswith("more in 1, fewer in 0, as many in 2")
     assert runs.lost(one, {"quadrant": 1.0}) == "3 of 3" and runs.best_setting(one, "a") == "100.0 % (rate 0.01)"
 

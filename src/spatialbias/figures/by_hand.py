@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from spatialbias.datasets import Batch, not_so_clevr
 from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
 from spatialbias.figures.maps import MARKED, plane
+from spatialbias.figures.numbers import power
 from spatialbias.figures.style import INK, canvas
 from spatialbias.layers import CoordConv2d
 from spatialbias.models.by_hand import by_hand, convolutions
@@ -53,7 +54,8 @@ def margin(task: str, output: Tensor, target: Tensor, size: int) -> str:
         return f"winner’s lead ≥ {float((first - second).min()):.1f} logits"
     if task == "rendering":
         return f"every pixel’s logit beyond ±{float(output.abs().min()):.1f}"
-    return f"error ≤ {float((output - target).abs().max()) * size:.1g} pixels"
+    worst = float((output - target).abs().max()) * size
+    return f"error at most {power(worst)} pixels" if worst else "no error"
 
 
 @FLUSHED.arithmetic()

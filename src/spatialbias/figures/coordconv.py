@@ -46,8 +46,8 @@ def diagram(layer: CoordConv2d, x: Tensor, picture: Tensor) -> Figure:
     C_out, both, *kernel = layer.weight.shape
     maps = layer.coordinates(H, W, x.dtype, x.device)
     D, K = len(maps), " × ".join(map(str, kernel))
-    figure, (ax,) = canvas(1, height=3.9)
-    ax.set(xlim=(0, 100), ylim=(0, 54))
+    figure, (ax,) = canvas(1, height=4.3)
+    ax.set(xlim=(0, 100), ylim=(0, 60))
     ax.set_axis_off()
 
     def draw(values, left, bottom, label, limit=None, side=15):
@@ -59,32 +59,32 @@ def diagram(layer: CoordConv2d, x: Tensor, picture: Tensor) -> Figure:
         else:
             ax.imshow(values.numpy(), extent=box, interpolation="none", aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit)
         ax.add_patch(Rectangle((left, bottom), wide, high, facecolor="none", edgecolor=INK, linewidth=0.5))
-        ax.text(left + wide / 2, bottom - 1, label, ha="center", va="top", size=7.5, linespacing=1.3)
+        ax.text(left + wide / 2, bottom - 1, label, ha="center", va="top", size=9.5, linespacing=1.25)
 
     def arrow(a, b, ink):
         ax.add_patch(FancyArrowPatch(a, b, arrowstyle="-|>", mutation_scale=8, color=ink, linewidth=1.1, shrinkA=0, shrinkB=0))
 
     def kernels(bottom, ink, channels, part):
-        ax.add_patch(FancyBboxPatch((32, bottom), 20, 11, boxstyle="round,pad=0,rounding_size=1", facecolor=ink + "22", edgecolor=ink))
-        ax.text(42, bottom + 5.5, f"weight[:, {part}]\n{C_out} × {channels} × {K}\n= {C_out * channels * kernel[0] * kernel[1]:,}",
-                ha="center", va="center", size=8, color=ink)
+        ax.add_patch(FancyBboxPatch((33, bottom), 21, 13, boxstyle="round,pad=0,rounding_size=1", facecolor=ink + "22", edgecolor=ink))
+        ax.text(43.5, bottom + 6.5, f"weight[:, {part}]\n{C_out} × {channels} × {K}\n= {C_out * channels * kernel[0] * kernel[1]:,}",
+                ha="center", va="center", size=9.5, color=ink)
 
-    draw(picture, 7, 35, f"features, B × {C} × {H} × {W}\nanother for each image")
-    side = 24 / D
+    draw(picture, 8, 41, f"features, B × {C} × {H} × {W}\nanother for each image")
+    side = (30 - 2 * D) / D
     for k, (one, name) in enumerate(zip(maps, "xyr")):
-        draw(one, 1 + k * (side + 2), 10, name, float(maps.abs().max()), side)
-    ax.text(15, 6, f"coordinates, {D} × {H} × {W}\nthe same for all images", ha="center", va="top", size=7.5, linespacing=1.3)
-    kernels(37, PLAIN, C, f":{C}")
-    kernels(9, TOLD, D, f"{C}:")
+        draw(one, 1 + k * (side + 2), 14, name, float(maps.abs().max()), side)
+    ax.text(15.5, 9, f"coordinates, {D} × {H} × {W}\nthe same for all images", ha="center", va="top", size=9.5, linespacing=1.25)
+    kernels(42, PLAIN, C, f":{C}")
+    kernels(12, TOLD, D, f"{C}:")
     limit = float(torch.stack((plain[0, best], position[0, best], (plain + position)[0, best])).abs().max())
-    draw(plain[0, best], 60, 35, "conv(features) + b\nB times", limit, 14)
-    draw(position[0, best], 60, 8, "conv(coordinates)\nonce", limit, 14)
-    draw((plain + position)[0, best], 85, 22, f"response\nB × {C_out} × {plain.shape[2]} × {plain.shape[3]}", limit, 14)
-    for y, ink in ((42.5, PLAIN), (14.5, TOLD)):
-        arrow((28.5, y), (32, y), ink)
-        arrow((52, y), (59.5, y), ink)
-        arrow((75, y), (84, 28.5 + (1.5 if y > 30 else -1.5)), ink)
-    ax.text(80.5, 28.6, "+", size=13, ha="center", va="center", weight="bold")
+    draw(plain[0, best], 61, 41, "conv(features) + b\nB times", limit, 14)
+    draw(position[0, best], 61, 11, "conv(coordinates)\nonce", limit, 14)
+    draw((plain + position)[0, best], 85, 25, f"response\nB × {C_out} × {plain.shape[2]} × {plain.shape[3]}", limit, 14)
+    for y, ink in ((48.5, PLAIN), (18.5, TOLD)):
+        arrow((30, y), (33, y), ink)
+        arrow((54, y), (60.5, y), ink)
+        arrow((76, y), (84, 31.5 + (1.5 if y > 30 else -1.5)), ink)
+    ax.text(80.5, 31.5, "+", size=14, ha="center", va="center", weight="bold")
     return figure
 
 

@@ -68,6 +68,13 @@ def distances(split: str, size: int, square: int, replicate: int = 0) -> dict:
             "target": np.isin(test @ (1, size), train @ (1, size)).mean()}
 
 
+def met(one: dict) -> str:
+    """Whether the columns and rows of held-out centres are known from training, of `distances`; for the prose."""
+    if one["column"] == one["row"] == 1:
+        return "every column and every row of the held-out places has been seen in training"
+    return f"of the held-out places {one['column']:.0%} stand in a column, and {one['row']:.0%} in a row, that was seen in training"
+
+
 def how_far(found: dict[str, dict]) -> Figure:
     """For each split: the share of held-out centres that lie at most so far from the nearest centre trained on."""
     figure, (ax,) = canvas(1, height=2.7, width=6.4)

@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from scipy.stats import binomtest
 
 from spatialbias.datasets.not_so_clevr import SPLITS
@@ -53,17 +53,19 @@ def decades(axis) -> None:
 
 
 def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: str = "positions named (%)", unit: float = 100.0,
-          log: bool = False, counted: float | None = SUCCESS, lines: dict[str, float | dict[str, float]] | None = None) -> Figure:
+          log: bool = False, counted: float | None = SUCCESS, lines: dict[str, float | dict[str, float]] | None = None,
+          width: float = 7.2) -> Figure:
     """Every run as a dot, one row an arm, one panel a split; held-out positions filled, those trained on hollow and grey below them.
 
     frame: rows of `score` (columns arm, split, replicate, part, value). counted: at the right, how many of the runs reach this value
-    (None: leaves that out). lines: dashed references with their names, one for all panels or one a split. log: for errors.
+    (None: leaves that out). lines: dashed references with their names, one for all panels or one a split. log: for errors. width: in
+    inches; below 5 names are broken at their commas, so that a phone shows the whole.
     """
     arms = arms_in(frame, order)
     if not arms:
         return blank()
     cells = splits_in(frame)
-    figure, axes = canvas(len(cells), height=0.75 + 0.42 * len(arms), width=7.2)
+    figure, axes = canvas(len(cells), height=0.75 + 0.42 * len(arms), width=width)
     shown = np.maximum(unit * frame["value"].dropna().to_numpy(float), 1e-3 if log else -np.inf)
     if len(shown):
         shown = np.r_[shown, [v for line in (lines or {}).values() for v in (line.values() if isinstance(line, dict) else [line])]]
@@ -85,7 +87,7 @@ def swarm(frame: pd.DataFrame, order: Iterable[str] | None = None, *, xlabel: st
             if counted is not None and len(values):
                 ax.annotate(f"{int((values >= counted).sum())} of {len(values)}", (1, k), xycoords=("axes fraction", "data"), xytext=(7, 0),
                             textcoords="offset points", va="center", fontsize=8, color=ink, annotation_clip=False)
-        ax.set_yticks(range(len(arms)), [label(arm) for arm in arms])
+        ax.set_yticks(range(len(arms)), [label(arm).replace(", ", ",\n") if width < 5 else label(arm) for arm in arms])
         ax.set_ylim(len(arms) - 0.4, -0.5)
         ax.grid(axis="y", visible=False)
         if log:
@@ -208,31 +210,29 @@ def best_after(order: Sequence[float], values: Sequence[float]) -> np.ndarray:
 
 
 def search(scores: pd.DataFrame, trials: pd.DataFrame) -> Figure:
-    """Above: held-out score of each random configuration against its rate. Below: of the best of k, chosen by training loss (lines) or
-    by the held-out positions themselves (dashed), which nobody may do."""
+    """Left: held-out score of each random configuration against its rate. Right: of the best of k, chosen by training loss (lines) or
+    by the held-out positions themselves (dashed), which nobody may do. One row a split."""
     held = scores[scores["part"] == "test"].merge(trials[["arm", "split", "replicate", "loss"]], on=["arm", "split", "replicate"])
     held["loss"] = held["loss"].fillna(np.inf)  # a fit that diverged has none, and is not chosen
     arms, cells = arms_in(held, ("coordconv", "deconv")), splits_in(held)
     if not arms:
         return blank()
-    figure, axes = canvas(2 * len(cells), columns=len(cells), height=2.5, share_x=False)
+    figure, axes = canvas(2 * len(cells), columns=2, height=2.7, share_x=False)
     for j, cell in enumerate(cells):
-        top, below, ends = axes[j], axes[len(cells) + j], {}
+        (each, best), ends = axes[2 * j : 2 * j + 2], {}
         for k, arm in enumerate(arms):
             rows = held[(held["split"] == cell) & (held["arm"] == arm)]
             if rows.empty:
                 continue
             ink, style, n = colour(arm, k), marker(arm, k), np.arange(1, len(rows) + 1)
-            top.plot(rows["learning_rate"], 100 * rows["value"], linestyle="", marker=style, color=ink, alpha=0.75)
+            each.plot(rows["learning_rate"], 100 * rows["value"], linestyle="", marker=style, color=ink, alpha=0.75)
             chosen, known = best_after(rows["loss"], rows["value"]), best_after(-rows["value"], rows["value"])
-            below.plot(n, 100 * chosen, color=ink, marker=style if len(n) < 3 else None)
-            below.plot(n, 100 * known, color=ink, linewidth=1, linestyle=(0, (4, 2)))
+            best.plot(n, 100 * chosen, color=ink, marker=style if len(n) < 3 else None)
+            best.plot(n, 100 * known, color=ink, linewidth=1, linestyle=(0, (4, 2)))
             ends[arm] = (n[-1], 100 * chosen[-1])
-        top.set(xscale="log", xlabel="learning rate", title=split_name(cell), ylim=(-4, 106))
-        below.set(xlabel="configurations tried, k")
-        if j == 0:
-            top.set_ylabel("held out, named (%)")
-            below.set_ylabel("best of k (%)")
-        if j == len(cells) - 1:
-            write_labels(below, ends, arms)
+        each.set(xscale="log", xlabel="learning rate", title=f"{split_name(cell)}, setting by setting", ylim=(-4, 106))
+        each.set_ylabel("held out, named (%)")
+        best.set(xlabel="settings tried, k", title=f"{split_name(cell)}, the best of k")
+        best.xaxis.set_major_locator(MaxNLocator(integer=True))
+        write_labels(best, ends, arms)
     return figure

@@ -1,5 +1,7 @@
 """How many runs of the CoordConv chapter do what: by the corner held out, once trained, computed once more; right at any number of runs."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from spatialbias.figures.numbers import NOTHING, points, power, said, span
@@ -8,6 +10,7 @@ from spatialbias.figures.places_tables import DEAD, rows_of, unlearnt
 from spatialbias.figures.starts import FOUND
 from spatialbias.figures.style import split_name
 from spatialbias.statistics import paired, sign_test
+from spatialbias.studies import Results
 
 CORNERS = ("bottom right, as published", "bottom left", "top left", "top right")  # turns of the held-out quadrant, by replicate
 RUN = ["split", "replicate"]
@@ -98,11 +101,26 @@ def comparing(frame: pd.DataFrame, kinds: dict[str, str]) -> str:
     return "Writing question and address alike is not enough: at least one combination that does so is lost."
 
 
-def again(frame: pd.DataFrame, other: pd.DataFrame, **where) -> str:
-    """Of runs that both frames hold, how many name every held-out position in one of them only."""
-    one, two = (both(f, **where)["test"] >= SUCCESS for f in (frame, other))
-    shared = one.index.intersection(two.index)
-    return f"{(one[shared] != two[shared]).sum()} of {len(shared)}" if len(shared) else NOTHING
+def between(frame: pd.DataFrame, kinds: dict[str, str]) -> str:
+    """Whether two rows in which question and address are neither alike nor foreign to each other carry over less than the one and more
+    than the other."""
+    scores = {kind: both(frame, arm=kinds[kind]).mean() for kind in ("first", "fourier", "asked", "third", "radius")}
+    if any(score.isna().any() or score["train"] < 0.9 for score in scores.values()):
+        return "Not all of these rows have learnt what they were shown, so they say nothing of it."
+    shares = {kind: score["test"] / score["train"] for kind, score in scores.items()}
+    fits = [max(shares["fourier"], shares["asked"]) < shares[kind] < shares["first"] for kind in ("third", "radius")]
+    how = "Both fit" if all(fits) else "One of them fits" if any(fits) else "Neither fits"
+    return f"{how} “the less alike, the less carries over”; neither was designed to test it."
+
+
+def ended(every: Iterable[Results]) -> str:
+    """How the trials of some studies ended; those that they share count once."""
+    trials = pd.concat([one.trials() for one in every]).drop_duplicates("key")
+    lost, early = ((trials["stop_reason"] == why).sum() for why in ("diverged", "loss"))
+    if trials.empty:
+        return "No trial is on record yet."
+    return (f"{lost} of {len(trials)} trials diverged" if lost else "No trial diverged") + (
+        f"; {early} stopped early." if early else "; the others ran all their epochs." if lost else "; all ran their epochs.")
 
 
 def signs(frame: pd.DataFrame, arm: str, rival: str) -> str:
@@ -115,11 +133,14 @@ def signs(frame: pd.DataFrame, arm: str, rival: str) -> str:
 
 
 def listed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every run by itself: positions named of those trained on and held out, in per cent."""
-    runs = both(frame).reset_index()
-    shown = {"split": runs["split"].map(split_name), "replicate": runs["replicate"]}
-    sides = {"trained on": "train", "held out": "test"}
-    return pd.DataFrame(shown | {name: [f"{100 * v:.1f} %" for v in runs[part]] for name, part in sides.items()})
+    """Positions named of those trained on and held out, in per cent, the least and the most of all runs: one row a split and corner."""
+    runs = both(frame).reset_index().sort_values(["split", "replicate"], ascending=[False, True])
+    corners = [CORNERS[r % len(CORNERS)] if split.endswith("quadrant") else "–" for split, r in zip(runs["split"], runs["replicate"])]
+    rows = []
+    for (split, corner), some in runs.assign(corner=corners).groupby(["split", "corner"], sort=False):
+        sides = {name: f"{span(100 * some[part], '.1f')} %" for name, part in (("trained on", "train"), ("held out", "test"))}
+        rows.append({"split": split_name(split), "corner held out": corner, "runs": len(some), **sides})
+    return pd.DataFrame(rows, columns=["split", "corner held out", "runs", "trained on", "held out"])
 
 
 def learnt(frame: pd.DataFrame, **where) -> dict[str, str]:
@@ -145,27 +166,17 @@ def alive_lead(frame: pd.DataFrame, arm: str, rival: str) -> str:
 
 
 def by_corner(frame: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
-    """How many runs name every position of the held-out quadrant, by the corner in which it lies. arms: {arm: its column's name}."""
+    """How many runs name every position of the held-out quadrant, by the corner in which it lies; two corners that are each other's with x
+    and y exchanged make one row. arms: {arm: its column's name}."""
     rows = rows_of(frame, part="test")
     rows = rows[rows["split"].str.endswith("quadrant")]
     table = []
-    for turn, corner in enumerate(CORNERS):
-        here = rows[rows["replicate"] % len(CORNERS) == turn]
+    for turns in ((0,), (2,), (1, 3)):
+        here = rows[(rows["replicate"] % len(CORNERS)).isin(turns)]
         hits = {name: here.loc[here["arm"] == arm, "value"] >= SUCCESS for arm, name in arms.items()}
         counts = {name: f"{hit.sum()} of {len(hit)}" if len(hit) else "–" for name, hit in hits.items()}
-        table.append({"held-out quadrant": corner} | counts)
+        table.append({"held-out quadrant": " or ".join(CORNERS[turn] for turn in turns)} | counts)
     return pd.DataFrame(table)
-
-
-def corners_said(frame: pd.DataFrame, arm: str) -> dict[str, str]:
-    """The same of one arm in words: in the corner that the source held out, and in the other three."""
-    rows = rows_of(frame, part="test", arm=arm)
-    rows = rows[rows["split"].str.endswith("quadrant")]
-    theirs = rows["replicate"] % len(CORNERS) == 0
-    return {
-        name: f"{(some >= SUCCESS).sum()} of {len(some)}" if len(some) else NOTHING
-        for name, some in (("corner_theirs", rows.loc[theirs, "value"]), ("corner_others", rows.loc[~theirs, "value"]))
-    }
 
 
 def best_setting(frame: pd.DataFrame, arm: str) -> str:

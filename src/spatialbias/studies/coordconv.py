@@ -82,6 +82,11 @@ CANVAS = {
     "coordconv draws": ("rendering", RENDERING["coordconv"]),
     "deconv draws": ("rendering", RENDERING["deconv"]),
 }
+DRAWN_GIVEN_STEPS = {  # the painters above, first replicate, place by place
+    "coordconv draws, as many steps": AS_MANY_STEPS["coordconv painter, as many steps"],
+    "coordconv draws, normalised input": AS_MANY_STEPS["coordconv painter, normalised input"],
+    "deconv draws, as many steps": AS_MANY_STEPS["deconv painter, as many steps"],
+}
 PLACES = {  # where coordinates enter the classifier, and in which form; the same input for all, normalised
     name: ({**CLASSIFY, **COORDCONV, "model_args": {"normalise": True, **changes}}, 25)
     for name, changes in {
@@ -206,6 +211,8 @@ STUDIES = (
           RENDERING, grid("rendering", RENDERING), NAMED),
     study("canvas", "Where on the canvas do the networks err?",
           CANVAS, grid(None, CANVAS), ("score", "canvas", "picture"), replicates=1),
+    study("canvas_given_steps", "And with as many steps as the sources took?",
+          DRAWN_GIVEN_STEPS, grid(None, DRAWN_GIVEN_STEPS), ("score", "canvas", "picture"), QUADRANT, factors=(0.01, 0.2), replicates=1),
     study("search", "Which network is the easier one to tune?",
           ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
     study("where_to_look", "Where, and in which form, does a position help?",
