@@ -189,12 +189,8 @@ def _ship_networks(store: Store) -> None:
             print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
             continue
         data = datasets.load(trial.dataset)
-        meta = {
-            "trial": json.dumps(trial.model_dump()),
-            "mean": json.dumps(data.mean),
-            "std": json.dumps(data.std),
-            "classes": json.dumps(data.classes),
-        }
+        meta = {"trial": json.dumps(trial.model_dump()), "mean": json.dumps(data.mean), "std": json.dumps(data.std),
+                "classes": json.dumps(data.classes)}
         half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
         path = folder / f"coordinet.{arm}.safetensors"
         if not _same(path, half, meta):  # the format writes metadata in any order: equal networks would give unequal files

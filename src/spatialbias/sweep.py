@@ -24,17 +24,9 @@ RESTARTS = 3  # of the pool, without a finished trial in between, before we give
 PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
 
 
-def sweep(
-    trials: Iterable[Trial],
-    measures: tuple[str, ...] = ("accuracy",),
-    store: Store | None = None,
-    *,
-    missing: str = "train",
-    workers: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
-    precision: str | None = None,
-) -> dict[str, dict]:
+def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), store: Store | None = None, *, missing: str = "train",
+          workers: int | None = None, executor: Executor | None = None, progress: bool = True,
+          precision: str | None = None) -> dict[str, dict]:
     """Return the records of the trials by key, after training and measuring what is missing, in the order given.
 
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.

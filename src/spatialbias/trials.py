@@ -162,24 +162,16 @@ def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",))
         training.try_out(model, learnt, trial.loss, f"model {trial.model!r} on data set {trial.dataset!r}")
         if not getattr(model, "draws", False):  # one that draws as it learns needs the generator to itself
             alone.close()
-        fit = training.fit(
-            model, learnt, loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2,
-            learning_rate=trial.learning_rate, weight_decay=trial.weight_decay, schedule=trial.schedule,
-            batch_size=trial.batch_size, max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
-            order=torch.Generator().manual_seed(trial.seed("order")), execution=execution,
-            score=score if curve else None)
-    record = {
-        "key": trial.key,
-        "trial": trial.model_dump(),
-        "stop": {"reason": fit.reason, "epoch": fit.epoch, "loss": finite(fit.loss)},
-        "curve": [{k: finite(v) for k, v in entry.items()} for entry in fit.curve],
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "provenance": {"numerics": execution.numerics(), "seconds": round(fit.seconds, 3), "package": __version__,
-                       "python": platform.python_version(), "data": data.source,
-                       "made": datetime.now(UTC).isoformat(timespec="seconds")},
-        "measured": {},
-        "rows": [],
-    }
+        fit = training.fit(model, learnt, loss=trial.loss, optimizer=trial.optimizer, beta2=trial.beta2, learning_rate=trial.learning_rate,
+                           weight_decay=trial.weight_decay, schedule=trial.schedule, batch_size=trial.batch_size,
+                           max_epochs=trial.max_epochs, stop_loss=trial.stop_loss, mark_epoch=trial.mark_epoch,
+                           order=torch.Generator().manual_seed(trial.seed("order")), execution=execution, score=score if curve else None)
+    record = {"key": trial.key, "trial": trial.model_dump(), "stop": {"reason": fit.reason, "epoch": fit.epoch, "loss": finite(fit.loss)},
+              "curve": [{k: finite(v) for k, v in entry.items()} for entry in fit.curve],
+              "parameters": sum(p.numel() for p in model.parameters()),
+              "provenance": {"numerics": execution.numerics(), "seconds": round(fit.seconds, 3), "package": __version__,
+                             "python": platform.python_version(), "data": data.source,
+                             "made": datetime.now(UTC).isoformat(timespec="seconds")}, "measured": {}, "rows": []}
     measure(record, fit.states, measures, execution)
     record["provenance"]["total_seconds"] = round(time.perf_counter() - started, 3)  # training, curve and measures
     return record, fit.states

@@ -80,10 +80,7 @@ def start(quick: bool) -> list[Row]:
         for taken, arguments in ((python, ["-c", ""]), (package, ["-m", "spatialbias", "--help"])):
             run = partial(subprocess.run, [sys.executable, *arguments], capture_output=True, check=True)
             taken.append(seconds(run, clock=lambda: sum(os.times()[2:4])))  # of the processor, by children
-    return [
-        Row("start", "import spatialbias", f"{modules:.0f} modules of torch", "", **spread([modules]),
-            shown="{:.0f} modules", target=0, at_most=True),
-        Row("start", "spatialbias --help", f"{statistics.median(package):.2f} s",
-            f"{statistics.median(python):.2f} s, python alone", **spread(package), shown="{:.2f} s",
-            target=None if quick else HELP_SECONDS, at_most=True),
-    ]
+    return [Row("start", "import spatialbias", f"{modules:.0f} modules of torch", "", **spread([modules]), shown="{:.0f} modules", target=0,
+                at_most=True), Row("start", "spatialbias --help", f"{statistics.median(package):.2f} s",
+                                   f"{statistics.median(python):.2f} s, python alone", **spread(package), shown="{:.2f} s",
+                                   target=None if quick else HELP_SECONDS, at_most=True)]

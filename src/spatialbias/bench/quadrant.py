@@ -37,10 +37,8 @@ def part(quick: bool) -> list[Row]:
     if epochs:
         total = [epochs * value for value in plain]
         arrived = sum(run.arrived for run in ours)
-        rows.append(Row("quadrant", "CoordConv, 100 % of the held-out quadrant",
-                        f"{taken:.1f} s ({arrived} of {rounds} runs arrive)",
-                        f"{'' if exact else 'more than '}{statistics.median(total):.0f} s, plain",
-                        **spread(ratios(total, times)),
+        rows.append(Row("quadrant", "CoordConv, 100 % of the held-out quadrant", f"{taken:.1f} s ({arrived} of {rounds} runs arrive)",
+                        f"{'' if exact else 'more than '}{statistics.median(total):.0f} s, plain", **spread(ratios(total, times)),
                         target=None if quick else FASTER.get(instruction_set())))
     return rows
 

@@ -44,14 +44,10 @@ def judged(row: dict, key: str = "value") -> str:
 def cells(row: dict) -> dict[str, str]:
     """A row as the words that the table shows."""
     bound = "" if row["shown"].startswith("within") else "at most " if row["at_most"] else "at least "
-    return {
-        "Part": row["part"], "What": row["name"], "Ours": row["ours"], "Compared with": row["other"],
-        "Result": judged(row),
-        "Rounds": "one" if row["n"] == 1 else f"n = {row['n']}" if row["low"] == row["high"]
-        else f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})",
-        "Target": "none" if row["target"] is None else f"{bound}{judged(row, 'target')}",
-        "Judged": SAYS[row["reached"]],
-    }
+    return {"Part": row["part"], "What": row["name"], "Ours": row["ours"], "Compared with": row["other"], "Result": judged(row),
+            "Rounds": "one" if row["n"] == 1 else f"n = {row['n']}" if row["low"] == row["high"]
+            else f"{judged(row, 'low')} to {judged(row, 'high')} (n = {row['n']})",
+            "Target": "none" if row["target"] is None else f"{bound}{judged(row, 'target')}", "Judged": SAYS[row["reached"]]}
 
 
 def text(rows: list[Row]) -> str:

@@ -22,14 +22,8 @@ class BuildError(RuntimeError):
     """The book could not be built; the message says where and why."""
 
 
-def build(
-    profile: str = "paper",
-    out: str | Path | None = None,
-    pages: list[str] | None = None,
-    execute: bool = True,
-    *,
-    root: Path | None = None,
-) -> Path:
+def build(profile: str = "paper", out: str | Path | None = None, pages: list[str] | None = None, execute: bool = True, *,
+          root: Path | None = None) -> Path:
     """Build the book's HTML and return the path of its `index.html`.
 
     Args:
@@ -123,9 +117,7 @@ def _jupyter_book(stage: Path, log: Path, strict: bool) -> Path:
         command += ["-W", "--keep-going"]
     environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "SPHINX_NO_COLOR": "1"}
     print("building the HTML", flush=True)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
         said = re.sub(r"\x1b\[[0-9;]*m", "", process.communicate()[0])
     # myst-nb counts lines as 10000 x cell + line
     said = re.sub(r"(\.ipynb):(\d+)(\d{4})\b", lambda at: f"{at[1]}: cell {at[2]}, about line {int(at[3])}", said)

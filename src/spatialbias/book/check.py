@@ -9,11 +9,9 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 # What fetches, per element: (element, attribute). Links in `a` only lead away when they are clicked.
-RESOURCES = (
-    ("script", "src"), ("img", "src"), ("iframe", "src"), ("embed", "src"), ("object", "data"), ("source", "src"),
-    ("video", "src"), ("video", "poster"), ("audio", "src"), ("track", "src"), ("input", "src"), ("image", "href"),
-    ("use", "href"),
-)  # fmt: skip
+RESOURCES = (("script", "src"), ("img", "src"), ("iframe", "src"), ("embed", "src"), ("object", "data"), ("source", "src"),
+             ("video", "src"), ("video", "poster"), ("audio", "src"), ("track", "src"), ("input", "src"), ("image", "href"),
+             ("use", "href"))
 FETCHING_LINKS = set("stylesheet preload prefetch modulepreload preconnect dns-prefetch icon manifest".split())
 # In a script: an address that is loaded as code or style rather than merely mentioned.
 LOADED = re.compile(

@@ -54,22 +54,14 @@ class Ledger:
         kinds = {claim: kind(verdict) for claim, verdict in self.verdicts.items()}
         counts = Counter(kinds.values())
         judged_ = [c for c in self.claims if kinds[c.id] != "not-run"]  # an undecided one ran the same risk
-        return {
-            "claims": str(len(self.claims)),
-            "theirs": str(sum(c.tag != "O" for c in self.claims)),
-            "ours": str(sum(c.tag == "O" for c in self.claims)),
-            "holds": str(counts["holds"]),
-            "fails": str(counts["fails"]),
-            "undecided": str(counts["undecided"]),
-            "undecided_short": str(short := sum(self._short(c) for c in self.claims)),
-            "undecided_full": str(counts["undecided"] - short),
-            "not_run": str(counts["not-run"]),
-            "noted": str(sum(bool(c.note) for c in self.claims)),
-            "theirs_tally": self._tally(c for c in self.claims if c.tag != "O"),
-            "ours_tally": self._tally(c for c in self.claims if c.tag == "O"),
-            "false_verdicts": f"{expected_false_verdicts(judged_):.1f}",
-            "reading": self.reading(*(claim for claim in readings() if claim in kinds)),
-        }
+        return {"claims": str(len(self.claims)), "theirs": str(sum(c.tag != "O" for c in self.claims)),
+                "ours": str(sum(c.tag == "O" for c in self.claims)), "holds": str(counts["holds"]), "fails": str(counts["fails"]),
+                "undecided": str(counts["undecided"]), "undecided_short": str(short := sum(self._short(c) for c in self.claims)),
+                "undecided_full": str(counts["undecided"] - short), "not_run": str(counts["not-run"]),
+                "noted": str(sum(bool(c.note) for c in self.claims)), "theirs_tally": self._tally(c for c in self.claims if c.tag != "O"),
+                "ours_tally": self._tally(c for c in self.claims if c.tag == "O"),
+                "false_verdicts": f"{expected_false_verdicts(judged_):.1f}",
+                "reading": self.reading(*(claim for claim in readings() if claim in kinds))}
 
     def _short(self, claim: Claim) -> bool:
         """Whether a claim is undecided for want of replicates."""
@@ -104,10 +96,8 @@ class Ledger:
             head, word = _title(claim), self.verdicts[claim.id].word
             where = ", ".join(t for t in (label(f.condition).removeprefix("all"), f"vs {label(f.rival)}" if len(claim.rivals) > 1 else "") if t)
             names = {"label": f"{head}{f' ({where})' if where else ''}: {word}"} if flat else {"group": f"{head}: {word}", "label": where}
-            rows.append({
-                **names, "ink": VERDICTS.get(self.kind(claim.id), INK), "margin": claim.tau[0],
-                **{part: getattr(f, part) for part in ("mean", "low", "high", "n")},
-            })  # fmt: skip
+            rows.append({**names, "ink": VERDICTS.get(self.kind(claim.id), INK), "margin": claim.tau[0],
+                         **{part: getattr(f, part) for part in ("mean", "low", "high", "n")}})
         columns = [*(() if flat else ("group",)), "label", "ink", "margin", "mean", "low", "high", "n"]
         of = " of accuracy" * {c.values.measure for c in drawn}.isdisjoint(OTHER)
         figure = forest(pd.DataFrame(rows, columns=columns), xlabel=f"difference (points{of})")
@@ -121,11 +111,8 @@ class Ledger:
 
     def provenance(self):
         """Which studies, how complete, of which numerics classes; folded behind their sum."""
-        rows = "".join(
-            f"<tr><td><code>{name}</code></td><td>{len(r.present)} of {len(r.plan.labelled)}</td><td>"
-            f"{'; '.join(f'{k}: {v}' for k, v in r.numerics().items())}</td></tr>"
-            for name, r in self.results.items()
-        )
+        rows = "".join(f"<tr><td><code>{name}</code></td><td>{len(r.present)} of {len(r.plan.labelled)}</td><td>"
+                       f"{'; '.join(f'{k}: {v}' for k, v in r.numerics().items())}</td></tr>" for name, r in self.results.items())
         planned = {t.key: t.key in r.records for r in self.results.values() for t in r.plan.trials}  # studies share trials
         return raw(
             f"<details><summary>Records behind the ledger: {sum(planned.values())} of {len(planned)} trials, {len(self.results)} stud{'ies' if len(self.results) > 1 else 'y'}</summary>"

@@ -165,14 +165,12 @@ class Page:
         classes = Counter(map(numerics_of, records))
         planned, there, unmeasured = self._counts()
         sources = Counter(record["provenance"]["data"] for record in records)
-        return provenance({
-            "studies": ", ".join(f"<code>{n}</code>" for n in self.results),
-            "profile": self.profile,
-            "trials on record": f"{there} of {planned}" + (f", {unmeasured} of them without a measure of this page" if unmeasured else ""),
-            "numerics classes": "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none",
-            "data": "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none",
-            "to recompute a sample": "<code>spatialbias results verify --sample 5</code>",
-        })
+        return provenance({"studies": ", ".join(f"<code>{n}</code>" for n in self.results), "profile": self.profile,
+                           "trials on record": f"{there} of {planned}" + (f", {unmeasured} of them without a measure of this page"
+                                                                          if unmeasured else ""),
+                           "numerics classes": "; ".join(f"{html.escape(k)}: {v}" for k, v in classes.items()) or "none",
+                           "data": "; ".join(f"{html.escape(k)}: {v} trials" for k, v in sources.items()) or "none",
+                           "to recompute a sample": "<code>spatialbias results verify --sample 5</code>"})
 
 
 def difference_text(frame: pd.DataFrame, arm: str, rival: str, **where) -> str:

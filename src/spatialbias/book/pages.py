@@ -55,14 +55,8 @@ def choose(root: Path, wanted: list[str] | None) -> list[str]:
 # ------------------------------------------------------------------------------------------------------------ execution
 
 
-def execute(
-    root: Path,
-    chosen: list[str],
-    target: Path,
-    profile: str,
-    say: Callable[[str], None] = print,
-    at_once: int | None = None,
-) -> None:
+def execute(root: Path, chosen: list[str], target: Path, profile: str, say: Callable[[str], None] = print,
+            at_once: int | None = None) -> None:
     """Execute pages and write the executed copies under `target`, in the same folders.
 
     Args:
@@ -156,10 +150,8 @@ def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
             extra_arguments=KERNEL,
         )
     except PapermillExecutionError as error:
-        raise PageError(
-            f"page {page} failed in cell {error.cell_index + 1}:\n\n{_indented(error.source)}\n\n"
-            f"{_plain(chr(10).join(error.traceback)) or f'{error.ename}: {error.evalue}'}"
-        ) from None
+        raise PageError(f"page {page} failed in cell {error.cell_index + 1}:\n\n{_indented(error.source)}\n\n"
+                        f"{_plain(chr(10).join(error.traceback)) or f'{error.ename}: {error.evalue}'}") from None
     except DeadKernelError:
         raise PageError(f"page {page} failed: its kernel died, perhaps for want of memory") from None
     finally:

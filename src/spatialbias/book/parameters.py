@@ -48,9 +48,7 @@ def check_parameters(history: list[str] | None = None) -> None:
             if source.startswith(INJECTED):
                 for name in names:
                     if name not in have:
-                        raise PageError(
-                            f"this page has no parameter {name!r}{closest(name, have)}; it has {listed(sorted(have))}"
-                        )
+                        raise PageError(f"this page has no parameter {name!r}{closest(name, have)}; it has {listed(sorted(have))}")
             have |= set(names)
 
 

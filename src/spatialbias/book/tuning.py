@@ -17,19 +17,10 @@ def _settings(results: Results) -> pd.DataFrame:
     rows = []
     for arm, trial, record in results.present:
         ridge = arm == "kernel_ridge"
-        rows += [
-            {
-                "arm": arm,
-                "setting": f"γ {trial.model_args['gamma']:g}, ridge {trial.model_args['ridge']:g}" if ridge else f"{trial.learning_rate:g}",
-                "rate": None if ridge else trial.learning_rate,
-                "replicate": trial.replicate,
-                "value": row["value"],
-                "epochs": record["stop"]["epoch"],
-                "reason": record["stop"]["reason"],
-            }
-            for row in record["rows"]
-            if row["measure"] == "accuracy" and row["at"] == "stop"
-        ]
+        rows += [{"arm": arm, "setting": f"γ {trial.model_args['gamma']:g}, ridge {trial.model_args['ridge']:g}" if ridge
+                  else f"{trial.learning_rate:g}", "rate": None if ridge else trial.learning_rate, "replicate": trial.replicate,
+                  "value": row["value"], "epochs": record["stop"]["epoch"], "reason": record["stop"]["reason"]} for row in record["rows"]
+                 if row["measure"] == "accuracy" and row["at"] == "stop"]
     return pd.DataFrame(rows, columns=["arm", "setting", "rate", "replicate", "value", "epochs", "reason"])
 
 
@@ -43,18 +34,10 @@ def rates_table(results: Results):
     taken, rows = chosen(results), []
     for (arm, setting), group in _settings(results).groupby(["arm", "setting"], sort=False):
         mean, _, _, n = mean_interval(group["value"])
-        rows.append(
-            {
-                "arm": arm,
-                "network": label(arm),
-                "setting": setting,
-                "accuracy (%)": f"{100 * mean:.1f}",
-                "n": n,
-                "epochs, mean": f"{group['epochs'].mean():.0f}",
-                "stopped by": ", ".join(f"{k} {v}" for k, v in group["reason"].value_counts().items()),
-                "chosen": "✓" if taken[arm] == setting else "",
-            }
-        )
+        rows.append({"arm": arm, "network": label(arm), "setting": setting, "accuracy (%)": f"{100 * mean:.1f}", "n": n,
+                     "epochs, mean": f"{group['epochs'].mean():.0f}",
+                     "stopped by": ", ".join(f"{k} {v}" for k, v in group["reason"].value_counts().items()),
+                     "chosen": "✓" if taken[arm] == setting else ""})
     if not rows:
         return table(pd.DataFrame())
     found = pd.DataFrame(rows).sort_values(["network", "setting"], kind="stable")

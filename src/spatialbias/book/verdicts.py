@@ -13,12 +13,8 @@ from spatialbias.statistics import ALPHA
 
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 BROAD = "our runs spread too widely to compare"
-SENTENCES = {
-    "holds": "The source says that {}: in our records this holds.",
-    "fails": "The source says that {}: in our records this fails.",
-    "undecided": "The source says that {}: {}.",
-    "not-run": "The source says that {}: this has not been run yet.",
-}
+SENTENCES = {"holds": "The source says that {}: in our records this holds.", "fails": "The source says that {}: in our records this fails.",
+             "undecided": "The source says that {}: {}.", "not-run": "The source says that {}: this has not been run yet."}
 ASKED = {  # of a hypothesis, whosoever it is
     "holds": "“{}”: in our records this holds.",
     "fails": "“{}”: in our records this fails.",

@@ -13,9 +13,7 @@ from spatialbias.claims.judge import JudgeError, judge
 from spatialbias.statistics import ALPHA
 from spatialbias.studies import WORKS
 
-__all__ = [
-    "Claim", "JudgeError", "Published", "Values", "Verdict", "expected_false_verdicts", "judge", "ledger", "over", "readings",
-]  # fmt: skip
+__all__ = ["Claim", "JudgeError", "Published", "Values", "Verdict", "expected_false_verdicts", "judge", "ledger", "over", "readings"]
 
 
 def ledger() -> tuple[Claim, ...]:

@@ -19,11 +19,7 @@ from spatialbias.statistics import SignTest, slope
 COLUMNS = "study arm dataset split n_train replicate measure at part x value n stop_reason epochs numerics current".split()
 
 # the word in the source -> in how many of m conditions at least
-WORDS: dict[str, Callable[[int], int]] = {
-    "always": lambda m: m,
-    "usually": lambda m: m // 2 + 1,
-    "sometimes": lambda m: 1,
-}
+WORDS: dict[str, Callable[[int], int]] = {"always": lambda m: m, "usually": lambda m: m // 2 + 1, "sometimes": lambda m: 1}
 
 # rule -> (τ, τ′), in the unit of the values: it holds above τ, it fails below τ′
 RULES: dict[str, tuple[float, float]] = {
@@ -45,11 +41,9 @@ def _area(curves: pd.DataFrame) -> np.ndarray:
 
 
 # curves (replicates x sorted x) -> one number a replicate; an area is divided by its span, so it is in points too
-REDUCERS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
-    "area": _area,
-    "mean": lambda curves: curves.to_numpy().mean(axis=1),
-    "slope": lambda curves: slope(curves.columns.to_numpy(float), curves.to_numpy()),
-}
+REDUCERS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {"area": _area, "mean": lambda curves: curves.to_numpy().mean(axis=1),
+                                                             "slope": lambda curves: slope(curves.columns.to_numpy(float),
+                                                                                           curves.to_numpy())}
 
 Selector = str | dict[str, Any]  # an arm by its label, or any columns with the values that they must have
 
@@ -147,22 +141,19 @@ class Claim:
         selections = [*map(selection, (self.arm, *self.rivals)), *self.conditions, *(p.select for p in self.published)]
         unknown = {column for chosen in selections for column in chosen} - {*COLUMNS, "label", "position"}
         positions = {condition.get("position") for condition in self.conditions}
-        for fault, found in {
-            "the id must read work.name": self.id.count(".") != 1,
-            "n must be at least 2": self.n < 2,
-            "every condition needs its own label": None in labels or not labels or len(set(labels)) < len(labels),
-            f"a frame has no column {', '.join(sorted(unknown))}": bool(unknown),
-            "rivals must be a tuple": not isinstance(self.rivals, tuple),
-            "an arm cannot be its own rival": self.arm in self.rivals,
-            "best of several needs several rivals": self.rule == "best of several" and len(self.rivals) < 2,
-            "a success rate has no rivals": self.rule == "success rate" and bool(self.rivals),
-            "an interaction needs two conditions": self.rule == "interaction" and len(labels) != 2,
-            "a slope needs two or more distinct numeric positions": self.rule == "slope"
-            and (len(positions) < 2 or not all(isinstance(position, Real) for position in positions)),
-            "a published number names no condition of this claim": any(
-                p.condition not in labels and (p.condition or len(labels) > 1) for p in self.published
-            ),
-        }.items():
+        for fault, found in {"the id must read work.name": self.id.count(".") != 1, "n must be at least 2": self.n < 2,
+                             "every condition needs its own label": None in labels or not labels or len(set(labels)) < len(labels),
+                             f"a frame has no column {', '.join(sorted(unknown))}": bool(unknown),
+                             "rivals must be a tuple": not isinstance(self.rivals, tuple),
+                             "an arm cannot be its own rival": self.arm in self.rivals,
+                             "best of several needs several rivals": self.rule == "best of several" and len(self.rivals) < 2,
+                             "a success rate has no rivals": self.rule == "success rate" and bool(self.rivals),
+                             "an interaction needs two conditions": self.rule == "interaction" and len(labels) != 2,
+                             "a slope needs two or more distinct numeric positions": self.rule == "slope"
+                             and (len(positions) < 2 or not all(isinstance(position, Real) for position in positions)),
+                             "a published number names no condition of this claim": any(p.condition not in labels
+                                                                                        and (p.condition or len(labels) > 1)
+                                                                                        for p in self.published)}.items():
             if found:
                 raise ValueError(f"claim {self.id}: {fault}")
 

@@ -53,15 +53,11 @@ def judge(claim: Claim, frame: pd.DataFrame | None) -> Verdict:
     tested = [trends] if trends else contrasts
     findings = tuple(_finding(claim, contrast) for group in contrasts for contrast in group)
     margins = MARGINS if claim.rule == "large margin" else ()
-    return Verdict(
-        claim=claim,
-        **_outcome(claim, findings, tested, claim.tau)._asdict(),
-        findings=findings,
-        trend=tuple(_finding(claim, contrast) for contrast in trends),
-        margins={margin: _outcome(claim, findings, tested, (margin, margin)).word for margin in margins},
-        published=tuple(_compare(claim, frame, published) for published in claim.published),
-        notes=tuple(_notes(claim, [contrast for group in contrasts for contrast in group], findings)),
-    )
+    return Verdict(claim=claim, **_outcome(claim, findings, tested, claim.tau)._asdict(), findings=findings,
+                   trend=tuple(_finding(claim, contrast) for contrast in trends),
+                   margins={margin: _outcome(claim, findings, tested, (margin, margin)).word for margin in margins},
+                   published=tuple(_compare(claim, frame, published) for published in claim.published),
+                   notes=tuple(_notes(claim, [contrast for group in contrasts for contrast in group], findings)))
 
 
 def _p_and_q(rule: str, d: pd.Series, tau: tuple[float, float]) -> tuple[float, float]:
@@ -82,10 +78,8 @@ def _finding(claim: Claim, contrast: Contrast) -> Finding:
     fits = rows.drop_duplicates(["side", "condition", "replicate"])
     failed = fits["stop_reason"].isin(FAILED).groupby(fits["side"]).sum().astype(int).to_dict()
     sign = st.sign_test(d) if sum(failed.values()) and claim.rule != "success rate" else None
-    return Finding(
-        condition=contrast.condition, rival=contrast.rival, mean=mean, low=low, high=high, n=n, p=p, q=q,
-        recorded=contrast.recorded, failed=failed, sign=sign,
-    )  # fmt: skip
+    return Finding(condition=contrast.condition, rival=contrast.rival, mean=mean, low=low, high=high, n=n, p=p, q=q,
+                   recorded=contrast.recorded, failed=failed, sign=sign)
 
 
 def _outcome(claim: Claim, findings: tuple[Finding, ...], tested: Groups, tau: tuple[float, float]) -> _Outcome:

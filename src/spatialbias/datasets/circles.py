@@ -28,9 +28,7 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
         size: side in pixels, a multiple of 4 from 32 to 1024; everything scales with it.
     """
     check(n_train, n_test, seed, size)
-    train, test = (
-        Batch(*generate(n, size, np.random.default_rng([seed, part]))) for part, n in enumerate((n_train, n_test))
-    )
+    train, test = (Batch(*generate(n, size, np.random.default_rng([seed, part]))) for part, n in enumerate((n_train, n_test)))
     # uint8 with mean 0 and deviation 1: `Data.normalise` then does what the source does, a division by 255
     return Data(train, test, "circles", CLASSES, "generated", (0.0,) * 3, (1.0,) * 3)
 

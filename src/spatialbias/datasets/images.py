@@ -85,15 +85,8 @@ def _torchvision(name: str, class_name: str, root: Path) -> Data:
             ) from error
         verify(name, root)
         source = "downloaded"
-    return _data(
-        name,
-        _images(train.data),
-        torch.as_tensor(train.targets),
-        _images(test.data),
-        torch.as_tensor(test.targets),
-        tuple(train.classes),
-        source,
-    )
+    return _data(name, _images(train.data), torch.as_tensor(train.targets), _images(test.data), torch.as_tensor(test.targets),
+                 tuple(train.classes), source)
 
 
 def available(name: str) -> None:
@@ -172,15 +165,8 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
     counts /= counts.sum(1, keepdim=True)
     mean = counts @ values
     std = (counts @ values.square() - mean.square()).sqrt()
-    return Data(
-        Batch((train,), train_target.long()),
-        Batch((test,), test_target.long()),
-        name,
-        classes,
-        source,
-        tuple(mean.tolist()),
-        tuple(std.tolist()),
-    )
+    return Data(Batch((train,), train_target.long()), Batch((test,), test_target.long()), name, classes, source, tuple(mean.tolist()),
+                tuple(std.tolist()))
 
 
 def check(permutation: str, coordinates: str) -> None:

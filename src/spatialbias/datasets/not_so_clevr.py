@@ -18,16 +18,8 @@ SPLITS = ("uniform", "quadrant", "tutorial_uniform", "tutorial_quadrant", "text_
 UNITS = ("pixels", "fraction", "centred")
 
 
-def load(
-    task: str = "classification",
-    split: str = "uniform",
-    size: int = 64,
-    square: int = 9,
-    replicate: int = 0,
-    units: str = "",
-    peak: float = 1.0,
-    width: int = 0,
-) -> Data:
+def load(task: str = "classification", split: str = "uniform", size: int = 64, square: int = 9, replicate: int = 0, units: str = "",
+         peak: float = 1.0, width: int = 0) -> Data:
     """One task on one split. A 9x9 square on a 64x64 canvas has 56 x 56 = 3136 centres, from 4 to 59 in both axes.
 
     Args:

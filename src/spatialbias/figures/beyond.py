@@ -88,18 +88,12 @@ def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
     told, straight = at(frame, "warps", "coordinet", "told", *LENSES), at(frame, "warps", "coordinet", "straightened", *LENSES)
     ahead = {share: at(frame, "subsets", "fully_connected", "filled", share) - at(frame, "subsets", "coordinet", "weighted", share)
              for share in (0.25, 1.0)}
-    return numbers | {
-        "told": points(told - straight),
-        "strongest": f"{LENSES[-1]:g}",
-        "warped_cnn": said(at(frame, "warps", "simple_cnn", "warped", LENSES[-1])),
-        "warped_coordinet": said(at(frame, "warps", "coordinet", "warped", LENSES[-1])),
-        "quarter_gap": points(ahead[0.25]),
-        "all_gap": points(ahead[1.0]),
-        "quarter_weighted": said(at(frame, "subsets", "coordinet", "weighted", 0.25)),
-        "quarter_filled": said(at(frame, "subsets", "fully_connected", "filled", 0.25)),
-        "lens": lens(frame),
-        "built_in": built_in(at(frame, "sizes", "coordinet", "weighted, unmodulated", 32.0)),
-    }
+    return numbers | {"told": points(told - straight), "strongest": f"{LENSES[-1]:g}",
+                      "warped_cnn": said(at(frame, "warps", "simple_cnn", "warped", LENSES[-1])),
+                      "warped_coordinet": said(at(frame, "warps", "coordinet", "warped", LENSES[-1])), "quarter_gap": points(ahead[0.25]),
+                      "all_gap": points(ahead[1.0]), "quarter_weighted": said(at(frame, "subsets", "coordinet", "weighted", 0.25)),
+                      "quarter_filled": said(at(frame, "subsets", "fully_connected", "filled", 0.25)), "lens": lens(frame),
+                      "built_in": built_in(at(frame, "sizes", "coordinet", "weighted, unmodulated", 32.0))}
 
 
 def at(frame: pd.DataFrame, measure: str, arm: str, part: str, *places: float) -> pd.Series:

@@ -33,14 +33,8 @@ def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
 
 
-def panels(
-    arms: Sequence[str],
-    lines: Mapping[str, tuple],
-    table: Callable[[str, str], pd.DataFrame],
-    xlabel: str,
-    beside: Callable[[Axes, str], None] | None = None,
-    marked: bool = False,
-) -> Figure:
+def panels(arms: Sequence[str], lines: Mapping[str, tuple], table: Callable[[str, str], pd.DataFrame], xlabel: str,
+           beside: Callable[[Axes, str], None] | None = None, marked: bool = False) -> Figure:
     """One panel a network, with the means and bands of some lines over x, told apart by their dash.
 
     lines: key -> (name in the legend, dash). table(arm, key): replicates by x, in fractions; empty if there is no such line.

@@ -10,12 +10,8 @@ from spatialbias.figures.plots import lines
 from spatialbias.figures.style import INK, label
 from spatialbias.statistics import mean_interval, paired
 
-PAIRS = (
-    ("simple_cnn", "fully_connected"),
-    ("simple_cnn", "coordinet"),
-    ("coordinet", "fully_connected"),
-    ("fully_connected_norm", "fully_connected"),
-)
+PAIRS = (("simple_cnn", "fully_connected"), ("simple_cnn", "coordinet"), ("coordinet", "fully_connected"),
+         ("fully_connected_norm", "fully_connected"))
 MARGIN = 3.0  # points: what the rule takes for "a large margin"
 
 

@@ -28,19 +28,17 @@ CONTRASTS = {  # group: its (label, arm, rival)
         ("invariance: averaged − flattened", "shared, pooled", "shared, flattened"),
     ),
 }
-AVERAGED = {
-    "two layers: sharing and averaging crossed": (
-        ("one kernel everywhere: averaged − flattened", "shared, pooled", "shared, flattened"),
-        ("one a position: averaged − flattened", "unshared, pooled", "unshared, flattened"),
-        ("averaged: one kernel everywhere − one a position", "shared, pooled", "unshared, pooled"),
-        ("flattened: one kernel everywhere − one a position", "shared, flattened", "unshared, flattened"),
-    ),
-    "a pooled and normalised CNN": (
-        ("minus fully connected", "pooled_cnn", "fully_connected"),
-        ("its pixels permuted, minus fully connected", "pooled_cnn, permuted", "fully_connected"),
-        ("straight − permuted", "pooled_cnn", "pooled_cnn, permuted"),
-    ),
-}
+AVERAGED = {"two layers: sharing and averaging crossed": (("one kernel everywhere: averaged − flattened", "shared, pooled",
+                                                           "shared, flattened"),
+                                                          ("one a position: averaged − flattened", "unshared, pooled",
+                                                           "unshared, flattened"),
+                                                          ("averaged: one kernel everywhere − one a position", "shared, pooled",
+                                                           "unshared, pooled"),
+                                                          ("flattened: one kernel everywhere − one a position", "shared, flattened",
+                                                           "unshared, flattened")),
+            "a pooled and normalised CNN": (("minus fully connected", "pooled_cnn", "fully_connected"),
+                                            ("its pixels permuted, minus fully connected", "pooled_cnn, permuted", "fully_connected"),
+                                            ("straight − permuted", "pooled_cnn", "pooled_cnn, permuted"))}
 
 
 def contrasts(frame: pd.DataFrame, groups: Mapping[str, Sequence[tuple[str, str, str]]] = CONTRASTS) -> Figure:

@@ -52,12 +52,9 @@ def _row(differences: dict[str, pd.Series]) -> dict[str, str]:
 def leads(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Paired differences of test accuracy, by data set and number of images."""
     pairs = (("simple_cnn", "fully_connected"), ("simple_cnn", "coordinet"), ("coordinet", "fully_connected"))
-    return pd.DataFrame(
-        [
-            {"data": dataset, "N": n_train} | {f"{label(arm)} − {label(rival)}": points(paired(one, arm, rival)) for arm, rival in pairs}
-            for (dataset, n_train), one in accuracy.groupby(["dataset", "n_train"], sort=False)
-        ]
-    )
+    return pd.DataFrame([{"data": dataset, "N": n_train} | {f"{label(arm)} − {label(rival)}": points(paired(one, arm, rival)) for arm,
+                                                            rival in pairs} for (dataset, n_train),
+                         one in accuracy.groupby(["dataset", "n_train"], sort=False)])
 
 
 def order(accuracy: pd.DataFrame) -> str:

@@ -150,12 +150,8 @@ def learnt(frame: pd.DataFrame, **where) -> dict[str, str]:
     if runs.empty:
         return dict.fromkeys(("learnt", "learnt_test", "dead", "alive_test"), NOTHING)
     right = runs["train"] >= SUCCESS
-    return {
-        "learnt": f"{right.sum()} of {len(runs)}",
-        "learnt_test": said(runs.loc[right, "test"]),
-        "dead": unlearnt(frame, **where),
-        "alive_test": said(runs.loc[runs["train"] >= DEAD, "test"]),
-    }
+    return {"learnt": f"{right.sum()} of {len(runs)}", "learnt_test": said(runs.loc[right, "test"]), "dead": unlearnt(frame, **where),
+            "alive_test": said(runs.loc[runs["train"] >= DEAD, "test"])}
 
 
 def alive_lead(frame: pd.DataFrame, arm: str, rival: str) -> str:

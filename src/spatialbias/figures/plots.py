@@ -36,15 +36,8 @@ def carried(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts) if parts else curves
 
 
-def line(
-    axes: Axes,
-    frame: pd.DataFrame,
-    x: str,
-    arm: str,
-    position: int = 0,
-    reference: bool = False,
-    value: str = "value",
-) -> tuple[float, float] | None:
+def line(axes: Axes, frame: pd.DataFrame, x: str, arm: str, position: int = 0, reference: bool = False,
+         value: str = "value") -> tuple[float, float] | None:
     """One arm's mean, band and replicates over column `x`; returns where the line ends. `reference` draws it thin, without a band."""
     frame = frame.dropna(subset=[value])
     if frame.empty:
@@ -57,15 +50,8 @@ def line(
     mean = pd.DataFrame([{x: at} | mean_interval(group[value])._asdict() for at, group in frame.groupby(x)])
     if not reference:
         axes.fill_between(mean[x], 100 * mean["low"], 100 * mean["high"], color=ink, alpha=0.18, linewidth=0)
-    axes.plot(
-        mean[x],
-        100 * mean["mean"],
-        color=ink,
-        linewidth=1.1 if reference else 1.8,
-        linestyle=(0, (4, 2)) if reference else "-",
-        marker=None if len(mean) > 12 or x == "epoch" else marker(arm, position),
-        markersize=3 if reference else 5,
-    )
+    axes.plot(mean[x], 100 * mean["mean"], color=ink, linewidth=1.1 if reference else 1.8, linestyle=(0, (4, 2)) if reference else "-",
+              marker=None if len(mean) > 12 or x == "epoch" else marker(arm, position), markersize=3 if reference else 5)
     return float(mean[x].iloc[-1]), float(100 * mean["mean"].iloc[-1])
 
 
@@ -88,35 +74,14 @@ def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequ
     for arm, move in zip(order, moved, strict=True):
         ink = colour(arm, arms.index(arm))
         tied = abs(move) > 3 and ends[arm][0] == right
-        axes.annotate(
-            label(arm),
-            (right, ends[arm][1]),
-            xytext=(13 if tied else 7, move),
-            textcoords="offset points",
-            color=ink,
-            va="center",
-            fontsize=8.5,
-            arrowprops=thread | {"color": ink} if tied else None,
-            annotation_clip=False,
-        )
+        axes.annotate(label(arm), (right, ends[arm][1]), xytext=(13 if tied else 7, move), textcoords="offset points", color=ink,
+                      va="center", fontsize=8.5, arrowprops=thread | {"color": ink} if tied else None, annotation_clip=False)
 
 
-def lines(
-    frame: pd.DataFrame,
-    x: str,
-    panels: str | None = None,
-    *,
-    references: Sequence[str] = (),
-    published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None,
-    xlabel: str,
-    ylabel: str = "test accuracy (%)",
-    title: str = "{}",
-    log: bool = False,
-    ticks: Sequence[float] | None = None,
-    chance: float | None = CHANCE,
-    value: str = "value",
-    height: float = 3.0,
-) -> Figure:
+def lines(frame: pd.DataFrame, x: str, panels: str | None = None, *, references: Sequence[str] = (),
+          published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None, xlabel: str, ylabel: str = "test accuracy (%)",
+          title: str = "{}", log: bool = False, ticks: Sequence[float] | None = None, chance: float | None = CHANCE, value: str = "value",
+          height: float = 3.0) -> Figure:
     """Small multiples of lines over `x`, one panel for each value of column `panels`.
 
     published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are drawn thin and dashed.
@@ -204,15 +169,9 @@ def names_above(ax: Axes, rows: int | None = None) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def bars(
-    frame: pd.DataFrame,
-    arms: Sequence[str],
-    *,
-    ylabel: str = "test accuracy (%)",
-    chance: float | None = CHANCE,
-    baseline: str | None = None,
-    look: Callable[[str, int], dict] = lambda arm, k: {"color": colour(arm, k), "marker": marker(arm, k)},
-) -> Figure:
+def bars(frame: pd.DataFrame, arms: Sequence[str], *, ylabel: str = "test accuracy (%)", chance: float | None = CHANCE,
+         baseline: str | None = None,
+         look: Callable[[str, int], dict] = lambda arm, k: {"color": colour(arm, k), "marker": marker(arm, k)}) -> Figure:
     """One horizontal mark and interval an arm, single replicates as strokes; the baseline's mean as a line through all. `look`: how the
     mark of an arm and place is drawn."""
     arms = [arm for arm in arms if arm in set(frame["arm"])]

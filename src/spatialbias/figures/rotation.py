@@ -17,11 +17,7 @@ from spatialbias.studies.coordinet_arms import NETWORKS
 ANGLES = [float(a) for a in range(10, 90, 10)]
 QUARTERS = {90.0: 101, 180.0: 117, 270.0: 133}  # exact turns, and where they are drawn beside the angles
 ARMS = (*NETWORKS[::-1], "pooled_cnn")
-CONTROLS = {
-    "rotation": "turned",
-    "rotation_masked": "turned, in a disc",
-    "rotation_back": "turned and back",
-}
+CONTROLS = {"rotation": "turned", "rotation_masked": "turned, in a disc", "rotation_back": "turned and back"}
 
 
 def controls(frame: pd.DataFrame) -> Figure:

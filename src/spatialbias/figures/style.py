@@ -27,70 +27,24 @@ COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of differ
     "vanilla": "#0072b2",
     "CoordConv": "#e69f00",
 }
-MARKERS = {
-    "fully_connected": "s",
-    "simple_cnn": "o",
-    "coordinet": "^",
-    "pooled_cnn": "D",
-    "fully_connected_norm": "v",
-    "kernel_ridge": "P",
-    "coordconv": "^",
-    "deconv": "s",
-    "coordinate bias": "^",
-    "coordinate bias, batch norm": "v",
-    "coordbias": "^",
-    "vanilla": "o",
-}
-LABELS = {
-    "fully_connected": "fully connected",
-    "simple_cnn": "simple CNN",
-    "coordinet": "Coordinet",
-    "pooled_cnn": "pooled CNN",
-    "fully_connected_norm": "FC, LayerNorm",
-    "kernel_ridge": "kernel ridge",
-    "coordconv": "CoordConv",
-    "deconv": "deconvolution",
-    "coordconv painter": "CoordConv",
-    "deconv painter": "deconvolution",
-}
+MARKERS = {"fully_connected": "s", "simple_cnn": "o", "coordinet": "^", "pooled_cnn": "D", "fully_connected_norm": "v", "kernel_ridge": "P",
+           "coordconv": "^", "deconv": "s", "coordinate bias": "^", "coordinate bias, batch norm": "v", "coordbias": "^", "vanilla": "o"}
+LABELS = {"fully_connected": "fully connected", "simple_cnn": "simple CNN", "coordinet": "Coordinet", "pooled_cnn": "pooled CNN",
+          "fully_connected_norm": "FC, LayerNorm", "kernel_ridge": "kernel ridge", "coordconv": "CoordConv", "deconv": "deconvolution",
+          "coordconv painter": "CoordConv", "deconv painter": "deconvolution"}
 DATASETS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "scikit-learn's digits"}
 SIZES = {"text": 9, "title": 10}
 
 
 def use() -> None:
     """Set matplotlib's defaults for the book: transparent SVG, text as text, quiet axes."""
-    mpl.rcParams.update(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "spatialbias",
-            "font.family": "sans-serif",
-            "font.size": SIZES["text"],
-            "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
-            "axes.titlesize": SIZES["title"],
-            "axes.titlelocation": "left",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": INK,
-            "grid.alpha": 0.18,
-            "grid.linewidth": 0.6,
-            "axes.axisbelow": True,
-            "figure.facecolor": "none",
-            "axes.facecolor": "none",
-            "savefig.facecolor": "none",
-            "savefig.bbox": "tight",
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "axes.edgecolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "axes.titlecolor": INK,
-            "lines.linewidth": 1.8,
-            "lines.markersize": 5,
-            "legend.frameon": False,
-            "figure.dpi": 110,
-        }
-    )
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "spatialbias", "font.family": "sans-serif", "font.size": SIZES["text"],
+                         "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"], "axes.titlesize": SIZES["title"],
+                         "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+                         "grid.color": INK, "grid.alpha": 0.18, "grid.linewidth": 0.6, "axes.axisbelow": True, "figure.facecolor": "none",
+                         "axes.facecolor": "none", "savefig.facecolor": "none", "savefig.bbox": "tight", "text.color": INK,
+                         "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlecolor": INK,
+                         "lines.linewidth": 1.8, "lines.markersize": 5, "legend.frameon": False, "figure.dpi": 110})
 
 
 def colour(arm: str, position: int = 0) -> str:

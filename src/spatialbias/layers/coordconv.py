@@ -34,32 +34,15 @@ class CoordConv2d(nn.Conv2d):
             and for whatever `nn.Conv2d` refuses.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] | str = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device=None,
-        dtype=None,
-        *,
-        radius: bool = False,
-    ):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1,
+                 padding: int | tuple[int, int] | str = 0, dilation: int | tuple[int, int] = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device=None, dtype=None, *, radius: bool = False):
         if groups != 1:
-            raise ValueError(
-                f"CoordConv2d has no groups (got groups={groups}), as every filter sees the coordinates: "
-                "use CoordBiasConv2d, or nn.Conv2d with groups and a 1x1 CoordConv2d after it"
-            )
+            raise ValueError(f"CoordConv2d has no groups (got groups={groups}), as every filter sees the coordinates: "
+                             "use CoordBiasConv2d, or nn.Conv2d with groups and a 1x1 CoordConv2d after it")
         check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         channels = in_channels + 2 + bool(radius)
-        super().__init__(
-            channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, device, dtype
-        )
+        super().__init__(channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, device, dtype)
         self.in_channels, self.radius = in_channels, bool(radius)
 
     def coordinates(self, height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:

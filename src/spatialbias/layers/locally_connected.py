@@ -29,36 +29,19 @@ class LocallyConnected2d(nn.Module):
             or with other channels.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] | str = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device=None,
-        dtype=None,
-        *,
-        input_size: tuple[int, int],
-    ):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1,
+                 padding: int | tuple[int, int] | str = 0, dilation: int | tuple[int, int] = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device=None, dtype=None, *, input_size: tuple[int, int]):
         super().__init__()
         if groups != 1:
             raise ValueError(f"LocallyConnected2d has no groups (got groups={groups}): use one layer a group")
         check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         # A convolution without storage checks the arguments, reads them as nn.Conv2d does and tells the output's size.
-        conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, "meta", dtype
-        )
+        conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, padding_mode, "meta", dtype)
         try:
             size = conv(torch.empty(1, in_channels, *input_size, device="meta", dtype=conv.weight.dtype)).shape[-2:]
         except (RuntimeError, TypeError) as error:
-            raise ValueError(
-                f"input_size={input_size!r}: it must be the (H, W) of a map that the kernel fits: {error}"
-            ) from None
+            raise ValueError(f"input_size={input_size!r}: it must be the (H, W) of a map that the kernel fits: {error}") from None
         self.in_channels, self.out_channels = in_channels, out_channels
         self.input_size, self.output_size = tuple(input_size), tuple(size)
         self.kernel_size, self.stride, self.dilation = conv.kernel_size, conv.stride, conv.dilation
@@ -80,16 +63,12 @@ class LocallyConnected2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
         if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
-            raise ValueError(
-                f"this layer takes (B, {self.in_channels}, H, W) or ({self.in_channels}, H, W), got {tuple(x.shape)}"
-            )
+            raise ValueError(f"this layer takes (B, {self.in_channels}, H, W) or ({self.in_channels}, H, W), got {tuple(x.shape)}")
         if x.dim() == 3:
             return self.forward(x.unsqueeze(0)).squeeze(0)
         if tuple(x.shape[-2:]) != self.input_size:
-            raise ValueError(
-                f"this layer's weights belong to maps of size {self.input_size}, got {tuple(x.shape[-2:])}: "
-                "build it with another input_size, or resize the maps"
-            )
+            raise ValueError(f"this layer's weights belong to maps of size {self.input_size}, got {tuple(x.shape[-2:])}: "
+                             "build it with another input_size, or resize the maps")
         B, (height, width), positions = x.shape[0], self.output_size, self.output_size[0] * self.output_size[1]
         (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
         if any(self.margins):
@@ -108,10 +87,8 @@ class LocallyConnected2d(nn.Module):
         return out.reshape(height, width, self.out_channels, B).permute(3, 2, 0, 1).contiguous()
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding}, dilation={self.dilation}"
-            + (", bias=False" if self.bias is None else "")
-            + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
-            + f", input_size={self.input_size}"
-        )
+        return (f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
+                f"padding={self.padding}, dilation={self.dilation}" + (", bias=False" if self.bias is None
+                                                                       else "") + (f", padding_mode={self.padding_mode}"
+                                                                                   if self.padding_mode != "zeros"
+                                                                                   else "") + f", input_size={self.input_size}")

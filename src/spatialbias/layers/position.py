@@ -43,9 +43,7 @@ def coordinate_axis(size: int, dtype: torch.dtype | None = None, device: torch.d
     return (torch.arange(1 - size, size, 2, dtype=exact, device=device) / max(size - 1, 1)).to(dtype)
 
 
-def coordinate_grid(
-    height: int, width: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
-) -> Tensor:
+def coordinate_grid(height: int, width: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
     """Coordinates of a map's pixels: (2, height, width), x (column) first, then y (row), each spanning exactly [-1, 1].
 
     An axis of size 1 gives 0. Columns are scaled by the width and rows by the height: the code released with CoordConv

@@ -150,11 +150,5 @@ def _places(maps: Tensor) -> tuple[Tensor, Tensor]:
     return most // width, most % width
 
 
-TABLE = {
-    "score": (score, False),
-    "right": (right, False),
-    "canvas": (canvas, False),
-    "picture": (picture, False),
-    "coordinates_off": (coordinates_off, False),
-    "in_view": (in_view, False),
-}
+TABLE = {"score": (score, False), "right": (right, False), "canvas": (canvas, False), "picture": (picture, False),
+         "coordinates_off": (coordinates_off, False), "in_view": (in_view, False)}

@@ -29,13 +29,8 @@ class RedrawnMapsBiasConv2d(CoordBiasConv2d):
         return out + torch.einsum("cd,bdhw->bchw", self.coordinate_bias.to(out.dtype), maps)
 
 
-LAYERS = {
-    "conv": nn.Conv2d,
-    "coordbias": CoordBiasConv2d,
-    "coordconv": CoordConv2d,
-    "fixed_maps": FixedMapsBiasConv2d,
-    "redrawn_maps": RedrawnMapsBiasConv2d,
-}
+LAYERS = {"conv": nn.Conv2d, "coordbias": CoordBiasConv2d, "coordconv": CoordConv2d, "fixed_maps": FixedMapsBiasConv2d,
+          "redrawn_maps": RedrawnMapsBiasConv2d}
 
 
 class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials use)

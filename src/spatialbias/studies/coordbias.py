@@ -81,41 +81,12 @@ def tuning(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
 SMOKE = {"images": 8, "test_images": 5, "size": 32, "epochs": 1, "replicates": 2}
 QUICK = {"images": 120, "test_images": 40, "size": 64, "epochs": 1, "replicates": 1}
 
-STUDIES = (
-    Study(
-        "coordbias.tuning",
-        "Which learning rate suits both networks?",
-        ("vanilla", "coordinate bias"),
-        tuning,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"learning_rates": (1e-3,)}, "paper": {"replicates": 2}},
-        ("segmentation",),
-        Circles,
-    ),
-    Study(
-        "coordbias.segmentation",
-        "Can a network tell left from right when it is told where its pixels are?",
-        HEADLINE,
-        one,
-        {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}},
-        ("segmentation",),
-        Circles,
-    ),
-    Study(
-        "coordbias.pictures",
-        "What do the answers look like?",
-        HEADLINE,
-        one,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 1}},
-        ("segmented",),
-        Circles,
-    ),
-    Study(
-        "coordbias.open_questions",
-        "Is it the parameters, the position, or the norm?",
-        QUESTIONS,
-        one,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}},
-        ("segmentation",),
-        Circles,
-    ),
-)
+STUDIES = (Study("coordbias.tuning", "Which learning rate suits both networks?", ("vanilla", "coordinate bias"), tuning,
+                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"learning_rates": (1e-3,)}, "paper": {"replicates": 2}},
+                 ("segmentation",), Circles),
+           Study("coordbias.segmentation", "Can a network tell left from right when it is told where its pixels are?", HEADLINE, one,
+                 {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}}, ("segmentation",), Circles),
+           Study("coordbias.pictures", "What do the answers look like?", HEADLINE, one,
+                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 1}}, ("segmented",), Circles),
+           Study("coordbias.open_questions", "Is it the parameters, the position, or the norm?", QUESTIONS, one,
+                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}}, ("segmentation",), Circles))

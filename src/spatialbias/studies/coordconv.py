@@ -39,11 +39,8 @@ PAINTER = {"model": "coordconv_renderer", "learning_rate": 0.005}
 DECONV_PAINTER = {**DECONV, "model_args": {"kernel": 3, "mul": 2, "task": "rendering"}, "weight_decay": 0.0}
 SEEKER = {"model": "coordconv_regressor", "learning_rate": 0.01}
 
-CLASSIFICATION = {
-    "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
-    "deconv": ({**CLASSIFY, **DECONV}, 50),
-    "no coordinates": ({**CLASSIFY, **COORDCONV, "model_args": {"coordinates": "none"}}, 10),
-}
+CLASSIFICATION = {"coordconv": ({**CLASSIFY, **COORDCONV}, 50), "deconv": ({**CLASSIFY, **DECONV}, 50),
+                  "no coordinates": ({**CLASSIFY, **COORDCONV, "model_args": {"coordinates": "none"}}, 10)}
 RECIPES = {  # the released recipe and ours, one thing changed
     "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
     "constant rate": ({**CLASSIFY, **COORDCONV, "schedule": "constant"}, 50),
@@ -54,15 +51,10 @@ TUTORIALS = {  # its own splits; Adam's other defaults, no penalty, a constant r
     "coordconv": ({**TUTORIAL, "model": "coordconv_classifier", "learning_rate": 1e-3}, 100),
     "deconv": ({**TUTORIAL, "model": "deconv", "model_args": {"kernel": 2, "mul": 3, "norm": False}, "learning_rate": 2e-3}, 100),
 }
-REGRESSION = {
-    "coordconv": ({**REGRESS, **SEEKER}, 100),
-    "conv, for uniform": ({**REGRESS, "model": "conv_regressor_uniform", "learning_rate": 0.001}, 100),
-    "conv, for quadrant": ({**REGRESS, "model": "conv_regressor_quadrant", "learning_rate": 0.001}, 100),
-}
-RENDERING = {
-    "coordconv": ({**RENDER, **PAINTER}, 50),
-    "deconv": ({**RENDER, **DECONV_PAINTER}, 50),
-}
+REGRESSION = {"coordconv": ({**REGRESS, **SEEKER}, 100),
+              "conv, for uniform": ({**REGRESS, "model": "conv_regressor_uniform", "learning_rate": 0.001}, 100),
+              "conv, for quadrant": ({**REGRESS, "model": "conv_regressor_quadrant", "learning_rate": 0.001}, 100)}
+RENDERING = {"coordconv": ({**RENDER, **PAINTER}, 50), "deconv": ({**RENDER, **DECONV_PAINTER}, 50)}
 # On 64 pixels an epoch has 151 batches of 16, on 32 only 29: so many epochs here are the sources' 50 in steps. The tutorial's 50
 # epochs of the network that finds a pixel have 73 batches there and 14 here.
 AS_MANY_STEPS = {
@@ -72,16 +64,10 @@ AS_MANY_STEPS = {
     "deconv painter, as many steps": ("rendering", (RENDERING["deconv"][0], 260)),
 }
 TUTORIAL_FINDS = {**TUTORIAL, "loss": "mean_squared_error", "model": "coordconv_regressor", "model_args": {"padding": "valid"}}
-TUTORIAL_REGRESSION = {
-    "rate 0.001": ({**TUTORIAL_FINDS, "learning_rate": 1e-3}, 260),
-    "rate 0.01": ({**TUTORIAL_FINDS, "learning_rate": 1e-2}, 260),
-}
-CANVAS = {
-    "coordconv names": ("classification", CLASSIFICATION["coordconv"]),
-    "deconv names": ("classification", CLASSIFICATION["deconv"]),
-    "coordconv draws": ("rendering", RENDERING["coordconv"]),
-    "deconv draws": ("rendering", RENDERING["deconv"]),
-}
+TUTORIAL_REGRESSION = {"rate 0.001": ({**TUTORIAL_FINDS, "learning_rate": 1e-3}, 260),
+                       "rate 0.01": ({**TUTORIAL_FINDS, "learning_rate": 1e-2}, 260)}
+CANVAS = {"coordconv names": ("classification", CLASSIFICATION["coordconv"]), "deconv names": ("classification", CLASSIFICATION["deconv"]),
+          "coordconv draws": ("rendering", RENDERING["coordconv"]), "deconv draws": ("rendering", RENDERING["deconv"])}
 DRAWN_GIVEN_STEPS = {  # the painters above, first replicate, place by place
     "coordconv draws, as many steps": AS_MANY_STEPS["coordconv painter, as many steps"],
     "coordconv draws, normalised input": AS_MANY_STEPS["coordconv painter, normalised input"],
@@ -105,25 +91,20 @@ PLACES = {  # where coordinates enter the classifier, and in which form; the sam
         "no coordinates, 3x3 padded": {"coordinates": "none", "kernel": 3},
     }.items()
 }
-REMARKS = {
-    "falling rate": ({**REGRESS, **SEEKER}, 50),
-    "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
-    "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
-    "average pooling, ReLU": ({**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}}, 50),
-    "no coordinates": ({**REGRESS, **SEEKER, "model_args": {"coordinates": "none"}}, 50),
-    "strided": ({**REGRESS, **SEEKER, "model_args": {"stride": 2}}, 50),
-    "rate 0.0001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-4}, 50),
-    "rate 0.001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-3}, 50),
-    "rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 50),
-    "long, rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 200),
-}
+REMARKS = {"falling rate": ({**REGRESS, **SEEKER}, 50), "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
+           "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
+           "average pooling, ReLU": ({**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}}, 50),
+           "no coordinates": ({**REGRESS, **SEEKER, "model_args": {"coordinates": "none"}}, 50),
+           "strided": ({**REGRESS, **SEEKER, "model_args": {"stride": 2}}, 50),
+           "rate 0.0001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-4}, 50),
+           "rate 0.001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-3}, 50),
+           "rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 50),
+           "long, rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 200)}
 
 # The first row of the remarks hardly learns in its epochs, so nothing can be seen to harm it: the same changes to one that does.
-ONE_CHANGE = {
-    "rate 0.001": REMARKS["rate 0.001"],
-    **{name: ({**REMARKS[name][0], "schedule": "constant", "learning_rate": 1e-3}, 50)
-       for name in ("average pooling", "with ReLU", "average pooling, ReLU", "no coordinates", "strided")},
-}
+ONE_CHANGE = {"rate 0.001": REMARKS["rate 0.001"],
+              **{name: ({**REMARKS[name][0], "schedule": "constant", "learning_rate": 1e-3}, 50)
+                 for name in ("average pooling", "with ReLU", "average pooling, ReLU", "no coordinates", "strided")}}
 
 CONSTANT = {**REGRESS, **SEEKER, "schedule": "constant"}
 SLOWER = {"coordconv, rate 0.001": ({**CONSTANT, "learning_rate": 1e-3}, 100), **{a: v for a, v in REGRESSION.items() if a != "coordconv"}}
@@ -135,14 +116,9 @@ def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epoch
     model_args = {"size": p.size, **changes.get("model_args", {})}
     if changes["model"] == "conv_regressor_quadrant":  # its last layers take any size
         model_args.pop("size")
-    return Trial(**{
-        "dataset": "not_so_clevr",
-        "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate, **data},
-        "replicate": replicate,
-        "max_epochs": max(round(epochs * p.epochs), 1),
-        "curve_images": 1000,
-        **changes, "model_args": model_args,
-    })
+    return Trial(**{"dataset": "not_so_clevr",
+                    "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate, **data}, "replicate": replicate,
+                    "max_epochs": max(round(epochs * p.epochs), 1), "curve_images": 1000, **changes, "model_args": model_args})
 
 
 def grid(task: str | None, arms: dict, **data):
@@ -187,40 +163,33 @@ def study(name: str, question: str, arms, trials, measures: tuple[str, ...] = ("
     }, measures, Canvas)
 
 
-STUDIES = (
-    study("classification", "Can a network name the pixel that two numbers stand for?",
-          CLASSIFICATION, grid("classification", CLASSIFICATION), NAMED),
-    study("success", "How often does it succeed?",
-          ("coordconv",), grid("classification", CLASSIFICATION), replicates=20),
-    study("recipes", "Which part of the recipe matters?",
-          RECIPES, grid("classification", RECIPES), splits=QUADRANT),
-    study("full_size", "Does it hold at the sources' size?",
-          ("coordconv",), grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}), factors=(0.04, 0.2), replicates=3, size=64),
-    study("as_many_steps", "And with as many steps as the sources took?",
-          AS_MANY_STEPS, grid(None, AS_MANY_STEPS), splits=QUADRANT, factors=(0.01, 0.2)),
-    study("tutorial", "Does the tutorial's recipe give what it reports?",
-          TUTORIALS, grid("classification", TUTORIALS), ("score", "right"), ("tutorial_uniform", "tutorial_quadrant")),
-    study("regression", "Can a network say where a lit pixel lies?",
-          REGRESSION, grid("regression", REGRESSION), (*NAMED, "in_view")),
-    study("regression_slower", "And at a rate at which it learns?",
-          SLOWER, grid("regression", SLOWER), ("score", "right")),
-    study("tutorial_regression", "Does the tutorial's recipe find every coordinate?",
-          TUTORIAL_REGRESSION, grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"),
-          ("tutorial_quadrant",), factors=(0.01, 0.2)),
-    study("rendering", "Can a network draw a square where it is told to?",
-          RENDERING, grid("rendering", RENDERING), NAMED),
-    study("canvas", "Where on the canvas do the networks err?",
-          CANVAS, grid(None, CANVAS), ("score", "canvas", "picture"), replicates=1),
-    study("canvas_given_steps", "And with as many steps as the sources took?",
-          DRAWN_GIVEN_STEPS, grid(None, DRAWN_GIVEN_STEPS), ("score", "canvas", "picture"), QUADRANT, factors=(0.01, 0.2), replicates=1),
-    study("search", "Which network is the easier one to tune?",
-          ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
-    study("where_to_look", "Where, and in which form, does a position help?",
-          PLACES, grid("classification", PLACES), ("score", "coordinates_off"), QUADRANT),
-    study("remarks", "What of the sources' remarks about finding a pixel is so?",
-          REMARKS, grid("regression", REMARKS), ("score", "right"), QUADRANT),
-    study("one_change", "And if they are made of a network that learns?",
-          ONE_CHANGE, grid("regression", ONE_CHANGE), ("score", "right"), QUADRANT),
-    study("rates_given_steps", "And which rates work, given as many steps as the tutorial took?",
-          RATES_GIVEN_STEPS, grid("regression", RATES_GIVEN_STEPS), ("score", "right"), QUADRANT, factors=(0.01, 0.2)),
-)
+STUDIES = (study("classification", "Can a network name the pixel that two numbers stand for?", CLASSIFICATION,
+                 grid("classification", CLASSIFICATION), NAMED),
+           study("success", "How often does it succeed?", ("coordconv",), grid("classification", CLASSIFICATION), replicates=20),
+           study("recipes", "Which part of the recipe matters?", RECIPES, grid("classification", RECIPES), splits=QUADRANT),
+           study("full_size", "Does it hold at the sources' size?", ("coordconv",),
+                 grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}), factors=(0.04, 0.2), replicates=3, size=64),
+           study("as_many_steps", "And with as many steps as the sources took?", AS_MANY_STEPS, grid(None, AS_MANY_STEPS), splits=QUADRANT,
+                 factors=(0.01, 0.2)), study("tutorial", "Does the tutorial's recipe give what it reports?", TUTORIALS,
+                                             grid("classification", TUTORIALS), ("score", "right"),
+                                             ("tutorial_uniform", "tutorial_quadrant")),
+           study("regression", "Can a network say where a lit pixel lies?", REGRESSION, grid("regression", REGRESSION),
+                 (*NAMED, "in_view")), study("regression_slower", "And at a rate at which it learns?", SLOWER, grid("regression", SLOWER),
+                                             ("score", "right")),
+           study("tutorial_regression", "Does the tutorial's recipe find every coordinate?", TUTORIAL_REGRESSION,
+                 grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"), ("tutorial_quadrant",),
+                 factors=(0.01, 0.2)), study("rendering", "Can a network draw a square where it is told to?", RENDERING,
+                                             grid("rendering", RENDERING), NAMED),
+           study("canvas", "Where on the canvas do the networks err?", CANVAS, grid(None, CANVAS), ("score", "canvas", "picture"),
+                 replicates=1), study("canvas_given_steps", "And with as many steps as the sources took?", DRAWN_GIVEN_STEPS,
+                                      grid(None, DRAWN_GIVEN_STEPS), ("score", "canvas", "picture"), QUADRANT, factors=(0.01, 0.2),
+                                      replicates=1),
+           study("search", "Which network is the easier one to tune?", ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
+           study("where_to_look", "Where, and in which form, does a position help?", PLACES, grid("classification", PLACES),
+                 ("score", "coordinates_off"), QUADRANT),
+           study("remarks", "What of the sources' remarks about finding a pixel is so?", REMARKS, grid("regression", REMARKS),
+                 ("score", "right"), QUADRANT),
+           study("one_change", "And if they are made of a network that learns?", ONE_CHANGE, grid("regression", ONE_CHANGE),
+                 ("score", "right"), QUADRANT),
+           study("rates_given_steps", "And which rates work, given as many steps as the tutorial took?", RATES_GIVEN_STEPS,
+                 grid("regression", RATES_GIVEN_STEPS), ("score", "right"), QUADRANT, factors=(0.01, 0.2)))

@@ -4,7 +4,7 @@ Rates were chosen by `coordinet.tuning`, on training images and replicates that 
 """
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from spatialbias import components
 from spatialbias.studies.coordinet_arms import (
@@ -50,18 +50,8 @@ def choose(results: Results) -> dict[str, float | tuple[float, float]]:
 def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> Trial:
     """One network trained to loss 0.1 on `n_train` images, and measured at epoch 100 too if that takes longer."""
     channels, size, classes = components.SHAPES[p.dataset]
-    values = {
-        "dataset": p.dataset,
-        "n_train": n_train,
-        "replicate": replicate,
-        "max_epochs": p.max_epochs,
-        "stop_loss": 0.1,
-        "mark_epoch": 100,
-        "curve_images": 250,
-        "learning_rate": learning_rate(arm),
-        **ARMS[arm],
-        **changes,
-    }
+    values = {"dataset": p.dataset, "n_train": n_train, "replicate": replicate, "max_epochs": p.max_epochs, "stop_loss": 0.1,
+              "mark_epoch": 100, "curve_images": 250, "learning_rate": learning_rate(arm), **ARMS[arm], **changes}
     usual = (1, 28) if values["model"] == "coordinet_v1" else (3, 32)  # a network's own default stays unsaid
     shape = {"channels": channels, "size": size} if (channels, size) != usual else {}
     if values["model"] == "pooled_cnn":
@@ -99,133 +89,47 @@ SMOKE = {"dataset": "digits", "n_train": (24,), "replicates": 2, "max_epochs": 2
 QUICK = {"n_train": (97,), "replicates": 2, "max_epochs": 40}
 PAPER = {"n_train": (390,), "replicates": 10, "max_epochs": 300}
 
+
+def study(name: str, question: str, arms: Sequence[str], *measures: str, repeats: int = 1, smoke: dict | None = None,
+          quick: dict | None = None, **paper) -> Study:
+    """A study of networks by N: `repeats` in the two small profiles, and what each profile has of its own. Accuracy is always measured."""
+    small = {"replicates": repeats}
+    profiles = {"smoke": SMOKE | small | (smoke or {}), "quick": QUICK | small | (quick or {}), "paper": PAPER | paper}
+    return Study(f"coordinet.{name}", question, tuple(arms), by_size, profiles, ("accuracy", *measures))
+
+
+def rates(name: str, question: str, arms: Sequence[str], smoke: dict, quick: dict) -> Study:
+    """A study that chooses rates, by the same rule and protocol for all networks."""
+    small = {"replicates": 1}
+    profiles = {"smoke": SMOKE | small | {"learning_rates": (1e-3, 3e-3)} | smoke, "quick": QUICK | small | {"max_epochs": 30} | quick,
+                "paper": PAPER | {"replicates": 3, "max_epochs": 150}}
+    return Study(f"coordinet.{name}", question, tuple(arms), tuning, profiles, parameters=TuningParameters)
+
+
 STUDIES = (
-    Study(
-        "coordinet.tuning",
-        "Which learning rate suits each network?",
-        (*NETWORKS, "pooled_cnn", "fully_connected_norm", "kernel_ridge", "shared, flattened", "shared, pooled", "unshared, flattened"),
-        tuning,
-        {
-            "smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3), "arms": NETWORKS},
-            "quick": QUICK | {"replicates": 1, "max_epochs": 30, "learning_rates": (3e-4, 1e-3, 3e-3), "arms": NETWORKS},
-            "paper": PAPER | {"replicates": 3, "max_epochs": 150},
-        },
-        parameters=TuningParameters,
-    ),
-    Study(
-        "coordinet.averaging_tuning",  # of the network that only `coordinet.averaging` has
-        "Which learning rate suits the network that averages without sharing?",
-        ("unshared, pooled",),
-        tuning,
-        {
-            "smoke": SMOKE | {"replicates": 1, "learning_rates": (1e-3, 3e-3)},
-            "quick": QUICK | {"replicates": 1, "max_epochs": 30},
-            "paper": PAPER | {"replicates": 3, "max_epochs": 150},
-        },
-        parameters=TuningParameters,
-    ),
-    Study(
-        "coordinet.few_samples",
-        "Which network learns most from few images?",
-        (*NETWORKS, *COMPANY),
-        by_size,
-        {"smoke": SMOKE, "quick": QUICK | {"n_train": (97, 195)}, "paper": PAPER | {"n_train": (97, *PUBLISHED_N, 3125)}},
-    ),
-    Study(
-        "coordinet.hypotheses",
-        "What does a convolution know that helps it: where pixels are, or what is near what?",
-        HYPOTHESES,
-        by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-    ),
-    Study(
-        "coordinet.averaging",
-        "What does averaging over positions need?",
-        AVERAGING,
-        by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-    ),
-    Study(
-        "coordinet.rotation",
-        "What happens when the picture is turned?",
-        (*NETWORKS, *COMPANY),
-        by_size,
-        {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
-        ("accuracy", "rotation"),
-    ),
-    Study(
-        "coordinet.rotation_controls",
-        "Is it the turn, the blur or the black corners?",
-        (*NETWORKS, "pooled_cnn"),  # a convolution that sees the border
-        by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-        ("accuracy", "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns"),
-    ),
-    Study(
-        "coordinet.resized_crop",
-        "What happens when the picture is cropped and enlarged?",
-        (*NETWORKS, *COMPANY),
-        by_size,
-        {"smoke": SMOKE, "quick": QUICK, "paper": PAPER | {"n_train": PUBLISHED_N}},
-        ("accuracy", "resized_crop"),
-    ),
-    Study(
-        "coordinet.crop_controls",
-        "Is it the crop, the blur or the position?",
-        (*NETWORKS, "pooled_cnn"),  # and one that pads
-        by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-        ("accuracy", "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling"),
-    ),
-    Study(
-        "coordinet.ablations",
-        "Which part of Coordinet does the work?",
-        ABLATIONS,
-        by_size,
-        {
-            "smoke": SMOKE | {"replicates": 1, "arms": ABLATIONS[:3]},
-            "quick": QUICK | {"replicates": 1, "max_epochs": 30, "arms": ABLATIONS[:5]},
-            "paper": PAPER,
-        },
-        ("accuracy", "foreign_modulation"),
-    ),
-    Study(
-        "coordinet.beyond_the_grid",
-        "What can a network do with pixels that lie on no grid?",
-        NETWORKS,
-        by_size,
-        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"replicates": 1}, "paper": PAPER},
-        ("accuracy", "sizes", "subsets", "foveated", "warps"),
-    ),
-    Study(
-        "coordinet.other_data",
-        "Does it hold for other images?",
-        (*NETWORKS, "coordinet_v1"),
-        by_size,
-        {
-            "smoke": SMOKE | {"replicates": 1},
-            "quick": QUICK | {"replicates": 1, "dataset": "fashion_mnist"},
-            "paper": PAPER | {"n_train": (97, 390), "dataset": "fashion_mnist"},
-        },
-        ("accuracy", "rotation", "rotation_masked"),
-    ),
-    Study(
-        "coordinet.mnist",
-        "Does it hold where the corners are black anyway?",
-        NETWORKS,
-        by_size,
-        {
-            "smoke": SMOKE | {"replicates": 1},
-            "quick": QUICK | {"replicates": 1, "dataset": "mnist"},
-            "paper": PAPER | {"n_train": (97, 390), "dataset": "mnist"},
-        },
-        ("accuracy", "rotation", "rotation_masked"),
-    ),
-    Study(
-        "coordinet.reproduce",
-        "Does a shipped record come out the same on this machine?",
-        NETWORKS,
-        by_size,
-        {profile: {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 40} for profile in ("smoke", "quick", "paper")},
-    ),
+    rates("tuning", "Which learning rate suits each network?",
+          (*NETWORKS, "pooled_cnn", "fully_connected_norm", "kernel_ridge", "shared, flattened", "shared, pooled", "unshared, flattened"),
+          {"arms": NETWORKS}, {"arms": NETWORKS, "learning_rates": RATES}),
+    # of the network that only `coordinet.averaging` has
+    rates("averaging_tuning", "Which learning rate suits the network that averages without sharing?", ("unshared, pooled",), {}, {}),
+    study("few_samples", "Which network learns most from few images?", (*NETWORKS, *COMPANY), repeats=2, quick={"n_train": (97, 195)},
+          n_train=(97, *PUBLISHED_N, 3125)),
+    study("hypotheses", "What does a convolution know that helps it: where pixels are, or what is near what?", HYPOTHESES),
+    study("averaging", "What does averaging over positions need?", AVERAGING),
+    study("rotation", "What happens when the picture is turned?", (*NETWORKS, *COMPANY), "rotation", repeats=2, n_train=PUBLISHED_N),
+    study("rotation_controls", "Is it the turn, the blur or the black corners?", (*NETWORKS, "pooled_cnn"),  # one that pads
+          "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns"),
+    study("resized_crop", "What happens when the picture is cropped and enlarged?", (*NETWORKS, *COMPANY), "resized_crop", repeats=2,
+          n_train=PUBLISHED_N),
+    study("crop_controls", "Is it the crop, the blur or the position?", (*NETWORKS, "pooled_cnn"),  # and one that pads
+          "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling"),
+    study("ablations", "Which part of Coordinet does the work?", ABLATIONS, "foreign_modulation", smoke={"arms": ABLATIONS[:3]},
+          quick={"max_epochs": 30, "arms": ABLATIONS[:5]}),
+    study("beyond_the_grid", "What can a network do with pixels that lie on no grid?", NETWORKS, "sizes", "subsets", "foveated", "warps"),
+    study("other_data", "Does it hold for other images?", (*NETWORKS, "coordinet_v1"), "rotation", "rotation_masked",
+          quick={"dataset": "fashion_mnist"}, n_train=(97, 390), dataset="fashion_mnist"),
+    study("mnist", "Does it hold where the corners are black anyway?", NETWORKS, "rotation", "rotation_masked", quick={"dataset": "mnist"},
+          n_train=(97, 390), dataset="mnist"),
+    Study("coordinet.reproduce", "Does a shipped record come out the same on this machine?", NETWORKS, by_size,
+          dict.fromkeys(components.PROFILES, {"dataset": "digits", "n_train": (97,), "replicates": 1, "max_epochs": 40})),
 )

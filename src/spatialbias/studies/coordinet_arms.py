@@ -52,28 +52,11 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "six layers": {"model": "coordinet", "model_args": {"layers": 6}},
     "attention pooling": {"model": "coordinet", "model_args": {"pooling": "attention"}},
 }
-HYPOTHESES = (
-    *NETWORKS,
-    "fully_connected, permuted",
-    "simple_cnn, permuted",
-    "coordinet, true places",
-    "coordinet, new places",
-    "coordinet, random places",
-    "no modulation, random places",
-    "shared, flattened",
-    "shared, pooled",
-    "unshared, flattened",
-    "no modulation",
-)
-AVERAGING = (
-    "fully_connected",
-    "pooled_cnn",
-    "pooled_cnn, permuted",
-    "shared, flattened",
-    "shared, pooled",
-    "unshared, flattened",
-    "unshared, pooled",
-)
+HYPOTHESES = (*NETWORKS, "fully_connected, permuted", "simple_cnn, permuted", "coordinet, true places", "coordinet, new places",
+              "coordinet, random places", "no modulation, random places", "shared, flattened", "shared, pooled", "unshared, flattened",
+              "no modulation")
+AVERAGING = ("fully_connected", "pooled_cnn", "pooled_cnn, permuted", "shared, flattened", "shared, pooled", "unshared, flattened",
+             "unshared, pooled")
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two

@@ -161,16 +161,8 @@ class Results:
 
     def trials(self) -> pd.DataFrame:
         """One row a trial: its key, stop reason, epochs, seconds, final loss, parameters and numerics."""
-        rows = [
-            {
-                **self._base(arm, trial, record),
-                "key": trial.key,
-                "loss": record["stop"]["loss"],
-                "parameters": record["parameters"],
-                "seconds": record["provenance"]["seconds"],
-            }
-            for arm, trial, record in self.present
-        ]
+        rows = [{**self._base(arm, trial, record), "key": trial.key, "loss": record["stop"]["loss"], "parameters": record["parameters"],
+                 "seconds": record["provenance"]["seconds"]} for arm, trial, record in self.present]
         return pd.DataFrame(rows, columns=[*self._base_columns, "key", "loss", "parameters", "seconds"])
 
     def numerics(self) -> Counter:
@@ -180,21 +172,6 @@ class Results:
     _base_columns = ("study", "arm", "dataset", "split", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
 
     def _base(self, arm: str, trial: Trial, record: dict) -> dict:
-        return dict(
-            zip(
-                self._base_columns,
-                (
-                    self.plan.study.name,
-                    arm,
-                    trial.dataset,
-                    trial.dataset_args.get("split", ""),
-                    trial.n_train,
-                    trial.replicate,
-                    trial.learning_rate,
-                    record["stop"]["reason"],
-                    record["stop"]["epoch"],
-                    numerics_of(record),
-                ),
-                strict=True,
-            )
-        )
+        return dict(zip(self._base_columns,
+                        (self.plan.study.name, arm, trial.dataset, trial.dataset_args.get("split", ""), trial.n_train, trial.replicate,
+                         trial.learning_rate, record["stop"]["reason"], record["stop"]["epoch"], numerics_of(record)), strict=True))
