@@ -81,4 +81,4 @@ def test_variants_are_sorted_by_what_their_intervals_say():
     assert "Of 2 variants" in text and "worse is two layers (-4.7 points" in text and "1 cannot be told apart" in text
     labels = [t.get_text() for t in ablations.variants(frame).axes[0].get_yticklabels()]
     assert "no modulation (never fitted)" in labels and "depth and sum" in labels and "two layers" in labels
-    assert ablations.missed(frame[frame["replicate"] == 0]) == "No variant has been repeated yet."
+    assert ablations.missed(frame[frame["replicate"] == 0]) == "No variant has been repeated often enough to say."

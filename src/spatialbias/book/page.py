@@ -81,7 +81,7 @@ class Page:
         planned, there, unmeasured = self._counts()
         if planned > there or unmeasured:
             todo = [f"{planned - there} of {planned} trials are not on record yet"] * (planned > there)
-            todo += [f"{unmeasured} of {planned} trials are on record without a measure of this page"] * bool(unmeasured)
+            todo += [f"{unmeasured} of {planned} trials {'is' if unmeasured == 1 else 'are'} on record without a measure of this page"] * bool(unmeasured)
             names = " ".join(name for name, r in self.results.items() if r.missing)
             parts.append(f"{' and '.join(todo)}; every number below is of those that are, with its own n. "
                          f"<code>spatialbias sweep {names} --profile paper</code> completes them.")

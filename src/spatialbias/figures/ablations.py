@@ -10,6 +10,7 @@ from spatialbias.figures.plots import arms_in, forest
 from spatialbias.figures.style import label
 from spatialbias.statistics import mean_interval
 
+ENOUGH = 3  # pairs: Student's interval of two is wider than any difference here
 VARIANTS = {  # what is changed: its arms
     "the modulator": ("no modulation", "learned modulation", "late fusion"),
     "the layer": ("input side, normalised", "output side, demodulated", "input side, demodulated", "bias and affine"),
@@ -19,7 +20,8 @@ VARIANTS = {  # what is changed: its arms
 
 
 def against_default(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each variant of Coordinet minus the default, paired: group, label, mean, low, high, n, and failed, whether a fit of it failed."""
+    """Each variant of Coordinet minus the default, paired: group, label, mean, low, high (none below ENOUGH pairs), n, and failed, whether
+    a fit of it failed."""
     default, rows = frame[frame["arm"] == "coordinet"].set_index(["n_train", "replicate"])["value"], []
     for group, arms in VARIANTS.items():
         for arm in arms_in(frame, arms):
@@ -27,7 +29,9 @@ def against_default(frame: pd.DataFrame) -> pd.DataFrame:
             difference = own.set_index(["n_train", "replicate"])["value"] - default
             failed = own["stop_reason"].isin(["cap", "diverged"]).any()
             rows.append({"group": group, "label": label(arm), **mean_interval(difference.dropna())._asdict(), "failed": failed})
-    return pd.DataFrame(rows, columns=["group", "label", "mean", "low", "high", "n", "failed"])
+    found = pd.DataFrame(rows, columns=["group", "label", "mean", "low", "high", "n", "failed"])
+    found.loc[found["n"] < ENOUGH, ["low", "high"]] = float("nan")
+    return found
 
 
 def variants(frame: pd.DataFrame) -> Figure:
@@ -40,9 +44,9 @@ def variants(frame: pd.DataFrame) -> Figure:
 def missed(frame: pd.DataFrame) -> str:
     """Which variants are worse or better than the default by their intervals, and how far the others are from it; for the prose."""
     rows = against_default(frame)
-    rows = rows[(rows["n"] > 1) & ~rows["failed"].astype(bool)]
+    rows = rows[(rows["n"] >= ENOUGH) & ~rows["failed"].astype(bool)]
     if rows.empty:
-        return "No variant has been repeated yet."
+        return "No variant has been repeated often enough to say."
     told = {"worse": rows[rows["high"] < 0], "better": rows[rows["low"] > 0]}
     level = rows.drop([k for some in told.values() for k in some.index])
     texts = [f"{word} {'is' if len(some) == 1 else 'are'} {'; '.join(map(_told, some.itertuples()))}"

@@ -133,7 +133,7 @@ def forest(rows: pd.DataFrame, *, xlabel: str = "difference (points of accuracy)
     heads = rows["group"].ne(rows["group"].shift()).to_numpy() if "group" in rows else np.zeros(len(rows), bool)
     places = np.arange(len(rows)) + heads.cumsum()
     lines = max(len(rows) + int(heads.sum()), 1)
-    usual = rows["n"].mode().iloc[0] if len(rows) else 0
+    usual = rows["n"].max() if len(rows) else 0
     figure, (ax,) = canvas(1, height=0.6 + (0.34 if lines > 30 else 0.4) * lines, width=NARROW)
     if band:
         ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
