@@ -122,6 +122,16 @@ def test_of_each_replicate_one_numerics_class_is_used(store):
     assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {**{t.key: "gpu" for t in arms[0]}, arms[1][0].key: "cpu"}
 
 
+def test_sizes_are_replicates_of_their_own(store):
+    """Networks trained on 97 and on 195 images are in no pair: each size may be of another class."""
+    arms = {n: [Trial(model="fully_connected", dataset="cifar10", n_train=n, learning_rate=rate) for rate in RATES] for n in (97, 195)}
+    for n, numerics in ((97, "gpu"), (195, "cpu")):
+        for one in arms[n]:
+            store.put(kept(one, numerics, accuracy=1))
+    found = on_record([*arms[97], *arms[195]], ("accuracy",), store)
+    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {t.key: c for n, c in ((97, "gpu"), (195, "cpu")) for t in arms[n]}
+
+
 def test_a_replicate_that_another_machine_began_is_made_whole_here(store, threads, trained):
     """Finished there, it is left alone; begun there, all of it is trained here. Another replicate does not matter."""
     arms = [[trial(r, learning_rate=rate) for rate in RATES] for r in range(3)]

@@ -1,5 +1,6 @@
 """Training: the stop rule, the reasons, the mark, odd batches, and half precision."""
 
+import copy
 import math
 
 import pytest
@@ -194,6 +195,17 @@ def test_schedules(fp32, schedule, last):
     steps = torch.tensor([*rates[1:], float(result.states["stop"]["a"])]) - torch.tensor(rates)
     momentum = 1 + 0.9 + 0.9**2 + 0.9**3
     assert float(steps[-1] / steps[0]) == pytest.approx(last * momentum, rel=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_falls_on_matrices_only(fp32, optimizer):
+    model, data = linear(), batch()
+    nn.init.ones_(model.bias)
+    flat = type(data)((data.inputs[0] * 0,), data.target * 0, data.shared)  # no input: the loss pulls at the bias alone
+    before = model.weight.clone()
+    plain, decayed = (train(copy.deepcopy(model), flat, fp32, optimizer=optimizer, weight_decay=decay).states["stop"] for decay in (0.0, 0.1))
+    assert torch.equal(plain["bias"], decayed["bias"]) and torch.equal(plain["weight"], before)
+    assert (decayed["weight"].abs() < before.abs()).all()
 
 
 def test_losses_are_means_over_everything():

@@ -138,6 +138,11 @@ def test_tuning_never_sees_what_is_reported_and_trains_on_neither(n_train, repli
     assert not set(range(90, 100)) & set(reported.target.tolist()) and not set(range(90, 100)) & set(tuned.target.tolist())
 
 
+def test_tuning_without_a_size_learns_from_four_fifths():
+    train, test = examples(trial(dataset="not_so_clevr", dataset_args={"size": 16}, n_train=None, role="tuning"), data := ids(1000, 10))
+    assert (len(train), len(test)) == (800, 200) and sorted([*train.target, *test.target]) == sorted(data.train.target)
+
+
 def test_tuning_draws_other_subsets():
     report, tune = (examples(trial(n_train=30, role=role), ids(1000, 10))[0].target for role in ("report", "tuning"))
     assert not torch.equal(report, tune) and len(set(report.tolist()) & set(tune.tolist())) < 10

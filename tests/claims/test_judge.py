@@ -294,6 +294,8 @@ def test_failed_fits_bar_a_verdict_about_means(reason):
     assert one.word == "holds" and one.findings[0].failed == {"fc": 1, "simple_cnn": 0}  # 5 % is not above 5 %
     assert one.findings[0].sign[:2] == (20, 0) and one.notes == (
         "N = 390: 1 of 20 fits of fc failed", "N = 390: better than fc in 20 replicates, worse in 0 (exact sign test, p = 1.9e-06)")
+    each = edit(edit(pair(0.05, n=20), "fc", 3, stop_reason=reason), "simple_cnn", 7, stop_reason=reason)
+    assert judge(claim, each).word == "holds"  # 5 % of each arm: they are not added up
     two = judge(claim, edit(pair(0.05, n=20), "fc", [3, 4], stop_reason=reason))
     assert two.word == "undecided" and np.isnan(two.p_hold) and "sign tests" in two.reason
     assert two.findings[0].sign.p == pytest.approx(2**-19) and two.findings[0].mean == pytest.approx(0.05)
