@@ -121,7 +121,7 @@ STUDIES = (
           "rotation", "rotation_masked", "rotation_back", "rotation_abstain", "quarter_turns"),
     study("resized_crop", "What happens when the picture is cropped and enlarged?", (*NETWORKS, *COMPANY), "resized_crop", repeats=2,
           n_train=PUBLISHED_N),
-    study("crop_controls", "Is it the crop, the blur or the position?", (*NETWORKS, "pooled_cnn"),  # and one that pads
+    study("crop_controls", "Is it the crop, the blur or the position?", NETWORKS,
           "resized_crop", "resized_crop_exact", "crop_blur", "translation", "scaling"),
     study("ablations", "Which part of Coordinet does the work?", ABLATIONS, "foreign_modulation", smoke={"arms": ABLATIONS[:3]},
           quick={"max_epochs": 30, "arms": ABLATIONS[:5]}),
