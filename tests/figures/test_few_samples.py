@@ -16,8 +16,8 @@ FRAME = pd.DataFrame([{"n_train": n, "arm": arm, "replicate": r, "value": v} for
 
 
 def test_leads_go_by_the_interval():
-    assert few_samples.leads(FRAME, "simple_cnn", "fully_connected") == "below it at N = 97; above it at N = 1562; not told apart at N = 390"
-    assert few_samples.leads(FRAME[FRAME["replicate"] == 0], "simple_cnn", "fully_connected") == "not on record"
+    assert few_samples.leads(FRAME, "simple_cnn", "fully_connected") == "ahead at N = 1562, behind at N = 97, not told apart at N = 390"
+    assert few_samples.leads(FRAME[FRAME["replicate"] == 0], "simple_cnn", "fully_connected") == "not told apart at N = 97, 390, 1562"  # of one run nothing can be told
 
 
 def test_differences_are_paired_and_published_ones_stand_beside():

@@ -17,7 +17,8 @@ KINDS = {"first": "first layer", "both": "Fourier code, centre too", "fourier": 
 def front() -> tuple[dict[str, str], Figure]:
     """Texts to glue: the tallies of each chapter's ledger, and its main results in numbers; and a picture of those."""
     ledgers = {work: Ledger(work) for work in ("coordinet", "coordconv", "coordbias")}
-    texts = {f"{work}_{key}": ledger.numbers()[key] for work, ledger in ledgers.items() for key in ("theirs_tally", "ours_tally")}
+    tallies = {work: ledger.numbers() for work, ledger in ledgers.items()}
+    texts = {f"{work}_{key}": numbers[key] for work, numbers in tallies.items() for key in ("theirs_tally", "ours_tally")}
     texts |= _coordinet(ledgers["coordinet"]) | _coordconv(ledgers["coordconv"]) | _coordbias(ledgers["coordbias"])
     return texts, _picture(*ledgers.values())
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import curve, panels, sizes
-from spatialbias.figures.numbers import NOTHING, points, said
+from spatialbias.figures.numbers import NOTHING, listed, points, said
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import canvas, label
 from spatialbias.statistics import mean_interval
@@ -53,8 +53,8 @@ def together(frame: pd.DataFrame, measure: str) -> str:
         for group in groups:
             if len(group) > 1:
                 apart, quoted = pd.concat(group, axis=1), [f"“{PARTS[part][0]}”" for part in group]
-                names = " and ".join((", ".join(quoted[:-1]), quoted[-1]))
-                found.append(f"{names} ({label(arm)}; {100 * (apart.max(axis=1) - apart.min(axis=1)).max():.1f} points apart at most)")
+                most = (apart.max(axis=1) - apart.min(axis=1)).max()
+                found.append(f"{listed(quoted)} ({label(arm)}; {100 * most:.1f} points apart at most)")
     return f"Lines that coincide, or nearly: {'; '.join(found)}." if found else "No two lines of a panel coincide."
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from spatialbias.claims import Claim, Verdict
-from spatialbias.figures.numbers import NOTHING
+from spatialbias.figures.numbers import NOTHING, listed
 from spatialbias.figures.segmentation_place import slight, yellow
 from spatialbias.figures.segmentation_tables import mean_recall, place
 from spatialbias.statistics import paired
@@ -37,7 +37,7 @@ def tally(claims: Iterable[Claim], kinds: Mapping[str, str]) -> str:
     for name, found in groups.items():
         counts = Counter(found)
         said = [f"{counts[k]} {words[counts[k] > 1]}" for k, words in WORDS.items() if counts[k]]
-        texts.append(f"of {name.format(len(found))} {_listed(said) or 'there is no verdict'}")
+        texts.append(f"of {name.format(len(found))} {listed(said) or 'there is no verdict'}")
     text = "; ".join(texts)
     return text[0].upper() + text[1:]
 
@@ -51,7 +51,7 @@ def explained(verdicts: Mapping[str, Verdict | None], kinds: Mapping[str, str]) 
     """What follows from the verdicts on the source's result and on its rival explanations."""
     result, gone = kinds["coordbias.recall_released"], refuted(verdicts, kinds)
     there = "The source's result is there in its own protocol on fewer images"
-    count = f"{len(gone)} of {len(RIVALS)} rival explanations fall short of it" + (f" ({_listed(gone)})" if gone else "")
+    count = f"{len(gone)} of {len(RIVALS)} rival explanations fall short of it" + (f" ({listed(gone)})" if gone else "")
     if result == "holds" and len(gone) == len(RIVALS):
         return f"{there}, and {count}: in these runs it is position, told in order, that brings the gain."
     if result == "holds":
@@ -78,9 +78,5 @@ def left_open(kinds: Mapping[str, str], questions: pd.DataFrame) -> str:
     rows = mean_recall(questions)
     runs = 100 * rows.loc[rows["arm"] == "vanilla", "value"]
     reach = f"from {runs.min():.1f} to {runs.max():.1f} %, n = {len(runs)}" if len(runs) else NOTHING
-    text = f"The declared rules leave open: {_listed(names)}." if names else "The declared rules leave nothing open."
+    text = f"The declared rules leave open: {listed(names)}." if names else "The declared rules leave nothing open."
     return f"{text} They judge recalls into which a guesser's luck enters: the plain network's mean of three classes runs {reach}."
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.figures.numbers import NOTHING, span
+from spatialbias.figures.numbers import span, standing
 from spatialbias.figures.plots import lines
 from spatialbias.figures.style import INK, label
-from spatialbias.statistics import mean_interval, paired
+from spatialbias.statistics import paired
 
 PAIRS = (("simple_cnn", "fully_connected"), ("simple_cnn", "coordinet"), ("coordinet", "fully_connected"),
          ("fully_connected_norm", "fully_connected"))
@@ -42,15 +42,9 @@ def gaps(accuracy: pd.DataFrame, published: Mapping[str, Sequence[float]], at: S
 
 
 def leads(accuracy: pd.DataFrame, arm: str, rival: str) -> str:
-    """At which N an arm lies below or above another by the 95 % interval; for the prose."""
-    where: dict[str, list[str]] = {"below": [], "level with": [], "above": []}
-    for n_train, one in accuracy.groupby("n_train"):
-        _, low, high, n = mean_interval(paired(one, arm, rival))
-        if n > 1:
-            where["above" if low > 0 else "below" if high < 0 else "level with"].append(f"{n_train:g}")
-    where["not told apart from"] = where.pop("level with")
-    texts = [f"{word} it at N = {', '.join(sizes)}" for word, sizes in where.items() if sizes]
-    return "; ".join(texts).replace("not told apart from it", "not told apart") or NOTHING
+    """At which N an arm lies ahead of another and behind it; for the prose."""
+    differences = {int(n): paired(one, arm, rival) for n, one in accuracy.groupby("n_train")}
+    return standing({n: one for n, one in differences.items() if len(one)})
 
 
 def epochs_table(trials: pd.DataFrame) -> pd.DataFrame:

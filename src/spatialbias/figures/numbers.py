@@ -1,7 +1,7 @@
 """Numbers as running text: means over replicates with their 95 % intervals, and ranges."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,20 @@ def said(values: Iterable[float], unit: str = "%", n: bool = True) -> str:
 def points(values: Iterable[float], unit: str = "points", n: bool = True) -> str:
     """A difference of fractions: "-3.1 points [-3.9, -2.4], n = 10"."""
     return _text(values, "+z.1f", unit, 100, told=n)
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def standing(differences: Mapping[int, pd.Series]) -> str:
+    """At which N differences lie above and below zero by their 95 % intervals: "ahead at N = 390, 781, not told apart at N = 195"."""
+    where: dict[str, list[str]] = {"ahead": [], "behind": [], "not told apart": []}
+    for n, one in differences.items():
+        _, low, high, _ = mean_interval(one)
+        where["ahead" if low > 0 else "behind" if high < 0 else "not told apart"].append(str(n))
+    return ", ".join(f"{word} at N = {', '.join(sizes)}" for word, sizes in where.items() if sizes) or NOTHING
 
 
 def span(values: pd.Series, form: str) -> str:

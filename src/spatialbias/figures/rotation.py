@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import curve, dashed, panels, sizes
-from spatialbias.figures.numbers import NOTHING, points, said, span
+from spatialbias.figures.numbers import NOTHING, listed, points, said, span, standing
 from spatialbias.figures.plots import CHANCE, arms_in
 from spatialbias.figures.style import INK, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences, slope
@@ -74,11 +74,6 @@ def named(arm: str) -> str:
     return label(arm) if arm == "coordinet" else f"the {label(arm)}" + " network" * (arm == "fully_connected")
 
 
-def listed(words: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join([*([", ".join(words[:-1])] if words[1:] else ()), *words[-1:]])
-
-
 def several(values: list[pd.Series]) -> str:
     """Differences in a row, the unit and n once: "-2.6 [-3.4, -1.8] and -4.4 [-5.2, -3.6] points, n = 10"."""
     counts = pd.Series([count for one in values if (count := int(one.count()))])
@@ -103,15 +98,6 @@ def gaps(frame: pd.DataFrame, arm: str, rival: str, angles: list[float]) -> dict
     return found
 
 
-def _told(differences: Mapping[int, pd.Series]) -> str:
-    """At which N differences lie above and below zero by their intervals: "ahead at N = 390, 781, not told apart at N = 195"."""
-    where: dict[str, list[str]] = {"ahead": [], "behind": [], "not told apart": []}
-    for n, one in differences.items():
-        _, low, high, _ = mean_interval(one)
-        where["ahead" if low > 0 else "behind" if high < 0 else "not told apart"].append(str(n))
-    return ", ".join(f"{word} at N = {', '.join(sizes)}" for word, sizes in where.items() if sizes)
-
-
 def by_size(frame: pd.DataFrame) -> str:
     """How the simple CNN and Coordinet stand against the fully connected network when turned, N by N; for the prose."""
     turned, upright = (gaps(frame, "simple_cnn", "fully_connected", angles) for angles in (ANGLES, [0.0]))
@@ -119,10 +105,10 @@ def by_size(frame: pd.DataFrame) -> str:
         return f"How the simple CNN stands against the fully connected network when turned is {NOTHING}."
     found, trend = several(list(turned.values())), per_doubling(turned)
     shift = f"; shifting by {points(trend, n=False)} per doubling of N" if len(trend) else ""
-    text = (f"Averaged over 10° to 80°, the simple CNN is, against the fully connected network, {_told(turned)} ({found}, at N = "
-            f"{', '.join(map(str, turned))}{shift}). Upright, it is {_told(upright)}.")
+    text = (f"Averaged over 10° to 80°, the simple CNN is, against the fully connected network, {standing(turned)} ({found}, at N = "
+            f"{', '.join(map(str, turned))}{shift}). Upright, it is {standing(upright)}.")
     other = gaps(frame, "coordinet", "fully_connected", ANGLES)
-    return text + (f" Turned likewise, Coordinet is against it {_told(other)}." if other else "")
+    return text + (f" Turned likewise, Coordinet is against it {standing(other)}." if other else "")
 
 
 def at_quarter_turns(frame: pd.DataFrame) -> str:

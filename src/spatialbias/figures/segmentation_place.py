@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from spatialbias.claims import Verdict
 from spatialbias.claims.coordbias import VANILLA
 from spatialbias.figures import circles
-from spatialbias.figures.numbers import NOTHING, points, said
+from spatialbias.figures.numbers import NOTHING, listed, points, said
 from spatialbias.figures.plots import names_above
 from spatialbias.figures.segmentation import UNTOLD, look
 from spatialbias.figures.segmentation_tables import CALLED, mean_recall, part
@@ -47,8 +47,7 @@ def told(frame: pd.DataFrame) -> str:
     """It in every run of those told by ramps, of those told nothing, and of those with a mark in no order: one sentence."""
     rows, texts = yellow(frame), []
     given = [GIVEN[arm] for arm in UNTOLD if arm in set(rows["arm"])]
-    words = " or ".join(filter(None, (", ".join(given[:-1]), *given[-1:])))
-    for name, start in (("ramps", "told by ramps"), ("untold", f"given {words}"), ("marked", "with fixed random maps")):
+    for name, start in (("ramps", "told by ramps"), ("untold", f"given {listed(given, 'or')}"), ("marked", "with fixed random maps")):
         values = 100 * rows.loc[rows["arm"].isin(GROUPS[name]), "value"]
         if len(values):
             reach = f"each of {len(values)} runs gives {values.min():.1f} to" if len(values) > 1 else "the only run gives"
