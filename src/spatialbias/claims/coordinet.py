@@ -177,10 +177,10 @@ READINGS = {  # what follows from the verdicts that the chapter turns on
         "not-run": "Whether averaging pays where every position has a kernel of its own has not been run yet.",
     },
     "coordinet.pooled_needs_places": {
-        "holds": "Neighbourhood does matter to the strongest network here, which pools and normalises: with all pixels permuted it loses by a large margin.",
-        "fails": "Neighbourhood matters little to the strongest network here, which pools and normalises: with all pixels permuted it does not lose by a large margin.",
-        "undecided": "How much neighbourhood matters to the strongest network here, which pools and normalises, is not settled.",
-        "not-run": "How much neighbourhood matters to the strongest network here, which pools and normalises, has not been run yet.",
+        "holds": "Neighbourhood does matter to a network that pools and normalises: with all pixels permuted it loses by a large margin.",
+        "fails": "Neighbourhood matters little to a network that pools and normalises: with all pixels permuted it does not lose by a large margin.",
+        "undecided": "How much neighbourhood matters to a network that pools and normalises is not settled.",
+        "not-run": "How much neighbourhood matters to a network that pools and normalises has not been run yet.",
     },
     "coordinet.cnn_rotation": {
         "holds": "Under rotation the convolutional network keeps its lead.",
