@@ -11,6 +11,7 @@ from spatialbias.claims import ledger
 from spatialbias.datasets import load
 from spatialbias.figures import circles, coordbias_verdicts, segmentation
 from spatialbias.figures import segmentation_place as knows
+from spatialbias.figures import segmentation_red as red
 from spatialbias.figures import segmentation_tables as numbers
 from spatialbias.figures.segmentation import PROTOCOLS
 from spatialbias.store import Store
@@ -59,7 +60,7 @@ def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
     found = frame(arms, replicates)
     figures = [segmentation.recalls(found), segmentation.sides(found, PROTOCOLS, drawn), segmentation.confusions(found),
                segmentation.losses(curves(arms, replicates), found, 600), segmentation.bars(numbers.mean_recall(found), HEADLINE),
-               knows.unbought(found, knows.beyond_colour(found, 5, 32), HEADLINE)]
+               knows.unbought(found, red.beyond_colour(found, 5, 32), HEADLINE)]
     for figure in figures:
         figure.draw_without_rendering()
     said = sum(text.get_text() == "not on record yet" for figure in figures for ax in figure.axes for text in ax.texts)
@@ -69,7 +70,7 @@ def test_every_figure_is_drawn_with_what_there_is(arms, replicates, drawn):
 @pytest.mark.filterwarnings("error")
 def test_all_questions_are_drawn(drawn):
     found = frame(QUESTIONS, 2)
-    beyond = knows.beyond_colour(found, 5, 32)
+    beyond = red.beyond_colour(found, 5, 32)
     assert sorted(arm for group in knows.GROUPS.values() for arm in group) == sorted(QUESTIONS)
     for figure in (segmentation.bars(numbers.mean_recall(found), QUESTIONS), knows.unbought(found, beyond, QUESTIONS), segmentation.sides(found, {"all": QUESTIONS}, drawn, published=False)):
         figure.draw_without_rendering()
@@ -126,12 +127,12 @@ def test_an_n_is_told_where_it_is_not_the_usual_one():
         assert "n = " not in said and "[" in said
     for said in (numbers.recall(found, "vanilla", usual=4), numbers.lead(found, "CoordConv", "vanilla"), numbers.place(found, "CoordConv", "vanilla", usual=4)):
         assert "n = 3" in said
-    figures = [knows.unbought(found, knows.beyond_colour(found, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(found), QUESTIONS)]
+    figures = [knows.unbought(found, red.beyond_colour(found, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(found), QUESTIONS)]
     uneven = found[(found["arm"] != "CoordConv") | (found["replicate"] > 0)]
-    figures += [knows.unbought(uneven, knows.beyond_colour(uneven, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(uneven), QUESTIONS)]
+    figures += [knows.unbought(uneven, red.beyond_colour(uneven, 5, 32), QUESTIONS), segmentation.bars(numbers.mean_recall(uneven), QUESTIONS)]
     told = [any("n = 2" in text.get_text() for text in figure.axes[0].get_yticklabels()) for figure in figures]
     assert told == [False, False, True, True]
-    assert knows.excess(knows.beyond_colour(found, 5, 32), "vanilla", 3).endswith("]")
+    assert red.excess(red.beyond_colour(found, 5, 32), "vanilla", 3).endswith("]")
 
 
 def test_a_place_is_named_only_where_the_interval_allows():
@@ -221,9 +222,9 @@ def test_zero_padding_is_said_to_be_worth_little_only_where_shown():
 def test_who_lies_above_an_observer_of_size(drawn):
     rows = [(arm, r, v + r / 1e4) for arm, v in (("vanilla", 0.0), ("CoordConv", 0.03)) for r in range(3)]
     beyond = pd.DataFrame(rows, columns=["arm", "replicate", "value"])
-    said = knows.beyond_size(beyond, drawn, ("vanilla", "CoordConv", "coordinate bias"))
+    said = red.beyond_size(beyond, drawn, ("vanilla", "CoordConv", "coordinate bias"))
     assert said.startswith("To see a circle's size, without any place, is worth up to 0.") and said.endswith("Above that, with the whole interval: CoordConv.")
-    assert knows.beyond_size(beyond, drawn, ("vanilla",)).endswith("No interval lies above that.")
+    assert red.beyond_size(beyond, drawn, ("vanilla",)).endswith("No interval lies above that.")
 
 
 def test_a_direction_is_said_of_a_distance():
@@ -236,29 +237,29 @@ def test_a_direction_is_said_of_a_distance():
 def test_the_test_images_scenes_are_the_labelled_ones():
     there, labels = circles.scenes(30, 64, seed=3, part=1), load("circles", n_train=1, n_test=30, seed=3, size=64).test.target
     assert all(int((there.visible * (there.kind == k)).sum()) == int((labels == k).sum()) for k in (1, 2, 3))
-    assert knows.background(there) == pytest.approx(float((labels == 0).float().mean()))
+    assert red.background(there) == pytest.approx(float((labels == 0).float().mean()))
 
 
 def test_an_observer_of_colour_keeps_nothing_beyond_colour():
     rows = []
     for r, recall in enumerate((0.0, 0.4, 1.0)):
         drawn = circles.scenes(50, 64, seed=r, part=1)
-        kept = circles.kept(drawn, knows.background(drawn), "colour", recall)
+        kept = circles.kept(drawn, red.background(drawn), "colour", recall)
         for arm, more in (("vanilla", 0.0), ("coordinate bias", 0.01)):
             base = {"arm": arm, "replicate": r, "measure": "segmentation", "at": "stop", "part": "recall"}
             rows += [base | {"x": 0.0, "value": kept + more}, base | {"x": 3.0, "value": recall}]
-    beyond = knows.beyond_colour(pd.DataFrame(rows), 50, 64)
+    beyond = red.beyond_colour(pd.DataFrame(rows), 50, 64)
     assert beyond.loc[beyond["arm"] == "vanilla", "value"].abs().max() < 1e-9
-    assert knows.excess(beyond, "coordinate bias") == "+1.00 points [+1.00, +1.00], n = 3" == knows.change(beyond, "coordinate bias", "vanilla")
-    assert knows.of_red(beyond, "coordinate bias").startswith("keeps more than colour can") and knows.repeated(beyond, "coordinate bias").endswith(" repeat it")
-    assert knows.of_red(beyond, "CoordConv") == "has too few runs on record to tell" and knows.excess(beyond, "CoordConv") == "not on record"
+    assert red.excess(beyond, "coordinate bias") == "+1.00 points [+1.00, +1.00], n = 3" == red.change(beyond, "coordinate bias", "vanilla")
+    assert red.of_red(beyond, "coordinate bias").startswith("keeps more than colour can") and red.repeated(beyond, "coordinate bias").endswith(" repeat it")
+    assert red.of_red(beyond, "CoordConv") == "has too few runs on record to tell" and red.excess(beyond, "CoordConv") == "not on record"
     alike = pd.concat([beyond, beyond[beyond["arm"] == "vanilla"].assign(arm="vanilla, as released")])
-    assert knows.of_reds(alike).startswith("In our protocol and as released alike, the plain network ")
-    assert "; as released it has too few runs" in knows.of_reds(beyond)
+    assert red.of_reds(alike).startswith("In our protocol and as released alike, the plain network ")
+    assert "; as released it has too few runs" in red.of_reds(beyond)
     less = beyond.assign(value=beyond["value"] - 0.02)
-    assert knows.of_red(less, "vanilla").startswith("keeps less than an observer of colour")
+    assert red.of_red(less, "vanilla").startswith("keeps less than an observer of colour")
     noise = beyond.assign(value=[0.01, 0, 0, 0, -0.01, 0])
-    assert knows.of_red(noise, "vanilla").startswith("is not told apart") and "do not repeat it" in knows.repeated(noise, "vanilla")
+    assert red.of_red(noise, "vanilla").startswith("is not told apart") and "do not repeat it" in red.repeated(noise, "vanilla")
 
 
 def test_trials_trained_in_two_classes_are_compared():
