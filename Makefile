@@ -30,7 +30,7 @@ book: $(STAMP)
 
 # The browser tests come last: pytest's closing line is the last line.
 test: $(STAMP)
-	$(BIN)/ruff check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(JOBS) --ignore tests/book --ignore tests/browser
 	$(BIN)/python -m pytest tests/book tests/browser
 

@@ -1,4 +1,6 @@
-"""Every test computes on one thread and has a store of its own; helpers that several modules share."""
+"""Every test computes on one thread and has a store of its own; helpers that several modules
+share.
+"""
 
 import os
 
@@ -31,7 +33,9 @@ def pictures():
 
     def make(count: int, channels: int = 3, side: int = 32) -> torch.Tensor:
         i = torch.arange(count * channels, dtype=torch.float64).view(count, channels, 1, 1) + 1
-        y, x = torch.meshgrid(torch.arange(side).double(), torch.arange(side).double(), indexing="ij")
+        y, x = torch.meshgrid(
+            torch.arange(side).double(), torch.arange(side).double(), indexing="ij"
+        )
         waves = (x * (0.05 + 0.3 * (i * 0.7).sin().abs()) + y * (0.4 * (i * 1.3).cos()) + i).sin()
         return (127.5 + 127 * waves).round().to(torch.uint8)
 
@@ -42,8 +46,15 @@ def pictures():
 def image_data(pictures):
     """A small image set in memory: 60 to train, 50 to test, ten classes."""
     images, target = pictures(110), torch.arange(110) * 7 % 10
-    return Data(Batch((images[:60],), target[:60]), Batch((images[60:],), target[60:]), "pictures", (), "made",
-                (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    return Data(
+        Batch((images[:60],), target[:60]),
+        Batch((images[60:],), target[60:]),
+        "pictures",
+        (),
+        "made",
+        (0.5, 0.5, 0.5),
+        (0.25, 0.25, 0.25),
+    )
 
 
 @pytest.fixture(scope="session")

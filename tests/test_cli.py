@@ -19,9 +19,16 @@ print(status, used.ru_utime + used.ru_stime, *({{"torch", "pandas", "numpy"}} & 
 """
 
 
-@pytest.mark.parametrize("command", [[], ["sweep"], ["results"], ["data"], ["bench"], ["book"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [[], ["sweep"], ["results"], ["data"], ["bench"], ["book"]], ids=" ".join
+)
 def test_help_at_once_and_without_torch(command):
-    done = subprocess.run([sys.executable, "-c", TIMED.format(arguments=[*command, "--help"])], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", TIMED.format(arguments=[*command, "--help"])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     status, seconds, *heavy = done.stderr.split()
     assert done.stdout.startswith("usage: spatialbias") and status == "0"
     assert not heavy and float(seconds) < 0.5
@@ -29,29 +36,39 @@ def test_help_at_once_and_without_torch(command):
 
 def test_import_of_the_package_leaves_torch_alone():
     code = "import sys, spatialbias, spatialbias.components, spatialbias.paths; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        == "False\n"
+    )
 
 
 def test_nothing_asked_shows_what_there_is(capsys):
     assert cli.main([]) == 2 and "sweep" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["coordinet.few_samples", "-p", "epochs", "3"], ["coordinet.few_samples", "'epochs'", "max_epochs"]),
-    (["coordinet.few_samples", "-p", "replicates", "many"], ["replicates='many'", "integer"]),
-    (["coordinet.few_samples", "-p", "replicates", "0"], ["replicates=0", "1"]),
-    (["coordinet.few_samples", "-p", "n_train", "3.5"], ["n_train", "3.5", "integer"]),
-    (["coordinet.few_samples", "-p", "n_train", "{}"], ["n_train", "{}"]),
-    (["coordinet.few_samples", "-p", "n_train", "60000"], ["n_train", "60000", "50000"]),
-    (["coordinet.few_samples", "-p", "n_train", "47000"], ["n_train=47000", "45000"]),
-    (["coordinet.few_samples", "-p", "dataset", "imagenet"], ["dataset='imagenet'", "cifar10"]),
-    (["coordinet.few_samples", "-p", "arms", "resnet"], ["arms='resnet'", "simple_cnn"]),
-    (["coordinet.few_samples", "-p", "arms", "[]"], ["arms=()", "simple_cnn"]),
-    (["coordinet.few_samples", "-p", "n_train", "true"], ["n_train=True", "integer"]),
-    (["coordinet.few_samples", "-p", "profile", "paper"], ["--profile paper"]),
-    (["coordinet.few_samples", "-p", "self", "1"], ["'self'", "replicates"]),
-    (["coordinet.nothing"], ["'coordinet.nothing'", "coordinet.few_samples"]),
-    (["--workers", "0", "--profile", "smoke", "coordinet.other_data"], ["workers=0", "1"])])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            ["coordinet.few_samples", "-p", "epochs", "3"],
+            ["coordinet.few_samples", "'epochs'", "max_epochs"],
+        ),
+        (["coordinet.few_samples", "-p", "replicates", "many"], ["replicates='many'", "integer"]),
+        (["coordinet.few_samples", "-p", "replicates", "0"], ["replicates=0", "1"]),
+        (["coordinet.few_samples", "-p", "n_train", "3.5"], ["n_train", "3.5", "integer"]),
+        (["coordinet.few_samples", "-p", "n_train", "{}"], ["n_train", "{}"]),
+        (["coordinet.few_samples", "-p", "n_train", "60000"], ["n_train", "60000", "50000"]),
+        (["coordinet.few_samples", "-p", "n_train", "47000"], ["n_train=47000", "45000"]),
+        (["coordinet.few_samples", "-p", "dataset", "imagenet"], ["dataset='imagenet'", "cifar10"]),
+        (["coordinet.few_samples", "-p", "arms", "resnet"], ["arms='resnet'", "simple_cnn"]),
+        (["coordinet.few_samples", "-p", "arms", "[]"], ["arms=()", "simple_cnn"]),
+        (["coordinet.few_samples", "-p", "n_train", "true"], ["n_train=True", "integer"]),
+        (["coordinet.few_samples", "-p", "profile", "paper"], ["--profile paper"]),
+        (["coordinet.few_samples", "-p", "self", "1"], ["'self'", "replicates"]),
+        (["coordinet.nothing"], ["'coordinet.nothing'", "coordinet.few_samples"]),
+        (["--workers", "0", "--profile", "smoke", "coordinet.other_data"], ["workers=0", "1"]),
+    ],
+)
 def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
     assert cli.main(["sweep", *arguments]) == 2
     message = capsys.readouterr().err
@@ -59,9 +76,18 @@ def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("arguments", [["sweep", "--profile", "huge"], ["sweep", "--bogus"], ["results", "burn"], ["nonsense"],
-                                       ["sweep", "--workers", "two"], ["results", "verify", "--sample", "-3"],
-                                       ["results", "verify", "--max-seconds", "nan"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sweep", "--profile", "huge"],
+        ["sweep", "--bogus"],
+        ["results", "burn"],
+        ["nonsense"],
+        ["sweep", "--workers", "two"],
+        ["results", "verify", "--sample", "-3"],
+        ["results", "verify", "--max-seconds", "nan"],
+    ],
+)
 def test_a_wrong_option_exits_2(capsys, arguments):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
@@ -72,7 +98,21 @@ def test_a_store_that_cannot_be_written_is_said_in_one_line(capsys, monkeypatch,
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "file"))
     monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
-    asked = ["sweep", "coordinet.reproduce", "--profile", "smoke", "-p", "arms", "fully_connected", "-p", "max_epochs", "1", "-p", "n_train", "7"]
+    asked = [
+        "sweep",
+        "coordinet.reproduce",
+        "--profile",
+        "smoke",
+        "-p",
+        "arms",
+        "fully_connected",
+        "-p",
+        "max_epochs",
+        "1",
+        "-p",
+        "n_train",
+        "7",
+    ]
     assert cli.main(asked) == 2
     assert "file" in capsys.readouterr().err.splitlines()[-1]
     monkeypatch.setenv("SPATIALBIAS_WORKERS", "many")
@@ -85,10 +125,15 @@ def test_a_dry_run_counts_and_trains_nothing(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(Plan, "sweep", lambda *a, **k: pytest.fail("it trained"))
     monkeypatch.setattr("spatialbias.paths.shipped_results", lambda: tmp_path / "nothing shipped")
     assert cli.main(["sweep", "coordinet.other_data", "--profile", "smoke", "--dry-run"]) == 0
-    assert capsys.readouterr().out == "coordinet.other_data: 4 trials, 4 to train or measure (cost unknown: nothing like them on record)\n"
+    assert (
+        capsys.readouterr().out
+        == "coordinet.other_data: 4 trials, 4 to train or measure (cost unknown: nothing like them on record)\n"
+    )
     assert not (tmp_path / "store").exists()
     assert cli.main(["sweep", "coordinet", "--profile", "paper", "--dry-run"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len([s for s in _names() if s.startswith("coordinet.")])
+    assert len(capsys.readouterr().out.splitlines()) == len(
+        [s for s in _names() if s.startswith("coordinet.")]
+    )
 
 
 def _names():
@@ -102,8 +147,26 @@ def test_parameters_are_read_as_json_where_they_can_be(monkeypatch):
 
     plans = []
     monkeypatch.setattr(Plan, "estimate", lambda self, store=None: plans.append(self) or (0, None))
-    cli.main(["sweep", "coordinet.few_samples", "-p", "n_train", "[97, 195]", "-p", "arms", "coordinet", "-p", "replicates", "2"])
-    assert plans[0].parameters.n_train == (97, 195) and plans[0].parameters.arms == ("coordinet",) and len(plans[0].trials) == 4
+    cli.main(
+        [
+            "sweep",
+            "coordinet.few_samples",
+            "-p",
+            "n_train",
+            "[97, 195]",
+            "-p",
+            "arms",
+            "coordinet",
+            "-p",
+            "replicates",
+            "2",
+        ]
+    )
+    assert (
+        plans[0].parameters.n_train == (97, 195)
+        and plans[0].parameters.arms == ("coordinet",)
+        and len(plans[0].trials) == 4
+    )
 
 
 def test_ctrl_c_says_that_nothing_is_lost(monkeypatch, capsys):

@@ -1,7 +1,8 @@
 """Golden values: a component whose behaviour changes without a raised revision fails here.
 
-If a change is meant, raise the component's revision in `components.py` and write the new values down:
-`python -m tests.test_components` prints them. Old records are then no longer found, which `ORPHANS` must admit.
+If a change is meant, raise the component's revision in `components.py` and write the new values
+down: `python -m tests.test_components` prints them. Old records are then no longer found, which
+`ORPHANS` must admit.
 """
 
 import importlib.util
@@ -17,7 +18,9 @@ from spatialbias.datasets.batch import Batch, Data
 from spatialbias.store import Store
 from spatialbias.trials import Trial
 
-ORPHANS: dict[str, int] = {}  # shipped file: how many of its records are of older revisions, knowingly
+ORPHANS: dict[
+    str, int
+] = {}  # shipped file: how many of its records are of older revisions, knowingly
 REAL = ("cifar10", "mnist", "fashion_mnist")
 
 MODELS = {
@@ -93,9 +96,15 @@ LOSSES = {
 
 
 def fingerprint(*tensors) -> list[float]:
-    """Mean, size and a projection of some numbers: three values that a change of any of them moves."""
+    """Mean, size and a projection of some numbers: three values that a change of any of them
+    moves.
+    """
     x = torch.cat([t.detach().double().flatten() for t in tensors])
-    return [float(x.mean()), float(x.square().mean().sqrt()), float(x @ torch.arange(1.0, len(x) + 1, dtype=torch.float64).sin())]
+    return [
+        float(x.mean()),
+        float(x.square().mean().sqrt()),
+        float(x @ torch.arange(1.0, len(x) + 1, dtype=torch.float64).sin()),
+    ]
 
 
 def wave(*shape) -> torch.Tensor:
@@ -103,15 +112,38 @@ def wave(*shape) -> torch.Tensor:
 
 
 def pictures(count: int, side: int = 32) -> torch.Tensor:
-    return (127.5 + 127 * (torch.arange(count * 3 * side * side).double() * 0.031).sin()).round().to(torch.uint8).view(count, 3, side, side)
+    return (
+        (127.5 + 127 * (torch.arange(count * 3 * side * side).double() * 0.031).sin())
+        .round()
+        .to(torch.uint8)
+        .view(count, 3, side, side)
+    )
 
 
-SIZES = {"fully_connected": {"size": 8, "width": 12}, "simple_cnn": {}, "pooled_cnn": {"width": 4}, "strided_cnn": {"width": 4},
-         "coordinet": {"size": 8, "width": 12}, "coordinet_v1": {"channels": 3, "size": 8, "embedding": 12, "latent": 9},
-         "coordconv_classifier": {"size": 16}, "coordconv_renderer": {"size": 16}, "deconv": {"size": 16}, "coordconv_regressor": {"size": 16},
-         "conv_regressor_uniform": {"size": 16}, "conv_regressor_quadrant": {}, "vgg9_fcn": {"layer": "coordbias"}}
-INPUTS = {"coordconv_classifier": (4, 2), "coordconv_renderer": (4, 2), "deconv": (4, 2), "coordconv_regressor": (4, 1, 16, 16),
-          "conv_regressor_uniform": (4, 1, 16, 16), "conv_regressor_quadrant": (4, 1, 64, 64), "vgg9_fcn": (2, 3, 16, 16)}
+SIZES = {
+    "fully_connected": {"size": 8, "width": 12},
+    "simple_cnn": {},
+    "pooled_cnn": {"width": 4},
+    "strided_cnn": {"width": 4},
+    "coordinet": {"size": 8, "width": 12},
+    "coordinet_v1": {"channels": 3, "size": 8, "embedding": 12, "latent": 9},
+    "coordconv_classifier": {"size": 16},
+    "coordconv_renderer": {"size": 16},
+    "deconv": {"size": 16},
+    "coordconv_regressor": {"size": 16},
+    "conv_regressor_uniform": {"size": 16},
+    "conv_regressor_quadrant": {},
+    "vgg9_fcn": {"layer": "coordbias"},
+}
+INPUTS = {
+    "coordconv_classifier": (4, 2),
+    "coordconv_renderer": (4, 2),
+    "deconv": (4, 2),
+    "coordconv_regressor": (4, 1, 16, 16),
+    "conv_regressor_uniform": (4, 1, 16, 16),
+    "conv_regressor_quadrant": (4, 1, 64, 64),
+    "vgg9_fcn": (2, 3, 16, 16),
+}
 
 
 def model_values(name: str) -> list[float]:
@@ -132,65 +164,128 @@ def model_values(name: str) -> list[float]:
 
 def dataset_values(name: str) -> list[float]:
     if name == "not_so_clevr":
-        parts = [datasets.load(name, task=task, split=split, size=16, square=3) for task in ("classification", "regression", "rendering")
-                 for split in ("uniform", "quadrant")]
+        parts = [
+            datasets.load(name, task=task, split=split, size=16, square=3)
+            for task in ("classification", "regression", "rendering")
+            for split in ("uniform", "quadrant")
+        ]
     elif name == "circles":
         parts = [datasets.load(name, n_train=6, n_test=4, size=32)]
     else:
-        parts = [datasets.load(name), datasets.load(name, permutation="fixed", coordinates="random")]
-    tensors = [t for d in parts for b in (d.train[:50], d.test[:50]) for t in (*b.inputs, b.target, *b.shared)]
+        parts = [
+            datasets.load(name),
+            datasets.load(name, permutation="fixed", coordinates="random"),
+        ]
+    tensors = [
+        t
+        for d in parts
+        for b in (d.train[:50], d.test[:50])
+        for t in (*b.inputs, b.target, *b.shared)
+    ]
     return fingerprint(*tensors, torch.tensor([*parts[0].mean, *parts[0].std]))
 
 
 SHIFT_CALLS = {
-    "rotate": lambda x: shifts.rotate(x, 30), "rotate_back": lambda x: shifts.rotate_back(x, 30), "mask_disc": shifts.mask_disc,
-    "covered": lambda x: shifts.covered(x, 30), "resized_crop": lambda x: shifts.resized_crop(x, 25),
-    "resized_crop_exact": lambda x: shifts.resized_crop_exact(x, 25), "scale_down": lambda x: shifts.scale_down(x, 25),
-    "blur": lambda x: shifts.blur(x, 25), "translate": lambda x: shifts.translate(x, 3), "resize": lambda x: shifts.resize(x, 48),
-    "fisheye": lambda x: shifts.fisheye(x, 0.5), "fisheye_undo": lambda x: shifts.fisheye_undo(x, 0.5),
-    "foveate": lambda x: torch.cat([t.flatten() for t in shifts.foveate(x)])}
+    "rotate": lambda x: shifts.rotate(x, 30),
+    "rotate_back": lambda x: shifts.rotate_back(x, 30),
+    "mask_disc": shifts.mask_disc,
+    "covered": lambda x: shifts.covered(x, 30),
+    "resized_crop": lambda x: shifts.resized_crop(x, 25),
+    "resized_crop_exact": lambda x: shifts.resized_crop_exact(x, 25),
+    "scale_down": lambda x: shifts.scale_down(x, 25),
+    "blur": lambda x: shifts.blur(x, 25),
+    "translate": lambda x: shifts.translate(x, 3),
+    "resize": lambda x: shifts.resize(x, 48),
+    "fisheye": lambda x: shifts.fisheye(x, 0.5),
+    "fisheye_undo": lambda x: shifts.fisheye_undo(x, 0.5),
+    "foveate": lambda x: torch.cat([t.flatten() for t in shifts.foveate(x)]),
+}
 
 
 PLACES = {
     "cross_entropy": ("coordconv_classifier", {"size": 16}, "not_so_clevr", {"size": 16}),
-    "mean_squared_error": ("coordconv_regressor", {}, "not_so_clevr", {"size": 16, "task": "regression"}),
-    "binary_cross_entropy": ("coordconv_renderer", {"size": 16}, "not_so_clevr", {"size": 16, "task": "rendering"}),
+    "mean_squared_error": (
+        "coordconv_regressor",
+        {},
+        "not_so_clevr",
+        {"size": 16, "task": "regression"},
+    ),
+    "binary_cross_entropy": (
+        "coordconv_renderer",
+        {"size": 16},
+        "not_so_clevr",
+        {"size": 16, "task": "rendering"},
+    ),
 }
-SEGMENTED = {"cross_entropy": ("vgg9_fcn", {"layer": "coordbias"}, "circles", {"size": 32, "n_train": 4, "n_test": 5})}
+SEGMENTED = {
+    "cross_entropy": (
+        "vgg9_fcn",
+        {"layer": "coordbias"},
+        "circles",
+        {"size": 32, "n_train": 4, "n_test": 5},
+    )
+}
 
 
 def place_values(name: str) -> list[float]:
     """Of fresh networks, one a task."""
     rows = []
-    for loss, (model, model_args, dataset, dataset_args) in (PLACES if name in measures.places.TABLE else SEGMENTED).items():
+    for loss, (model, model_args, dataset, dataset_args) in (
+        PLACES if name in measures.places.TABLE else SEGMENTED
+    ).items():
         torch.manual_seed(0)
-        trial = Trial(model=model, model_args=model_args, dataset=dataset, dataset_args=dataset_args, loss=loss)
+        trial = Trial(
+            model=model,
+            model_args=model_args,
+            dataset=dataset,
+            dataset_args=dataset_args,
+            loss=loss,
+        )
         data = datasets.load(dataset, **dataset_args)
         network = models.build(model, **model_args).eval()
-        rows += measures.TABLE[name][0](measures.Subject(network, trial, data, data.test, training.Execution()))
-    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(torch.tensor([[r["x"] or 0.0, r["n"]] for r in rows]))
+        rows += measures.TABLE[name][0](
+            measures.Subject(network, trial, data, data.test, training.Execution())
+        )
+    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(
+        torch.tensor([[r["x"] or 0.0, r["n"]] for r in rows])
+    )
 
 
 def measure_values(name: str) -> list[float]:
-    """Of a fresh Coordinet, with its own unshifted answers as the truth: each value then tells how far a shift goes."""
+    """Of a fresh Coordinet, with its own unshifted answers as the truth: each value then tells how
+    far a shift goes.
+    """
     if name not in measures.images.TABLE:
         return place_values(name)
     torch.manual_seed(0)
     model = models.build("coordinet", width=12, layers=2)
     images = pictures(100)
-    data = Data(Batch((images[:10],), torch.zeros(10, dtype=torch.long)), Batch((images,), torch.zeros(100, dtype=torch.long)), "golden", (), "",
-                (0.5,) * 3, (0.5,) * 3)
+    data = Data(
+        Batch((images[:10],), torch.zeros(10, dtype=torch.long)),
+        Batch((images,), torch.zeros(100, dtype=torch.long)),
+        "golden",
+        (),
+        "",
+        (0.5,) * 3,
+        (0.5,) * 3,
+    )
     with torch.no_grad():
         logits = model(data.normalise(images))
         answers = (logits - logits.mean(0)).argmax(1)  # spread over the classes
         model.decoder[-1].bias.sub_(logits.mean(0))
-    trial = SimpleNamespace(model="coordinet", dataset="golden", dataset_args={}, role="report", fold=1)
+    trial = SimpleNamespace(
+        model="coordinet", dataset="golden", dataset_args={}, role="report", fold=1
+    )
     measures.SHIFTED.clear()
-    subject = measures.Subject(model, trial, data, replace(data.test, target=answers), training.Execution())
+    subject = measures.Subject(
+        model, trial, data, replace(data.test, target=answers), training.Execution()
+    )
     rows = list(measures.TABLE[name][0](subject))
     measures.SHIFTED.clear()
     labels = [[row["x"] or 0.0, row["n"], len(row.get("part", ""))] for row in rows]
-    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(torch.tensor(labels))
+    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(
+        torch.tensor(labels)
+    )
 
 
 def loss_values(name: str) -> list[float]:
@@ -200,27 +295,40 @@ def loss_values(name: str) -> list[float]:
     return fingerprint(loss, *torch.autograd.grad(loss, output))
 
 
-KINDS = {"model": (components.MODELS, MODELS, model_values), "data set": (components.DATASETS, DATASETS, dataset_values),
-         "measure": (components.MEASURES, MEASURES, measure_values), "loss": (components.LOSSES, LOSSES, loss_values)}
+KINDS = {
+    "model": (components.MODELS, MODELS, model_values),
+    "data set": (components.DATASETS, DATASETS, dataset_values),
+    "measure": (components.MEASURES, MEASURES, measure_values),
+    "loss": (components.LOSSES, LOSSES, loss_values),
+}
 
 
-@pytest.mark.parametrize("kind, name", [(kind, name) for kind, (table, _, _) in KINDS.items() for name in table])
+@pytest.mark.parametrize(
+    "kind, name", [(kind, name) for kind, (table, _, _) in KINDS.items() for name in table]
+)
 def test_behaviour_changes_only_with_the_revision(request, kind, name):
     table, golden, values = KINDS[kind]
     assert name in golden, f"{kind} {name!r} has no golden values yet: see the top of this file"
     if name in REAL:
         request.getfixturevalue("real_data")
     revision, wanted = golden[name]
-    assert components.revision(table, name) == revision, f"{kind} {name!r} has a new revision: write its new golden values down"
-    # Processors differ in the last bits of single precision; of a measure, one image in twenty may change sides.
+    assert components.revision(table, name) == revision, (
+        f"{kind} {name!r} has a new revision: write its new golden values down"
+    )
+    # Processors differ in the last bits of single precision; of a measure, one image in twenty may
+    # change sides.
     relative, absolute = {"measure": (1e-4, 0.06), "data set": (1e-4, 3e-3)}.get(kind, (2e-3, 1e-4))
-    assert values(name) == pytest.approx(wanted, rel=relative, abs=absolute), f"{kind} {name!r} behaves otherwise: raise its revision"
+    assert values(name) == pytest.approx(wanted, rel=relative, abs=absolute), (
+        f"{kind} {name!r} behaves otherwise: raise its revision"
+    )
 
 
 @pytest.mark.parametrize("name", SHIFT_CALLS)
 def test_shifts_behave_as_they_did(name):
     """Shifts have no revision of their own: raise that of the measures that use them."""
-    assert fingerprint(SHIFT_CALLS[name](pictures(5))) == pytest.approx(SHIFTS[name], rel=2e-3, abs=1.0)
+    assert fingerprint(SHIFT_CALLS[name](pictures(5))) == pytest.approx(
+        SHIFTS[name], rel=2e-3, abs=1.0
+    )
 
 
 def test_no_golden_value_is_left_over():
@@ -234,8 +342,12 @@ def test_every_name_leads_somewhere():
         assert callable(models.constructor(name))
     for name, (_, module) in components.DATASETS.items():
         assert importlib.util.find_spec(f"spatialbias.datasets.{module}") is not None, name
-    assert set(components.LOSSES) == set(training.LOSSES) and set(components.MEASURES) == set(measures.TABLE)
-    assert set(components.SHAPES) <= set(components.DATASETS) and set(components.TRAINING_IMAGES) == set(components.SHAPES)
+    assert set(components.LOSSES) == set(training.LOSSES) and set(components.MEASURES) == set(
+        measures.TABLE
+    )
+    assert set(components.SHAPES) <= set(components.DATASETS) and set(
+        components.TRAINING_IMAGES
+    ) == set(components.SHAPES)
 
 
 def test_unknown_names_come_with_those_that_exist():
@@ -251,7 +363,9 @@ def outdated(record: dict) -> bool:
         current = Trial(**record["trial"]).key == record["key"]
     except ValueError:
         return True
-    return not current or any(components.MEASURES.get(name) != revision for name, revision in record["measured"].items())
+    return not current or any(
+        components.MEASURES.get(name) != revision for name, revision in record["measured"].items()
+    )
 
 
 def test_shipped_records_are_of_current_revisions_or_listed():
@@ -259,7 +373,9 @@ def test_shipped_records_are_of_current_revisions_or_listed():
 
     found = {}
     for path in sorted(paths.shipped_results().glob("*.parquet")):
-        records = read_parquet(path)  # a damaged file or row is a warning, and a warning is an error
+        records = read_parquet(
+            path
+        )  # a damaged file or row is a warning, and a warning is an error
         assert records, path
         if old := sum(map(outdated, records)):
             found[path.name] = old
@@ -268,22 +384,32 @@ def test_shipped_records_are_of_current_revisions_or_listed():
 
 def test_an_outdated_record_is_recognised(tmp_path, monkeypatch):
     trial = Trial(model="fully_connected", dataset="digits", n_train=10)
-    record = {"key": trial.key, "trial": trial.model_dump(), "measured": {"accuracy": components.MEASURES["accuracy"]},
-              "provenance": {"numerics": "cpu"}}
+    record = {
+        "key": trial.key,
+        "trial": trial.model_dump(),
+        "measured": {"accuracy": components.MEASURES["accuracy"]},
+        "provenance": {"numerics": "cpu"},
+    }
     store = Store(tmp_path, None)
     store.put(record)
     assert not outdated(store.get(trial.key))
-    assert outdated(record | {"measured": {"accuracy": 0}}) and outdated(record | {"measured": {"taste": 1}})
+    assert outdated(record | {"measured": {"accuracy": 0}}) and outdated(
+        record | {"measured": {"taste": 1}}
+    )
     assert outdated(record | {"trial": record["trial"] | {"model": "resnet"}})
     monkeypatch.setitem(components.MODELS, "fully_connected", (2, "baselines"))
     assert outdated(record)
 
 
 def _print_values() -> None:
-    for label, (table, _, values) in zip(("MODELS", "DATASETS", "MEASURES", "LOSSES"), KINDS.values(), strict=True):
+    for label, (table, _, values) in zip(
+        ("MODELS", "DATASETS", "MEASURES", "LOSSES"), KINDS.values(), strict=True
+    ):
         print(f"{label} = {{")
         for name in table:
-            print(f'    "{name}": ({components.revision(table, name)}, [{", ".join(f"{v:.6g}" for v in values(name))}]),')
+            print(
+                f'    "{name}": ({components.revision(table, name)}, [{", ".join(f"{v:.6g}" for v in values(name))}]),'
+            )
         print("}")
     print("SHIFTS = {")
     for name, call in SHIFT_CALLS.items():

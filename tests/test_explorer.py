@@ -1,4 +1,6 @@
-"""The explorer: networks from files or from a page, the live widget, and the picture that stands in its place."""
+"""The explorer: networks from files or from a page, the live widget, and the picture that stands in
+its place.
+"""
 
 import json
 import time
@@ -18,8 +20,11 @@ from spatialbias.explorer import networks as explorer_networks  # noqa: E402
 from spatialbias.explorer.view import SHIFTS, View  # noqa: E402
 from spatialbias.trials import Trial  # noqa: E402
 
-TINY = {"fully_connected": {"width": 8, "hidden": 2}, "simple_cnn": {},
-        "coordinet": {"width": 8, "layers": 2, "frequencies": 2}}
+TINY = {
+    "fully_connected": {"width": 8, "hidden": 2},
+    "simple_cnn": {},
+    "coordinet": {"width": 8, "layers": 2, "frequencies": 2},
+}
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -41,7 +46,12 @@ def weights(tmp_path, tiny):
     """A folder of weights as they are shipped."""
     for name, (model, data) in tiny.items():
         trial = Trial(model=name, model_args=TINY[name], dataset="cifar10", n_train=390)
-        about = {"trial": trial.model_dump(), "mean": data.mean, "std": data.std, "classes": data.classes}
+        about = {
+            "trial": trial.model_dump(),
+            "mean": data.mean,
+            "std": data.std,
+            "classes": data.classes,
+        }
         text = {key: json.dumps(value) for key, value in about.items()}
         save_file(model.state_dict(), tmp_path / f"coordinet.{name}.safetensors", text)
     return tmp_path
@@ -56,10 +66,13 @@ def made_up(classes, channels=3, side=32) -> Data:
 
 def figure_text(figure: Figure) -> str:
     figure.draw_without_rendering()
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    return " ".join(
+        text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    )
 
 
-# ------------------------------------------------------------------------------------------------------------- samples
+# -------------------------------------------------------------------------------------------------------------
+# samples
 
 
 def test_samples_are_three_images_of_each_class():
@@ -90,7 +103,8 @@ def test_damaged_samples_are_named(tmp_path, monkeypatch):
         samples.samples.__wrapped__()
 
 
-# ------------------------------------------------------------------------------------------------------------ networks
+# ------------------------------------------------------------------------------------------------------------
+# networks
 
 
 def test_shipped_networks_give_what_the_trained_ones_gave(weights, tiny):
@@ -103,7 +117,9 @@ def test_shipped_networks_give_what_the_trained_ones_gave(weights, tiny):
 
 
 def test_without_weights_one_message_says_what_to_do(tmp_path):
-    with pytest.raises(NoNetworks, match=r"coordinet\.\*\.safetensors.*spatialbias results pack") as error:
+    with pytest.raises(
+        NoNetworks, match=r"coordinet\.\*\.safetensors.*spatialbias results pack"
+    ) as error:
         load_networks(folder=tmp_path)
     assert str(tmp_path) not in str(error.value)
 
@@ -129,14 +145,24 @@ def test_unsuitable_networks_are_refused(tiny):
         picture(networks=mixed)
 
 
-# ------------------------------------------------------------------------------------------------------------- widget
+# -------------------------------------------------------------------------------------------------------------
+# widget
 
 
 def test_every_control_changes_what_is_shown(tiny):
     widget = explore("rotation", tiny, live=True)
-    changes = {widget.degrees: 60, widget.crop: 20, widget.right: 5, widget.down: -7, widget.image: 4}
+    changes = {
+        widget.degrees: 60,
+        widget.crop: 20,
+        widget.right: 5,
+        widget.down: -7,
+        widget.image: 4,
+    }
     for control, value in changes.items():
-        before, html = {name: p.clone() for name, p in widget.probabilities.items()}, widget.view.value
+        before, html = (
+            {name: p.clone() for name, p in widget.probabilities.items()},
+            widget.view.value,
+        )
         control.value = value
         assert widget.view.value != html
         for name, p in widget.probabilities.items():
@@ -167,7 +193,11 @@ def test_reset_undoes_every_shift_at_once(tiny):
 
 
 def test_the_page_s_own_slider_comes_first(tiny):
-    for shift, name in (("rotation", "turn"), ("resized_crop", "crop"), ("translation", "move right")):
+    for shift, name in (
+        ("rotation", "turn"),
+        ("resized_crop", "crop"),
+        ("translation", "move right"),
+    ):
         controls = explore(shift, tiny, live=True).children[0].children
         assert controls[0].description == "picture" and controls[1].description.startswith(name)
 
@@ -188,7 +218,10 @@ def test_text_is_escaped(tiny):
     data = made_up(classes)
     given = {evil: explorer_networks.Network(model, data, evil), "$\\frac{": (model, data)}
     widget = explore("rotation", given, live=True)
-    assert "<img src=x" not in widget.view.value and "&lt;img src=x onerror=&quot;" in widget.view.value
+    assert (
+        "<img src=x" not in widget.view.value
+        and "&lt;img src=x onerror=&quot;" in widget.view.value
+    )
     assert "<img src=x" not in widget._repr_mimebundle_()["image/svg+xml"]
 
 
@@ -209,14 +242,15 @@ def test_without_networks_the_widget_is_a_message(tmp_path, monkeypatch):
     assert "gave none" in explore(networks={}, live=True).value
 
 
-# ------------------------------------------------------------------------------------------------- picture, and which
+# -------------------------------------------------------------------------------------------------
+# picture, and which
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_the_picture_has_a_column_an_amount_and_a_bar_a_network(tiny, shift):
     figure = picture(shift, tiny)
     amounts = SHIFTS[shift].amounts
-    top, bottom = figure.axes[:len(amounts)], figure.axes[len(amounts):]
+    top, bottom = figure.axes[: len(amounts)], figure.axes[len(amounts) :]
     assert [ax.get_title() for ax in top] == [f"{amount}{SHIFTS[shift].unit}" for amount in amounts]
     assert all(len(ax.images) == 1 for ax in top)
     assert all(len(ax.patches) == 3 and ax.get_xlim() == (0, 1) for ax in bottom)
@@ -227,7 +261,9 @@ def test_the_picture_has_a_column_an_amount_and_a_bar_a_network(tiny, shift):
             expected = model(data.normalise(seen)).softmax(1)[0, true].item()
             assert bar.get_width() == pytest.approx(expected, rel=1e-3, abs=1e-5)
     words = figure_text(figure)
-    assert "fully connected" in words and "Coordinet" in words and samples.samples()[2][true] in words
+    assert (
+        "fully connected" in words and "Coordinet" in words and samples.samples()[2][true] in words
+    )
 
 
 def test_wrong_arguments_name_what_is_allowed(tiny):

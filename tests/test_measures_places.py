@@ -1,4 +1,6 @@
-"""Measures of networks that name, find or draw a place, and of those that segment: against plain loops."""
+"""Measures of networks that name, find or draw a place, and of those that segment: against plain
+loops.
+"""
 
 import copy
 
@@ -13,15 +15,31 @@ from spatialbias.roles import examples
 from spatialbias.trials import Trial
 
 SIZE = {"size": 16, "square": 3}
-LOSS = {"classification": "cross_entropy", "regression": "mean_squared_error", "rendering": "binary_cross_entropy"}
-MODEL = {"classification": "coordconv_classifier", "regression": "coordconv_regressor", "rendering": "coordconv_renderer"}
+LOSS = {
+    "classification": "cross_entropy",
+    "regression": "mean_squared_error",
+    "rendering": "binary_cross_entropy",
+}
+MODEL = {
+    "classification": "coordconv_classifier",
+    "regression": "coordconv_regressor",
+    "rendering": "coordconv_renderer",
+}
 
 
 def subject(task: str, network=None, **dataset_args) -> Subject:
     arguments = {"task": task, "split": "quadrant", **SIZE, **dataset_args}
-    trial = Trial(model=MODEL[task], model_args={"size": 16}, dataset="not_so_clevr", dataset_args=arguments, loss=LOSS[task])
+    trial = Trial(
+        model=MODEL[task],
+        model_args={"size": 16},
+        dataset="not_so_clevr",
+        dataset_args=arguments,
+        loss=LOSS[task],
+    )
     data = datasets.load("not_so_clevr", **arguments)
-    return Subject((network or by_hand(task, 16, 3)).eval(), trial, data, data.test, training.Execution())
+    return Subject(
+        (network or by_hand(task, 16, 3)).eval(), trial, data, data.test, training.Execution()
+    )
 
 
 def values(name: str, of: Subject) -> dict[str, float]:
@@ -43,7 +61,7 @@ def test_scores_are_those_of_a_plain_loop(task):
     wanted = []
     with torch.no_grad():
         for k in range(len(some.test)):
-            one = some.test[k:k + 1]
+            one = some.test[k : k + 1]
             out = some.model(*one.inputs)[0]
             if task == "classification":
                 wanted.append(float(int(out.argmax()) == int(one.target)))
@@ -56,7 +74,9 @@ def test_scores_are_those_of_a_plain_loop(task):
     assert values("score", some)["test"] == pytest.approx(sum(wanted) / len(wanted), abs=1e-4)
 
 
-@pytest.mark.parametrize("units, per_pixel", [("fraction", 16.0), ("centred", 7.5), ("pixels", 1.0)])
+@pytest.mark.parametrize(
+    "units, per_pixel", [("fraction", 16.0), ("centred", 7.5), ("pixels", 1.0)]
+)
 def test_errors_are_in_pixels_whatever_the_unit(units, per_pixel):
     class Off(torch.nn.Module):
         """Right but for three pixels across and four down."""
@@ -64,7 +84,9 @@ def test_errors_are_in_pixels_whatever_the_unit(units, per_pixel):
         def forward(self, pictures):
             lit = pictures.flatten(1).argmax(1)
             centre = torch.stack((lit % 16 + 3.0, lit // 16 + 4.0), 1)
-            return {"pixels": centre, "fraction": centre / 16, "centred": 2 * centre / 15 - 1}[units]
+            return {"pixels": centre, "fraction": centre / 16, "centred": 2 * centre / 15 - 1}[
+                units
+            ]
 
     off = subject("regression", Off(), units=units)
     assert values("score", off) == pytest.approx({"train": 5.0, "test": 5.0}, abs=1e-4)
@@ -75,11 +97,15 @@ def test_the_canvas_has_every_position_once_and_says_how_far_off():
     torch.manual_seed(0)
     some = subject("classification", build("coordconv_classifier", size=16))
     rows = list(TABLE["canvas"][0](some))
-    assert sorted(row["x"] for row in rows) == sorted(float(y * 16 + x) for x in range(1, 15) for y in range(1, 15))
+    assert sorted(row["x"] for row in rows) == sorted(
+        float(y * 16 + x) for x in range(1, 15) for y in range(1, 15)
+    )
     row = next(r for r in rows if r["part"] == "test")
     x, y = row["x"] % 16, row["x"] // 16
     answer = int(some.model(torch.tensor([[x, y]])).argmax())
-    assert row["value"] == pytest.approx(((answer % 16 - x) ** 2 + (answer // 16 - y) ** 2) ** 0.5, abs=1e-3)
+    assert row["value"] == pytest.approx(
+        ((answer % 16 - x) ** 2 + (answer // 16 - y) ** 2) ** 0.5, abs=1e-3
+    )
     drawn = {r["x"]: r["value"] for r in TABLE["canvas"][0](subject("rendering"))}
     assert set(drawn.values()) == {1.0} and set(drawn) == {row["x"] for row in rows}
 
@@ -89,7 +115,11 @@ def test_pictures_are_of_held_out_positions():
     rows = list(TABLE["picture"][0](solved))
     parts = {row["part"] for row in rows}
     held_out = {f"{int(x)},{int(y)}" for x, y in solved.test.inputs[0].tolist()}
-    assert parts <= held_out and len(parts) == measures.places.PICTURES and len(rows) == len(parts) * 256
+    assert (
+        parts <= held_out
+        and len(parts) == measures.places.PICTURES
+        and len(rows) == len(parts) * 256
+    )
     one = next(iter(parts))
     x, y = map(int, one.split(","))
     lit = {int(r["x"]) for r in rows if r["part"] == one and r["value"] > 0.5}
@@ -105,7 +135,9 @@ def test_without_its_coordinates_a_solution_fails_and_is_left_as_it_was(task):
     assert found["told"] == values("score", solved)["test"]
     worse = (lambda a, b: a > b + 1) if task == "regression" else (lambda a, b: a < b - 0.5)
     assert worse(found["zeroed"], found["told"])
-    assert all(torch.equal(before[name], value) for name, value in solved.model.state_dict().items())
+    assert all(
+        torch.equal(before[name], value) for name, value in solved.model.state_dict().items()
+    )
 
 
 def test_a_network_that_is_told_nothing_has_nothing_to_lose():
@@ -132,21 +164,41 @@ def test_segmentation_is_counted_pixel_by_pixel():
     for k in range(4):
         here, said = truth == k, given == k
         assert rows["recall", float(k)] == pytest.approx(float((here & said).sum() / here.sum()))
-        assert rows["iou", float(k)] == pytest.approx(float((here & said).sum() / (here | said).sum()))
-        assert rows["precision", float(k)] == pytest.approx(float((here & said).sum() / said.sum().clamp(min=1)))
+        assert rows["iou", float(k)] == pytest.approx(
+            float((here & said).sum() / (here | said).sum())
+        )
+        assert rows["precision", float(k)] == pytest.approx(
+            float((here & said).sum() / said.sum().clamp(min=1))
+        )
     assert rows["recall", 1.0] == 1.0 and rows["recall", 2.0] == 0.0
-    assert rows["confusion", 2.0 * 4 + 1] == 1.0  # yellow on the left is taken for yellow on the right
+    assert (
+        rows["confusion", 2.0 * 4 + 1] == 1.0
+    )  # yellow on the left is taken for yellow on the right
     pictures = [row for row in TABLE["segmented"][0](of) if row["part"] == "2"]
     assert [row["value"] for row in pictures] == given[2].flatten().tolist()
 
 
 def test_tuning_without_subsets_holds_out_training_examples_only():
-    trial = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args=SIZE, role="tuning", replicate=3)
+    trial = Trial(
+        model="coordconv_classifier",
+        model_args={"size": 16},
+        dataset="not_so_clevr",
+        dataset_args=SIZE,
+        role="tuning",
+        replicate=3,
+    )
     data = datasets.load("not_so_clevr", **SIZE)
     train, held = examples(trial, data)
-    assert len(train) + len(held) == len(data.train) and len(held) == pytest.approx(len(data.train) / 5, abs=1)
-    assert not {*train.target.tolist()} & {*held.target.tolist()} and not {*held.target.tolist()} & {*data.test.target.tolist()}
-    assert examples(trial.model_copy(update={"replicate": 4}), data)[1].target.tolist() != held.target.tolist()
+    assert len(train) + len(held) == len(data.train) and len(held) == pytest.approx(
+        len(data.train) / 5, abs=1
+    )
+    assert not {*train.target.tolist()} & {*held.target.tolist()} and not {
+        *held.target.tolist()
+    } & {*data.test.target.tolist()}
+    assert (
+        examples(trial.model_copy(update={"replicate": 4}), data)[1].target.tolist()
+        != held.target.tolist()
+    )
 
 
 def test_decay_falls_on_kernels_only():
@@ -154,7 +206,12 @@ def test_decay_falls_on_kernels_only():
     for name in ("adam", "sgd"):
         groups = training._optimiser(name, model, 0.1, 0.99, 0.5).param_groups
         decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
-        assert {k: decay[id(p)] for k, p in model.named_parameters()} == {"0.weight": 0.5, "0.bias": 0.0, "1.weight": 0.0, "1.bias": 0.0}
+        assert {k: decay[id(p)] for k, p in model.named_parameters()} == {
+            "0.weight": 0.5,
+            "0.bias": 0.0,
+            "1.weight": 0.0,
+            "1.bias": 0.0,
+        }
 
 
 def test_the_rate_falls_to_a_tenth_after_each_fifth():
@@ -171,10 +228,21 @@ def test_batch_statistics_are_those_of_single_images():
     """As the source validates: the answer to an image does not depend on the others."""
     arguments = {"n_train": 4, "n_test": 6, "size": 32}
     data = datasets.load("circles", **arguments)
-    trial = Trial(model="vgg9_fcn", model_args={"statistics": "batch"}, dataset="circles", dataset_args=arguments)
+    trial = Trial(
+        model="vgg9_fcn",
+        model_args={"statistics": "batch"},
+        dataset="circles",
+        dataset_args=arguments,
+    )
     torch.manual_seed(0)
     network = build("vgg9_fcn", statistics="batch")
-    found = [row["value"] for row in TABLE["segmented"][0](Subject(network, trial, data, data.test, training.Execution())) if row["part"] == "1"]
+    found = [
+        row["value"]
+        for row in TABLE["segmented"][0](
+            Subject(network, trial, data, data.test, training.Execution())
+        )
+        if row["part"] == "1"
+    ]
     with torch.no_grad():
         alone = network.eval()(data.test[1:2].inputs[0].float() / 255).argmax(1).flatten().tolist()
     assert found == alone
@@ -182,7 +250,9 @@ def test_batch_statistics_are_those_of_single_images():
 
 def test_whether_the_maximum_lies_at_the_lit_pixel():
     found = values("in_view", subject("regression"))
-    assert (found["x, end"], found["y, end"]) == (1.0, 1.0) and max(found["x, error"], found["y, error"]) < 0.5
+    assert (found["x, end"], found["y, end"]) == (1.0, 1.0) and max(
+        found["x, error"], found["y, error"]
+    ) < 0.5
     dim, bright = (values("in_view", subject("regression", peak=peak)) for peak in (1e-6, 1e6))
     assert max(dim["x, start"], dim["y, start"]) < 0.6  # the same place whatever the picture
     assert max(bright["x, start"], bright["y, start"]) == 1.0

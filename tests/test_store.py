@@ -1,4 +1,6 @@
-"""The store: whole files or none, damage named and set aside, many writers, Parquet there and back."""
+"""The store: whole files or none, damage named and set aside, many writers, Parquet there and
+back.
+"""
 
 import fcntl
 import json
@@ -25,12 +27,25 @@ from spatialbias.trials import canonical
 
 
 def record(key="ab" * 32, **changes):
-    return {"key": key, "trial": {"model": "coordinet", "model_args": {"bias": True}, "n_train": None, "learning_rate": 1e-3},
-            "stop": {"reason": "loss", "epoch": 2, "loss": 0.1},
-            "curve": [{"epoch": 1, "loss": 2.0, "score": 0.25}, {"epoch": 2, "loss": 0.1}],
-            "parameters": 7, "provenance": {"numerics": "cpu", "seconds": 1.5}, "measured": {"accuracy": 1},
-            "rows": [{"measure": "accuracy", "at": "stop", "x": None, "value": 0.5, "n": 10},
-                     {"measure": "sizes", "at": "stop", "part": "direct", "x": 16.0, "value": 1.0, "n": 10}], **changes}
+    return {
+        "key": key,
+        "trial": {
+            "model": "coordinet",
+            "model_args": {"bias": True},
+            "n_train": None,
+            "learning_rate": 1e-3,
+        },
+        "stop": {"reason": "loss", "epoch": 2, "loss": 0.1},
+        "curve": [{"epoch": 1, "loss": 2.0, "score": 0.25}, {"epoch": 2, "loss": 0.1}],
+        "parameters": 7,
+        "provenance": {"numerics": "cpu", "seconds": 1.5},
+        "measured": {"accuracy": 1},
+        "rows": [
+            {"measure": "accuracy", "at": "stop", "x": None, "value": 0.5, "n": 10},
+            {"measure": "sizes", "at": "stop", "part": "direct", "x": 16.0, "value": 1.0, "n": 10},
+        ],
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -47,7 +62,9 @@ def test_what_is_put_is_got(store):
     store.put(record(), states)
     assert store.get("ab" * 32) == record() and store.get("cd" * 32) is None
     kept = store.states("ab" * 32, "cpu")
-    assert torch.equal(kept["stop"]["w"], states["stop"]["w"]) and torch.equal(kept["mark"]["w"], states["mark"]["w"])
+    assert torch.equal(kept["stop"]["w"], states["stop"]["w"]) and torch.equal(
+        kept["mark"]["w"], states["mark"]["w"]
+    )
     assert store.states("cd" * 32, "cpu") is None and store.states("ab" * 32, "cuda") is None
 
 
@@ -57,14 +74,24 @@ def test_the_environment_says_where(tmp_path):
 
 def damage(how, path):
     content = path.read_bytes()
-    path.write_bytes({"truncated": content[:-20], "empty": b"", "not text": b"\xff\xfe" + content, "other": b"[1, 2]",
-                      "a digit": content.replace(b'"value":0.5', b'"value":0.6'), "nan": content.replace(b'"value":0.5', b'"value":NaN'),
-                      "no checksum": json.dumps({"record": json.loads(content)["record"]}).encode(),
-                      "another's": content.replace(b"ab" * 32, b"cd" * 32)}[how])
+    path.write_bytes(
+        {
+            "truncated": content[:-20],
+            "empty": b"",
+            "not text": b"\xff\xfe" + content,
+            "other": b"[1, 2]",
+            "a digit": content.replace(b'"value":0.5', b'"value":0.6'),
+            "nan": content.replace(b'"value":0.5', b'"value":NaN'),
+            "no checksum": json.dumps({"record": json.loads(content)["record"]}).encode(),
+            "another's": content.replace(b"ab" * 32, b"cd" * 32),
+        }[how]
+    )
     assert path.read_bytes() != content
 
 
-@pytest.mark.parametrize("how", ["truncated", "empty", "not text", "other", "a digit", "nan", "no checksum", "another's"])
+@pytest.mark.parametrize(
+    "how", ["truncated", "empty", "not text", "other", "a digit", "nan", "no checksum", "another's"]
+)
 def test_a_damaged_record_is_named_and_set_aside(store, how):
     store.put(record())
     path = path_of(store)
@@ -103,7 +130,10 @@ def test_two_readers_of_one_damaged_record(store, monkeypatch):
 
 
 @pytest.mark.parametrize("at", ["stop", "mark"])
-@pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: content[:-1] + bytes([content[-1] ^ 1])])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[:-7], lambda content: content[:-1] + bytes([content[-1] ^ 1])],
+)
 def test_damaged_weights_are_set_aside_whole(store, at, damage):
     store.put(record(), {"stop": {"w": torch.randn(30)}, "mark": {"w": torch.randn(30)}})
     path = store.weights_path("ab" * 32, "cpu", at)
@@ -114,7 +144,9 @@ def test_damaged_weights_are_set_aside_whole(store, at, damage):
 
 def test_writing_is_all_or_nothing(store, monkeypatch):
     store.put(record())
-    monkeypatch.setattr(module.os, "replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        module.os, "replace", lambda *a: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         store.put(record(parameters=8))
     assert store.get("ab" * 32)["parameters"] == 7
@@ -127,7 +159,12 @@ def test_many_writers_and_readers(store):
 
     def write(number):
         while not stop.is_set():
-            store.put(record(parameters=number, curve=[{"epoch": e, "loss": 1.0} for e in range(number * 200)]))
+            store.put(
+                record(
+                    parameters=number,
+                    curve=[{"epoch": e, "loss": 1.0} for e in range(number * 200)],
+                )
+            )
 
     def read():
         try:
@@ -141,7 +178,9 @@ def test_many_writers_and_readers(store):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        threads = [threading.Thread(target=write, args=(n,)) for n in (1, 2)] + [threading.Thread(target=read)]
+        threads = [threading.Thread(target=write, args=(n,)) for n in (1, 2)] + [
+            threading.Thread(target=read)
+        ]
         for thread in threads:
             thread.start()
         time.sleep(0.7)
@@ -156,7 +195,9 @@ def test_one_claim_at_a_time(store):
         assert mine
         with store.claim("k") as second, store.claim("other") as other:
             assert not second and other
-    late = open(store.folder / "locks" / "k")  # who had opened it before it was released finds the same file as who comes later
+    late = open(
+        store.folder / "locks" / "k"
+    )  # who had opened it before it was released finds the same file as who comes later
     with store.claim("k") as again:
         with pytest.raises(BlockingIOError):
             fcntl.flock(late, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -167,7 +208,9 @@ def test_one_claim_at_a_time(store):
 
 def test_a_claim_dies_with_its_process(store):
     code = f"from spatialbias.store import Store\nwith Store({str(store.folder)!r}, None).claim('k') as mine:\n    print(mine, flush=True)\n    input()"
-    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
     try:
         assert other.stdout.readline() == "True\n"
         with store.claim("k") as mine:
@@ -183,12 +226,33 @@ def test_a_claim_dies_with_its_process(store):
 
 KEY = st.text("0123456789abcdef", min_size=64, max_size=64)
 NUMBER = st.floats(-1e6, 1e6) | st.sampled_from([0.1 + 0.2, 1e-300, math.pi, -0.0])
-RECORDS = st.lists(st.builds(
-    record, key=KEY,
-    curve=st.lists(st.fixed_dictionaries({"epoch": st.integers(1, 9), "loss": NUMBER | st.none()}, optional={"score": NUMBER}), max_size=3),
-    rows=st.lists(st.fixed_dictionaries({"measure": st.just("m"), "at": st.just("stop"), "x": NUMBER | st.none(), "value": NUMBER,
-                                         "n": st.integers(0, 9)}, optional={"part": st.text(max_size=3)}), max_size=3)),
-    max_size=4, unique_by=lambda r: r["key"])
+RECORDS = st.lists(
+    st.builds(
+        record,
+        key=KEY,
+        curve=st.lists(
+            st.fixed_dictionaries(
+                {"epoch": st.integers(1, 9), "loss": NUMBER | st.none()}, optional={"score": NUMBER}
+            ),
+            max_size=3,
+        ),
+        rows=st.lists(
+            st.fixed_dictionaries(
+                {
+                    "measure": st.just("m"),
+                    "at": st.just("stop"),
+                    "x": NUMBER | st.none(),
+                    "value": NUMBER,
+                    "n": st.integers(0, 9),
+                },
+                optional={"part": st.text(max_size=3)},
+            ),
+            max_size=3,
+        ),
+    ),
+    max_size=4,
+    unique_by=lambda r: r["key"],
+)
 
 
 @given(RECORDS)
@@ -197,11 +261,15 @@ def test_parquet_there_and_back_is_exact(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("pack") / "study.parquet"
     write_parquet(path, records)
     found = read_parquet(path)
-    assert [canonical(r) for r in found] == [canonical(r) for r in sorted(records, key=lambda r: r["key"])]
+    assert [canonical(r) for r in found] == [
+        canonical(r) for r in sorted(records, key=lambda r: r["key"])
+    ]
 
 
 def test_a_diverged_trial_survives_packing(tmp_path):
-    lost = record(stop={"reason": "diverged", "epoch": 1, "loss": None}, curve=[{"epoch": 1, "loss": None}])
+    lost = record(
+        stop={"reason": "diverged", "epoch": 1, "loss": None}, curve=[{"epoch": 1, "loss": None}]
+    )
     write_parquet(tmp_path / "a.parquet", [lost])
     assert read_parquet(tmp_path / "a.parquet") == [lost]
 
@@ -218,12 +286,19 @@ def test_shipped_records_are_found_and_local_ones_lie_over_them(tmp_path):
 
 
 def test_one_trial_has_a_record_in_each_numerics_class(tmp_path):
-    cpu, cuda, newer = (record(parameters=n, provenance={"numerics": kind, "seconds": 1.0}) for n, kind in ((7, "cpu"), (8, "cuda"), (9, "cpu")))
+    cpu, cuda, newer = (
+        record(parameters=n, provenance={"numerics": kind, "seconds": 1.0})
+        for n, kind in ((7, "cpu"), (8, "cuda"), (9, "cpu"))
+    )
     write_parquet(tmp_path / "shipped" / "study.parquet", [cuda, cpu])
     store = Store(tmp_path / "work", tmp_path / "shipped")
-    assert store.all("ab" * 32) == {"cpu": cpu, "cuda": cuda} and store.get("ab" * 32, "cuda") == cuda
+    assert (
+        store.all("ab" * 32) == {"cpu": cpu, "cuda": cuda} and store.get("ab" * 32, "cuda") == cuda
+    )
     store.put(newer, {"stop": {"w": torch.ones(2)}})
-    assert store.all("ab" * 32) == {"cpu": newer, "cuda": cuda} and store.get("ab" * 32, "mps") is None
+    assert (
+        store.all("ab" * 32) == {"cpu": newer, "cuda": cuda} and store.get("ab" * 32, "mps") is None
+    )
     assert store.states("ab" * 32, "cpu") and store.states("ab" * 32, "cuda") is None
 
 
@@ -231,9 +306,14 @@ def test_shipped_records_are_read_once_and_again_when_they_change(tmp_path, monk
     path, reads, read = tmp_path / "study.parquet", [], module.read_parquet
     monkeypatch.setattr(module, "read_parquet", lambda path: reads.append(path) or read(path))
     write_parquet(path, [record()])
-    assert all(Store(tmp_path / "work", tmp_path).get("ab" * 32) for _ in range(3)) and reads == [path]
+    assert all(Store(tmp_path / "work", tmp_path).get("ab" * 32) for _ in range(3)) and reads == [
+        path
+    ]
     write_parquet(path, [record(parameters=8), record("cd" * 32)])
-    assert Store(tmp_path / "work", tmp_path).get("ab" * 32)["parameters"] == 8 and reads == [path, path]
+    assert Store(tmp_path / "work", tmp_path).get("ab" * 32)["parameters"] == 8 and reads == [
+        path,
+        path,
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 nothing PAR1", None])
@@ -245,8 +325,15 @@ def test_a_damaged_parquet_file_is_named_and_none_of_it_used(tmp_path, content):
         assert read_parquet(path) == []
 
 
-@pytest.mark.parametrize("damage", [lambda row: row["rows"][0].update(value=0.51), lambda row: row.update(stop="{"),
-                                    lambda row: row.update(trial=None), lambda row: row.update(sha256=None)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: row["rows"][0].update(value=0.51),
+        lambda row: row.update(stop="{"),
+        lambda row: row.update(trial=None),
+        lambda row: row.update(sha256=None),
+    ],
+)
 def test_a_damaged_row_is_named_and_the_others_used(tmp_path, damage):
     path = tmp_path / "study.parquet"
     write_parquet(path, [record(), record("cd" * 32)])
@@ -288,4 +375,6 @@ def test_a_record_written_anew_meanwhile_is_not_set_aside(store, monkeypatch):
         return content
 
     monkeypatch.setattr(Path, "read_bytes", slowly)
-    assert store.get(whole["key"], module.numerics_of(whole)) == whole and not list(path.parent.glob("*.damaged"))
+    assert store.get(whole["key"], module.numerics_of(whole)) == whole and not list(
+        path.parent.glob("*.damaged")
+    )

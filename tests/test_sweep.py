@@ -28,9 +28,18 @@ RATES = (1e-3, 2e-3, 3e-3)
 
 def trial(replicate=0, epochs=2, **changes):
     """A network of a few hundred weights that learns to find a pixel; needs no images."""
-    return Trial(**{"model": "fully_connected", "model_args": {"channels": 2, "size": 1, "classes": 256, "width": 4, "hidden": 1},
-                    "dataset": "not_so_clevr", "dataset_args": {"size": 16, "square": 3}, "max_epochs": epochs, "replicate": replicate,
-                    "curve_images": 0, **changes})
+    return Trial(
+        **{
+            "model": "fully_connected",
+            "model_args": {"channels": 2, "size": 1, "classes": 256, "width": 4, "hidden": 1},
+            "dataset": "not_so_clevr",
+            "dataset_args": {"size": 16, "square": 3},
+            "max_epochs": epochs,
+            "replicate": replicate,
+            "curve_images": 0,
+            **changes,
+        }
+    )
 
 
 @pytest.fixture
@@ -90,50 +99,78 @@ def test_a_new_measure_does_not_train_again(store, threads, trained, monkeypatch
     for path in (store.folder / "weights").iterdir():
         path.unlink()
     monkeypatch.setitem(components.MEASURES, "accuracy", 3)  # without the weights it must
-    assert sweep([trial()], ("accuracy",), store, executor=threads, **OPTIONS)[trial().key]["measured"] == {"accuracy": 3}
+    assert sweep([trial()], ("accuracy",), store, executor=threads, **OPTIONS)[trial().key][
+        "measured"
+    ] == {"accuracy": 3}
     assert len(trained) == 2
 
 
 def test_data_that_need_it_are_computed_exactly(store, threads):
-    record = sweep([trial()], (), store, executor=threads, progress=False, precision="bf16")[trial().key]
+    record = sweep([trial()], (), store, executor=threads, progress=False, precision="bf16")[
+        trial().key
+    ]
     assert trial().dataset in components.EXACT and "fp32" in record["provenance"]["numerics"]
 
 
 def test_weights_of_another_numerics_class_are_not_measured(store, threads, trained, monkeypatch):
     monkeypatch.setattr(components, "EXACT", ())
     sweep([trial()], (), store, executor=threads, **OPTIONS)
-    record = sweep([trial()], ("accuracy",), store, executor=threads, progress=False, precision="bf16")[trial().key]
+    record = sweep(
+        [trial()], ("accuracy",), store, executor=threads, progress=False, precision="bf16"
+    )[trial().key]
     assert len(trained) == 2 and "bf16" in record["provenance"]["numerics"]
     assert len(store.all(trial().key)) == 2  # nothing finished is lost
 
 
 def kept(trial, numerics, **measured):
-    return {"key": trial.key, "trial": trial.model_dump(), "measured": measured, "provenance": {"numerics": numerics, "seconds": 1.0}}
+    return {
+        "key": trial.key,
+        "trial": trial.model_dump(),
+        "measured": measured,
+        "provenance": {"numerics": numerics, "seconds": 1.0},
+    }
 
 
 def test_of_each_replicate_one_numerics_class_is_used(store):
-    """A pair must be of one class: the one that has most of the replicate, and records of others do not fill it up."""
+    """A pair must be of one class: the one that has most of the replicate, and records of others do
+    not fill it up.
+    """
     arms = [[trial(r, learning_rate=rate) for rate in RATES] for r in range(2)]
     for one in arms[0]:
         store.put(kept(one, "gpu", accuracy=1))
     for one in (*arms[0][:2], arms[1][0]):
         store.put(kept(one, "cpu", accuracy=1))
     found = on_record([*arms[0], *arms[1]], ("accuracy",), store)
-    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {**{t.key: "gpu" for t in arms[0]}, arms[1][0].key: "cpu"}
+    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {
+        **{t.key: "gpu" for t in arms[0]},
+        arms[1][0].key: "cpu",
+    }
 
 
 def test_sizes_are_replicates_of_their_own(store):
-    """Networks trained on 97 and on 195 images are in no pair: each size may be of another class."""
-    arms = {n: [Trial(model="fully_connected", dataset="cifar10", n_train=n, learning_rate=rate) for rate in RATES] for n in (97, 195)}
+    """Networks trained on 97 and on 195 images are in no pair: each size may be of another
+    class.
+    """
+    arms = {
+        n: [
+            Trial(model="fully_connected", dataset="cifar10", n_train=n, learning_rate=rate)
+            for rate in RATES
+        ]
+        for n in (97, 195)
+    }
     for n, numerics in ((97, "gpu"), (195, "cpu")):
         for one in arms[n]:
             store.put(kept(one, numerics, accuracy=1))
     found = on_record([*arms[97], *arms[195]], ("accuracy",), store)
-    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {t.key: c for n, c in ((97, "gpu"), (195, "cpu")) for t in arms[n]}
+    assert {key: r["provenance"]["numerics"] for key, r in found.items()} == {
+        t.key: c for n, c in ((97, "gpu"), (195, "cpu")) for t in arms[n]
+    }
 
 
 def test_a_replicate_that_another_machine_began_is_made_whole_here(store, threads, trained):
-    """Finished there, it is left alone; begun there, all of it is trained here. Another replicate does not matter."""
+    """Finished there, it is left alone; begun there, all of it is trained here. Another replicate
+    does not matter.
+    """
     arms = [[trial(r, learning_rate=rate) for rate in RATES] for r in range(3)]
     for one in (*arms[0], *arms[1][:2]):
         store.put(kept(one, "gpu", accuracy=1))
@@ -141,21 +178,42 @@ def test_a_replicate_that_another_machine_began_is_made_whole_here(store, thread
     assert wanting(wanted, ("accuracy",), store, "fp32") == [*arms[1], *arms[2]]
     records = sweep(wanted, ("accuracy",), store, executor=threads, **OPTIONS)
     classes = [{records[t.key]["provenance"]["numerics"] for t in replicate} for replicate in arms]
-    assert classes[0] == {"gpu"} and classes[1] == classes[2] and len(classes[1]) == 1 and len(trained) == 6
+    assert (
+        classes[0] == {"gpu"}
+        and classes[1] == classes[2]
+        and len(classes[1]) == 1
+        and len(trained) == 6
+    )
     assert wanting(wanted, ("accuracy",), store, "fp32") == [] and store.get(arms[1][0].key, "gpu")
-    other = trial(0, loss="mean_squared_error")  # what has another loss is another task, and in no pair with these
+    other = trial(
+        0, loss="mean_squared_error"
+    )  # what has another loss is another task, and in no pair with these
     assert wanting([*wanted, other], ("accuracy",), store, "fp32") == [other]
     assert len(wanting(wanted, ("rotation",), store, "fp32")) == 9
 
 
 def test_show_trains_nothing(store, trained):
-    assert sweep([trial()], store=store, missing="show") == {} and not trained and not store.folder.exists()
+    assert (
+        sweep([trial()], store=store, missing="show") == {}
+        and not trained
+        and not store.folder.exists()
+    )
     store.put(kept(trial(), "cpu"))
-    assert set(sweep([trial(), trial(1)], store=store, missing="show")) == {trial().key} and not trained
+    assert (
+        set(sweep([trial(), trial(1)], store=store, missing="show")) == {trial().key}
+        and not trained
+    )
 
 
-@pytest.mark.parametrize("options, words", [({"missing": "maybe"}, "missing='maybe'.*train.*show"), ({"workers": 0}, "workers=0"),
-                                            ({"workers": -2}, "workers=-2"), ({"measures": ("accuracy", "taste")}, "'taste'.*rotation")])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"missing": "maybe"}, "missing='maybe'.*train.*show"),
+        ({"workers": 0}, "workers=0"),
+        ({"workers": -2}, "workers=-2"),
+        ({"measures": ("accuracy", "taste")}, "'taste'.*rotation"),
+    ],
+)
 def test_wrong_options_are_named_before_anything_is_trained(store, trained, options, words):
     with pytest.raises(ValueError, match=words):
         sweep([trial()], store=store, progress=False, **options)
@@ -164,7 +222,12 @@ def test_wrong_options_are_named_before_anything_is_trained(store, trained, opti
 
 def test_threads_of_one_process_give_the_same_bits(store, threads):
     """torch's generator is one for all threads: initialisations must not mix."""
-    wanted = [trial(r, 1, model_args={"channels": 2, "size": 1, "classes": 256, "width": 300, "hidden": 3}) for r in range(6)]
+    wanted = [
+        trial(
+            r, 1, model_args={"channels": 2, "size": 1, "classes": 256, "width": 300, "hidden": 3}
+        )
+        for r in range(6)
+    ]
     sweep(wanted, store=store, executor=threads, **OPTIONS)
     from spatialbias.training import Execution
 
@@ -175,13 +238,20 @@ def test_threads_of_one_process_give_the_same_bits(store, threads):
 
 
 def test_trying_out_keeps_other_threads_from_drawing(store, threads, monkeypatch):
-    """It hands torch's generators back as they were: what another thread drew meanwhile would be drawn again."""
+    """It hands torch's generators back as they were: what another thread drew meanwhile would be
+    drawn again.
+    """
     from spatialbias import training
 
     def free() -> bool:
         """Whether another thread could draw now."""
         with ThreadPoolExecutor(1) as other:
-            return other.submit(lambda: trials.INITIALISING.acquire(blocking=False) and (trials.INITIALISING.release() or True)).result()
+            return other.submit(
+                lambda: (
+                    trials.INITIALISING.acquire(blocking=False)
+                    and (trials.INITIALISING.release() or True)
+                )
+            ).result()
 
     try_out, held = training.try_out, []
     monkeypatch.setattr(training, "try_out", lambda *a: (held.append(free()), try_out(*a)))
@@ -193,19 +263,28 @@ def test_networks_that_draw_as_they_learn_keep_their_bits_in_threads(store, thre
     """Redrawn maps come from torch's generator, which threads share."""
     from spatialbias.training import Execution
 
-    small = {"model": "vgg9_fcn", "model_args": {"layer": "redrawn_maps"}, "dataset": "circles",
-             "dataset_args": {"n_train": 4, "n_test": 2, "size": 32}, "batch_size": 2}
+    small = {
+        "model": "vgg9_fcn",
+        "model_args": {"layer": "redrawn_maps"},
+        "dataset": "circles",
+        "dataset_args": {"n_train": 4, "n_test": 2, "size": 32},
+        "batch_size": 2,
+    }
     wanted = [trial(r, 1, **small) for r in range(4)]
     records = sweep(wanted, ("segmentation",), store, executor=threads, **OPTIONS)
     for t in wanted:
         alone, _ = trials.run(t, Execution("cpu", "fp32", 1), ("segmentation",))
-        assert records[t.key]["curve"] == alone["curve"] and records[t.key]["rows"] == alone["rows"], t.replicate
+        assert (
+            records[t.key]["curve"] == alone["curve"] and records[t.key]["rows"] == alone["rows"]
+        ), t.replicate
 
 
 def test_workers_that_are_asked_for_go_before_the_environment_s(store, monkeypatch):
     monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
     asked = []
-    monkeypatch.setattr(module, "_pool", lambda workers: asked.append(workers) or ThreadPoolExecutor(workers))
+    monkeypatch.setattr(
+        module, "_pool", lambda workers: asked.append(workers) or ThreadPoolExecutor(workers)
+    )
     monkeypatch.setattr(module, "stop", lambda executor: executor.shutdown())
     sweep([trial()], store=store, **OPTIONS)
     assert asked == []
@@ -219,14 +298,21 @@ def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):
 
     def one(name, order):
         with ThreadPoolExecutor(1) as executor:
-            found[name] = sweep(order, store=Store(store.folder, None), executor=executor, workers=1, **OPTIONS)
+            found[name] = sweep(
+                order, store=Store(store.folder, None), executor=executor, workers=1, **OPTIONS
+            )
 
-    both = [threading.Thread(target=one, args=("a", wanted)), threading.Thread(target=one, args=("b", wanted))]
+    both = [
+        threading.Thread(target=one, args=("a", wanted)),
+        threading.Thread(target=one, args=("b", wanted)),
+    ]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join(300)
-    assert set(found["a"]) == set(found["b"]) == {t.key for t in wanted} and found["a"] == found["b"]
+    assert (
+        set(found["a"]) == set(found["b"]) == {t.key for t in wanted} and found["a"] == found["b"]
+    )
     assert sorted(trained) == sorted(t.key for t in wanted)  # each once
 
 
@@ -270,7 +356,9 @@ def test_estimates_are_medians_of_like_trials(store):
 
 
 def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
-    """It then refuses what is submitted: with nothing in flight there is no future to learn it from."""
+    """It then refuses what is submitted: with nothing in flight there is no future to learn it
+    from.
+    """
     pools = []
 
     class Pool(ThreadPoolExecutor):
@@ -283,7 +371,9 @@ def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
 
     monkeypatch.setattr(module, "_pool", lambda workers: pools.append(Pool(workers)) or pools[-1])
     done = {}
-    thread = threading.Thread(target=lambda: done.update(sweep([trial()], store=store, workers=1, **OPTIONS)), daemon=True)
+    thread = threading.Thread(
+        target=lambda: done.update(sweep([trial()], store=store, workers=1, **OPTIONS)), daemon=True
+    )
     thread.start()
     thread.join(300)
     assert set(done) == {trial().key} and len(pools) == 2
@@ -321,7 +411,9 @@ def finished(store):
     return list((store.folder / "records").glob("*/*.json"))
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="looks at processes through /proc"
+)
 
 
 @pytest.mark.slow
@@ -341,7 +433,9 @@ def test_killing_a_worker_loses_only_what_was_in_flight(store):
     records = sweep(wanted, store=store, workers=2, **OPTIONS)
     killer.join()
     assert set(records) == {t.key for t in wanted} and 0 < len(before) < len(wanted)
-    assert all(path.stat().st_mtime_ns == time_of_writing for path, time_of_writing in before.items())
+    assert all(
+        path.stat().st_mtime_ns == time_of_writing for path, time_of_writing in before.items()
+    )
     wait_for(lambda: not multiprocessing.active_children())
 
 
@@ -359,7 +453,9 @@ if __name__ == "__main__":
 
 def descendants(pid):
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found] + [grand for child in found for grand in descendants(child)]
+    return [int(child) for child in found] + [
+        grand for child in found for grand in descendants(child)
+    ]
 
 
 @pytest.mark.slow
@@ -369,12 +465,22 @@ def test_when_the_parent_ends_no_worker_stays_and_what_is_finished_is_kept(store
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     wanted = [trial(0), trial(1, ENDLESS)]
-    parent = subprocess.Popen([sys.executable, str(script), str(store.folder), json.dumps([t.model_dump() for t in wanted])],
-                              stderr=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            str(script),
+            str(store.folder),
+            json.dumps([t.model_dump() for t in wanted]),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     children = []
     try:
         wait_for(lambda: finished(store))
-        wait_for(lambda: (store.folder / "locks" / wanted[1].key).exists())  # the endless one is in flight
+        wait_for(
+            lambda: (store.folder / "locks" / wanted[1].key).exists()
+        )  # the endless one is in flight
         children = descendants(parent.pid)
         assert any(alive(child) for child in children)
         os.kill(parent.pid, how)

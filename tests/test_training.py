@@ -19,8 +19,15 @@ def batch(n=12, features=4, seed=0):
 
 
 def train(model, data, execution, **changes):
-    options = {"loss": "cross_entropy", "learning_rate": 1e-2, "batch_size": 5, "max_epochs": 4, "stop_loss": None,
-               "mark_epoch": None, "order": torch.Generator().manual_seed(0)}
+    options = {
+        "loss": "cross_entropy",
+        "learning_rate": 1e-2,
+        "batch_size": 5,
+        "max_epochs": 4,
+        "stop_loss": None,
+        "mark_epoch": None,
+        "order": torch.Generator().manual_seed(0),
+    }
     return fit(model, data, execution=execution, **options | changes)
 
 
@@ -38,7 +45,9 @@ class Moody(nn.Linear):
 
     def forward(self, x):
         right = F.one_hot((x[:, 0] * 0).long(), 3) * 50.0
-        return super().forward(x) * 1e-9 + (right if self.training == self.good_in_training else -right)
+        return super().forward(x) * 1e-9 + (
+            right if self.training == self.good_in_training else -right
+        )
 
 
 @pytest.mark.parametrize("good_in_training, reason", [(True, "cap"), (False, "loss")])
@@ -49,12 +58,19 @@ def test_the_stop_rule_looks_in_evaluation_mode(fp32, good_in_training, reason):
     assert result.reason == reason and result.epoch == (4 if reason == "cap" else 1)
 
 
-@pytest.mark.parametrize("n", [3, EVALUATION_BATCH, EVALUATION_BATCH + 1, 2 * EVALUATION_BATCH + 77])
+@pytest.mark.parametrize(
+    "n", [3, EVALUATION_BATCH, EVALUATION_BATCH + 1, 2 * EVALUATION_BATCH + 77]
+)
 def test_mean_loss_is_over_all_examples(fp32, n):
     model, data = linear(), batch(n)
     with torch.no_grad():
-        one_by_one = [float(F.cross_entropy(model(data.inputs[0][i:i + 1]), data.target[i:i + 1])) for i in range(n)]
-    assert mean_loss(model, data, "cross_entropy", fp32) == pytest.approx(sum(one_by_one) / n, rel=1e-5)
+        one_by_one = [
+            float(F.cross_entropy(model(data.inputs[0][i : i + 1]), data.target[i : i + 1]))
+            for i in range(n)
+        ]
+    assert mean_loss(model, data, "cross_entropy", fp32) == pytest.approx(
+        sum(one_by_one) / n, rel=1e-5
+    )
 
 
 def test_the_loss_on_record_is_that_of_the_weights_kept(fp32):
@@ -62,7 +78,11 @@ def test_the_loss_on_record_is_that_of_the_weights_kept(fp32):
     result = train(model, data, fp32)
     again = linear()
     again.load_state_dict(result.states["stop"])
-    assert result.loss == result.curve[-1]["loss"] == pytest.approx(mean_loss(again, data, "cross_entropy", fp32), rel=1e-6)
+    assert (
+        result.loss
+        == result.curve[-1]["loss"]
+        == pytest.approx(mean_loss(again, data, "cross_entropy", fp32), rel=1e-6)
+    )
     assert [entry["epoch"] for entry in result.curve] == [1, 2, 3, 4] and result.reason == "epochs"
 
 
@@ -71,8 +91,10 @@ def test_stops_at_the_first_epoch_that_reaches_the_loss(fp32):
     losses = [entry["loss"] for entry in whole.curve]
     aim = losses[11]
     result = train(linear(), batch(), fp32, max_epochs=30, stop_loss=aim)
-    assert result.reason == "loss" and result.epoch == next(e for e, loss in enumerate(losses, 1) if loss <= aim)
-    assert [entry["loss"] for entry in result.curve] == losses[:result.epoch]
+    assert result.reason == "loss" and result.epoch == next(
+        e for e, loss in enumerate(losses, 1) if loss <= aim
+    )
+    assert [entry["loss"] for entry in result.curve] == losses[: result.epoch]
 
 
 def test_cap_and_epochs_are_told_apart(fp32):
@@ -97,7 +119,14 @@ def test_an_infinite_loss_is_divergence_too(fp32):
         def forward(self, x):
             return super().forward(x) * 1e-9 + 1e30  # squared, beyond single precision
 
-    result = train(Far(4, 3), Batch(batch().inputs, torch.zeros(12, 3)), fp32, loss="mean_squared_error", learning_rate=1e-30, optimizer="sgd")
+    result = train(
+        Far(4, 3),
+        Batch(batch().inputs, torch.zeros(12, 3)),
+        fp32,
+        loss="mean_squared_error",
+        learning_rate=1e-30,
+        optimizer="sgd",
+    )
     assert result.loss == math.inf and result.reason == "diverged" and result.epoch == 1
 
 
@@ -108,7 +137,11 @@ def test_what_is_solved_is_not_descended(fp32):
 
     data = batch()
     result = train(Solved(), data, fp32, stop_loss=0.1)
-    assert result.reason == "solved" and torch.equal(result.states["stop"]["seen"], data.inputs[0].sum(0)) and result.curve == []
+    assert (
+        result.reason == "solved"
+        and torch.equal(result.states["stop"]["seen"], data.inputs[0].sum(0))
+        and result.curve == []
+    )
 
 
 def test_the_mark_is_the_state_after_that_epoch(fp32):
@@ -154,27 +187,40 @@ def test_every_example_once_an_epoch_in_the_generator_s_order(fp32):
     data = Batch((torch.arange(48.0).view(12, 4),), torch.arange(12) % 3)
     train(Recorder(4, 3), data, fp32, max_epochs=2)
     order = torch.Generator().manual_seed(0)
-    wanted = torch.cat([torch.randperm(12, generator=order), torch.randperm(12, generator=order)]) * 4.0
+    wanted = (
+        torch.cat([torch.randperm(12, generator=order), torch.randperm(12, generator=order)]) * 4.0
+    )
     assert torch.equal(torch.cat(seen), wanted)
 
 
 def test_scores_at_the_curve_s_epochs_the_mark_and_the_end(fp32):
     result = train(linear(), batch(), fp32, max_epochs=28, mark_epoch=23, score=lambda model: 0.5)
-    assert [entry["epoch"] for entry in result.curve if "score" in entry] == [*range(1, 21), 23, 25, 28]
+    assert [entry["epoch"] for entry in result.curve if "score" in entry] == [
+        *range(1, 21),
+        23,
+        25,
+        28,
+    ]
     assert [e for e in range(1, 32) if curve_epoch(e)] == [*range(1, 21), 25, 30]
 
 
 def test_training_is_adam_by_hand(fp32):
-    """One step over one batch, against Adam's formula: the first step is the rate times the sign of the gradient."""
+    """One step over one batch, against Adam's formula: the first step is the rate times the sign of
+    the gradient.
+    """
     model, data = linear(), batch()
     before = model.weight.detach().clone()
     F.cross_entropy(model(data.inputs[0]), data.target).backward()
     gradient = model.weight.grad.clone()
     result = train(model, data, fp32, batch_size=12, max_epochs=1)
-    torch.testing.assert_close(result.states["stop"]["weight"], before - 1e-2 * gradient.sign(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        result.states["stop"]["weight"], before - 1e-2 * gradient.sign(), rtol=1e-4, atol=1e-5
+    )
 
 
-@pytest.mark.parametrize("schedule, last", [("constant", 1.0), ("cosine", 0.5 * (1 + math.cos(math.pi * 3 / 4)))])
+@pytest.mark.parametrize(
+    "schedule, last", [("constant", 1.0), ("cosine", 0.5 * (1 + math.cos(math.pi * 3 / 4)))]
+)
 def test_schedules(fp32, schedule, last):
     """SGD on a loss of constant gradient: the last step is as long as the schedule says."""
     rates = []
@@ -190,8 +236,19 @@ def test_schedules(fp32, schedule, last):
             return self.a * torch.ones(len(x))
 
     model = Slope()
-    data = Batch((torch.zeros(2, 1),), torch.full((2,), 1e4))  # the gradient is -2e4, but for parts in a million
-    result = train(model, data, fp32, loss="mean_squared_error", optimizer="sgd", learning_rate=1e-9, schedule=schedule, max_epochs=4)
+    data = Batch(
+        (torch.zeros(2, 1),), torch.full((2,), 1e4)
+    )  # the gradient is -2e4, but for parts in a million
+    result = train(
+        model,
+        data,
+        fp32,
+        loss="mean_squared_error",
+        optimizer="sgd",
+        learning_rate=1e-9,
+        schedule=schedule,
+        max_epochs=4,
+    )
     steps = torch.tensor([*rates[1:], float(result.states["stop"]["a"])]) - torch.tensor(rates)
     momentum = 1 + 0.9 + 0.9**2 + 0.9**3
     assert float(steps[-1] / steps[0]) == pytest.approx(last * momentum, rel=1e-3)
@@ -201,9 +258,16 @@ def test_schedules(fp32, schedule, last):
 def test_weight_decay_falls_on_matrices_only(fp32, optimizer):
     model, data = linear(), batch()
     nn.init.ones_(model.bias)
-    flat = type(data)((data.inputs[0] * 0,), data.target * 0, data.shared)  # no input: the loss pulls at the bias alone
+    flat = type(data)(
+        (data.inputs[0] * 0,), data.target * 0, data.shared
+    )  # no input: the loss pulls at the bias alone
     before = model.weight.clone()
-    plain, decayed = (train(copy.deepcopy(model), flat, fp32, optimizer=optimizer, weight_decay=decay).states["stop"] for decay in (0.0, 0.1))
+    plain, decayed = (
+        train(copy.deepcopy(model), flat, fp32, optimizer=optimizer, weight_decay=decay).states[
+            "stop"
+        ]
+        for decay in (0.0, 0.1)
+    )
     assert torch.equal(plain["bias"], decayed["bias"]) and torch.equal(plain["weight"], before)
     assert (decayed["weight"].abs() < before.abs()).all()
 
@@ -213,10 +277,14 @@ def test_losses_are_means_over_everything():
     by_pixel = -output.log_softmax(1).gather(1, dense[:, None])
     torch.testing.assert_close(training.LOSSES["cross_entropy"](output, dense), by_pixel.mean())
     target = torch.rand(2, 3, 4, 5)
-    torch.testing.assert_close(training.LOSSES["mean_squared_error"](output, target), ((output - target) ** 2).mean())
+    torch.testing.assert_close(
+        training.LOSSES["mean_squared_error"](output, target), ((output - target) ** 2).mean()
+    )
     p = output.sigmoid()
-    torch.testing.assert_close(training.LOSSES["binary_cross_entropy"](output, target),
-                               -(target * p.log() + (1 - target) * (1 - p).log()).mean())
+    torch.testing.assert_close(
+        training.LOSSES["binary_cross_entropy"](output, target),
+        -(target * p.log() + (1 - target) * (1 - p).log()).mean(),
+    )
 
 
 def test_half_precision_stays_close_with_full_precision_weights(fp32):
@@ -230,7 +298,11 @@ def test_half_precision_stays_close_with_full_precision_weights(fp32):
     assert not torch.equal(fits[0].states["stop"]["0.weight"], fits[1].states["stop"]["0.weight"])
     for a, b in zip(fits[0].curve, fits[1].curve):
         assert b["loss"] == pytest.approx(a["loss"], rel=0.03)
-    assert "bf16" in half.numerics() and half.numerics() != fp32.numerics() and torch.__version__.split("+")[0] in half.numerics()
+    assert (
+        "bf16" in half.numerics()
+        and half.numerics() != fp32.numerics()
+        and torch.__version__.split("+")[0] in half.numerics()
+    )
 
 
 def test_what_is_asked_for_is_detected():
@@ -239,10 +311,18 @@ def test_what_is_asked_for_is_detected():
 
 
 def test_the_probe_of_bf16_runs_in_one_thread(monkeypatch):
-    """Threads that wait for each other on a busy machine would decide by chance, and with them the numerics class."""
+    """Threads that wait for each other on a busy machine would decide by chance, and with them the
+    numerics class.
+    """
     seen, clock, before = set(), training.time.process_time, torch.get_num_threads()
-    monkeypatch.setattr(training.time, "process_time", lambda: seen.add(torch.get_num_threads()) or clock())
-    assert training._faster_in_bf16() in (False, True) and seen == {1} and torch.get_num_threads() == before
+    monkeypatch.setattr(
+        training.time, "process_time", lambda: seen.add(torch.get_num_threads()) or clock()
+    )
+    assert (
+        training._faster_in_bf16() in (False, True)
+        and seen == {1}
+        and torch.get_num_threads() == before
+    )
 
 
 def test_a_loss_that_nobody_asks_for_is_computed_at_the_curves_epochs_only(fp32):
@@ -252,7 +332,10 @@ def test_a_loss_that_nobody_asks_for_is_computed_at_the_curves_epochs_only(fp32)
     assert [e["epoch"] for e in few.curve] == [*range(1, 21), 25, 30, 33]
     assert few.curve == [e for e in every.curve if e["epoch"] in {e["epoch"] for e in few.curve}]
     assert (few.epoch, few.reason, every.reason) == (33, "epochs", "cap")
-    assert all(torch.equal(a, b) for a, b in zip(few.states["stop"].values(), every.states["stop"].values()))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(few.states["stop"].values(), every.states["stop"].values())
+    )
 
 
 def test_a_rate_that_follows_the_loss_sees_it_after_every_epoch(fp32):
@@ -261,7 +344,9 @@ def test_a_rate_that_follows_the_loss_sees_it_after_every_epoch(fp32):
 
 def test_denormal_numbers_are_flushed_where_the_execution_says_so():
     def left() -> float:
-        return float(torch.full((8,), 1e-30) @ torch.full((8,), 1e-12))  # 8e-42, less than the least normal number
+        return float(
+            torch.full((8,), 1e-30) @ torch.full((8,), 1e-12)
+        )  # 8e-42, less than the least normal number
 
     flushed = Execution("cpu", "fp32", 1, flush=True)
     assert left() > 0
@@ -301,5 +386,10 @@ def test_trying_out_leaves_the_network_and_the_generator_as_they_were():
             return x[:, :3] + torch.rand(3)
 
     model, before = Draws(), torch.random.get_rng_state()
-    training.try_out(model, Batch((torch.rand(4, 5, generator=torch.Generator()),), torch.tensor([0, 1, 2, 0])), "cross_entropy", "it")
+    training.try_out(
+        model,
+        Batch((torch.rand(4, 5, generator=torch.Generator()),), torch.tensor([0, 1, 2, 0])),
+        "cross_entropy",
+        "it",
+    )
     assert model.seen == 0 and model.training and torch.equal(torch.random.get_rng_state(), before)

@@ -14,8 +14,14 @@ from spatialbias.datasets.batch import Batch, Data
 from spatialbias.roles import examples, fold
 from spatialbias.trials import Trial, canonical, explain, run
 
-SMALL = {"model": "coordinet", "model_args": {"width": 8, "layers": 2}, "dataset": "digits", "n_train": 20, "max_epochs": 2,
-         "curve_images": 10}
+SMALL = {
+    "model": "coordinet",
+    "model_args": {"width": 8, "layers": 2},
+    "dataset": "digits",
+    "n_train": 20,
+    "max_epochs": 2,
+    "curve_images": 10,
+}
 
 
 def ids(n_train: int, n_test: int) -> Data:
@@ -30,26 +36,58 @@ def trial(**changes) -> Trial:
 
 
 def test_keys_are_stable():
-    """A changed key orphans every record: if this fails, a field, a default or the canonical form has changed."""
-    assert Trial(model="coordinet", dataset="cifar10").key == "8ec4272971b60f43edd66c1385019b7ca53fa82566948ab5c4bb8f26cfb64c97"
+    """A changed key orphans every record: if this fails, a field, a default or the canonical form
+    has changed.
+    """
+    assert (
+        Trial(model="coordinet", dataset="cifar10").key
+        == "8ec4272971b60f43edd66c1385019b7ca53fa82566948ab5c4bb8f26cfb64c97"
+    )
     assert Trial(**SMALL).key == "f157add240a59d8adc7a892d1d6ea9394045d3a07963e08e35328a831f13fde4"
 
 
 def test_a_key_tells_every_field_apart():
-    changes = [{"replicate": 1}, {"role": "tuning"}, {"learning_rate": 2e-3}, {"n_train": 21}, {"batch_size": 32},
-               {"model_args": {"width": 9, "layers": 2}}, {"dataset_args": {"permutation": "fixed"}}, {"mark_epoch": 1},
-               {"stop_loss": 0.1}, {"optimizer": "sgd"}, {"schedule": "cosine"}, {"max_epochs": 3}, {"beta2": 0.9},
-               {"weight_decay": 0.1}, {"curve_images": 11}, {"model": "fully_connected", "model_args": {}},
-               {"dataset": "cifar10"}, {"loss": "mean_squared_error"}]
+    changes = [
+        {"replicate": 1},
+        {"role": "tuning"},
+        {"learning_rate": 2e-3},
+        {"n_train": 21},
+        {"batch_size": 32},
+        {"model_args": {"width": 9, "layers": 2}},
+        {"dataset_args": {"permutation": "fixed"}},
+        {"mark_epoch": 1},
+        {"stop_loss": 0.1},
+        {"optimizer": "sgd"},
+        {"schedule": "cosine"},
+        {"max_epochs": 3},
+        {"beta2": 0.9},
+        {"weight_decay": 0.1},
+        {"curve_images": 11},
+        {"model": "fully_connected", "model_args": {}},
+        {"dataset": "cifar10"},
+        {"loss": "mean_squared_error"},
+    ]
     assert {name for change in changes for name in change} == set(Trial.model_fields)
-    assert len({Trial(**SMALL).key, *(Trial(**SMALL | change).key for change in changes)}) == len(changes) + 1
+    assert (
+        len({Trial(**SMALL).key, *(Trial(**SMALL | change).key for change in changes)})
+        == len(changes) + 1
+    )
 
 
-@pytest.mark.parametrize("table, name", [(components.MODELS, "coordinet"), (components.DATASETS, "digits"), (components.LOSSES, "cross_entropy")])
+@pytest.mark.parametrize(
+    "table, name",
+    [
+        (components.MODELS, "coordinet"),
+        (components.DATASETS, "digits"),
+        (components.LOSSES, "cross_entropy"),
+    ],
+)
 def test_a_raised_revision_changes_the_key(monkeypatch, table, name):
     before = Trial(**SMALL).key
     entry = table[name]
-    monkeypatch.setitem(table, name, (entry[0] + 1, entry[1]) if isinstance(entry, tuple) else entry + 1)
+    monkeypatch.setitem(
+        table, name, (entry[0] + 1, entry[1]) if isinstance(entry, tuple) else entry + 1
+    )
     assert Trial(**SMALL).key != before
 
 
@@ -60,29 +98,54 @@ def test_a_trial_survives_json():
     assert again == Trial(**SMALL) and again.key == Trial(**SMALL).key
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"model": "resnet"}, ["model='resnet'", "simple_cnn"]),
-    ({"dataset": "imagenet"}, ["dataset='imagenet'", "cifar10"]),
-    ({"model_args": {"wide": 3}}, ["'wide'", "width"]),
-    ({"model_args": {"width": "many"}}, ["width='many'", "int"]),
-    ({"model_args": {"encoding": "cosine"}}, ["encoding='cosine'", "sine"]),
-    ({"model_args": {"width": [1, 2]}}, ["model_args.width", "[1, 2]"]),
-    ({"dataset_args": {"permute": True}}, ["'permute'", "permutation"]),
-    ({"dataset_args": {"permutation": 3}}, ["permutation=3", "str"]),
-    ({"n_train": 0}, ["n_train=0", "1"]), ({"n_train": "few"}, ["n_train='few'", "integer"]),
-    ({"n_train": 1170}, ["n_train=1170", "1168"]), ({"n_train": 1.5}, ["n_train=1.5", "integer"]),
-    ({"replicate": -1}, ["replicate=-1", "0"]), ({"role": "test"}, ["role='test'", "report", "tuning"]),
-    ({"learning_rate": 0}, ["learning_rate=0", "0"]), ({"learning_rate": float("nan")}, ["learning_rate=nan", "finite"]),
-    ({"loss": "hinge"}, ["loss='hinge'", "cross_entropy"]), ({"stop_loss": -1}, ["stop_loss=-1", "0"]),
-    ({"optimizer": "lbfgs"}, ["optimizer='lbfgs'", "adam"]), ({"epochs": 3}, ["epochs=3", "not permitted"]),
-    ({"model": "fully_connected", "model_args": {"width": 50_000}}, ["fully_connected", "20,154,550,010 parameters"]),
-    ({"n_train": True}, ["n_train=True", "integer"]), ({"learning_rate": "0.1"}, ["learning_rate='0.1'", "number"]),
-    ({"dataset_args": {"permutation": "maybe"}}, ["'digits'", "permutation='maybe'", "fixed"]),
-    ({"dataset": "circles", "dataset_args": {"n_train": -5}}, ["n_train=-5", "1"]),
-    ({"dataset": "not_so_clevr", "dataset_args": {"split": "diagonal"}}, ["split='diagonal'", "quadrant"]),
-    ({"model": "coordconv_classifier", "model_args": {"size": 32}, "dataset": "not_so_clevr", "dataset_args": {"size": 16}}, ["32", "16", "same size"]),
-    ({"role": "tuning", "n_train": None}, ["role='tuning'", "n_train=None"]),
-    ({"role": "tuning", "n_train": 1297}, ["role='tuning'", "n_train=1297"])])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"model": "resnet"}, ["model='resnet'", "simple_cnn"]),
+        ({"dataset": "imagenet"}, ["dataset='imagenet'", "cifar10"]),
+        ({"model_args": {"wide": 3}}, ["'wide'", "width"]),
+        ({"model_args": {"width": "many"}}, ["width='many'", "int"]),
+        ({"model_args": {"encoding": "cosine"}}, ["encoding='cosine'", "sine"]),
+        ({"model_args": {"width": [1, 2]}}, ["model_args.width", "[1, 2]"]),
+        ({"dataset_args": {"permute": True}}, ["'permute'", "permutation"]),
+        ({"dataset_args": {"permutation": 3}}, ["permutation=3", "str"]),
+        ({"n_train": 0}, ["n_train=0", "1"]),
+        ({"n_train": "few"}, ["n_train='few'", "integer"]),
+        ({"n_train": 1170}, ["n_train=1170", "1168"]),
+        ({"n_train": 1.5}, ["n_train=1.5", "integer"]),
+        ({"replicate": -1}, ["replicate=-1", "0"]),
+        ({"role": "test"}, ["role='test'", "report", "tuning"]),
+        ({"learning_rate": 0}, ["learning_rate=0", "0"]),
+        ({"learning_rate": float("nan")}, ["learning_rate=nan", "finite"]),
+        ({"loss": "hinge"}, ["loss='hinge'", "cross_entropy"]),
+        ({"stop_loss": -1}, ["stop_loss=-1", "0"]),
+        ({"optimizer": "lbfgs"}, ["optimizer='lbfgs'", "adam"]),
+        ({"epochs": 3}, ["epochs=3", "not permitted"]),
+        (
+            {"model": "fully_connected", "model_args": {"width": 50_000}},
+            ["fully_connected", "20,154,550,010 parameters"],
+        ),
+        ({"n_train": True}, ["n_train=True", "integer"]),
+        ({"learning_rate": "0.1"}, ["learning_rate='0.1'", "number"]),
+        ({"dataset_args": {"permutation": "maybe"}}, ["'digits'", "permutation='maybe'", "fixed"]),
+        ({"dataset": "circles", "dataset_args": {"n_train": -5}}, ["n_train=-5", "1"]),
+        (
+            {"dataset": "not_so_clevr", "dataset_args": {"split": "diagonal"}},
+            ["split='diagonal'", "quadrant"],
+        ),
+        (
+            {
+                "model": "coordconv_classifier",
+                "model_args": {"size": 32},
+                "dataset": "not_so_clevr",
+                "dataset_args": {"size": 16},
+            },
+            ["32", "16", "same size"],
+        ),
+        ({"role": "tuning", "n_train": None}, ["role='tuning'", "n_train=None"]),
+        ({"role": "tuning", "n_train": 1297}, ["role='tuning'", "n_train=1297"]),
+    ],
+)
 def test_wrong_parameters_are_named_in_one_line(changes, words):
     with pytest.raises(ValueError) as caught:
         Trial(**SMALL | changes)
@@ -91,10 +154,17 @@ def test_wrong_parameters_are_named_in_one_line(changes, words):
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"model": "simple_cnn", "model_args": {"classes": 3}}, ["simple_cnn", "3 classes", "class 9"]),
-    ({"model": "coordconv_classifier", "model_args": {}}, ["coordconv_classifier", "digits"]),
-    ({"loss": "binary_cross_entropy"}, ["binary_cross_entropy"])])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (
+            {"model": "simple_cnn", "model_args": {"classes": 3}},
+            ["simple_cnn", "3 classes", "class 9"],
+        ),
+        ({"model": "coordconv_classifier", "model_args": {}}, ["coordconv_classifier", "digits"]),
+        ({"loss": "binary_cross_entropy"}, ["binary_cross_entropy"]),
+    ],
+)
 def test_what_does_not_fit_together_is_said_before_training(changes, words, monkeypatch, fp32):
     monkeypatch.setattr("spatialbias.training.fit", lambda *a, **k: pytest.fail("it trained"))
     with pytest.raises(ValueError, match="do not fit together") as caught:
@@ -118,14 +188,24 @@ def test_n_train_beyond_the_data_is_refused_where_the_size_is_known_only_later()
 def test_subsets_are_disjoint_while_the_pool_lasts(n_train, first):
     data, a_round = ids(100, 10), 90 // n_train
     first -= first % a_round
-    chosen = [examples(trial(n_train=n_train, replicate=first + k), data)[0].target for k in range(a_round)]
+    chosen = [
+        examples(trial(n_train=n_train, replicate=first + k), data)[0].target
+        for k in range(a_round)
+    ]
     together = torch.cat(chosen)
     assert len(together.unique()) == n_train * a_round and int(together.max()) < 90
 
 
 def test_the_pool_is_shuffled_anew_when_used_up():
-    subset = [set(examples(trial(n_train=45, replicate=r), ids(100, 10))[0].target.tolist()) for r in range(4)]
-    assert not subset[0] & subset[1] and not subset[2] & subset[3] and subset[0] not in (subset[2], subset[3])
+    subset = [
+        set(examples(trial(n_train=45, replicate=r), ids(100, 10))[0].target.tolist())
+        for r in range(4)
+    ]
+    assert (
+        not subset[0] & subset[1]
+        and not subset[2] & subset[3]
+        and subset[0] not in (subset[2], subset[3])
+    )
 
 
 @given(st.integers(1, 90), st.integers(0, 300))
@@ -134,17 +214,29 @@ def test_tuning_never_sees_what_is_reported_and_trains_on_neither(n_train, repli
     data = ids(100, 20)
     reported, tested = examples(trial(n_train=n_train, replicate=replicate), data)
     tuned, chosen_on = examples(trial(n_train=n_train, replicate=replicate, role="tuning"), data)
-    assert set(chosen_on.target.tolist()) == set(range(90, 100)) and torch.equal(tested.target, data.test.target)
-    assert not set(range(90, 100)) & set(reported.target.tolist()) and not set(range(90, 100)) & set(tuned.target.tolist())
+    assert set(chosen_on.target.tolist()) == set(range(90, 100)) and torch.equal(
+        tested.target, data.test.target
+    )
+    assert not set(range(90, 100)) & set(reported.target.tolist()) and not set(
+        range(90, 100)
+    ) & set(tuned.target.tolist())
 
 
 def test_tuning_without_a_size_learns_from_four_fifths():
-    train, test = examples(trial(dataset="not_so_clevr", dataset_args={"size": 16}, n_train=None, role="tuning"), data := ids(1000, 10))
-    assert (len(train), len(test)) == (800, 200) and sorted([*train.target, *test.target]) == sorted(data.train.target)
+    train, test = examples(
+        trial(dataset="not_so_clevr", dataset_args={"size": 16}, n_train=None, role="tuning"),
+        data := ids(1000, 10),
+    )
+    assert (len(train), len(test)) == (800, 200) and sorted(
+        [*train.target, *test.target]
+    ) == sorted(data.train.target)
 
 
 def test_tuning_draws_other_subsets():
-    report, tune = (examples(trial(n_train=30, role=role), ids(1000, 10))[0].target for role in ("report", "tuning"))
+    report, tune = (
+        examples(trial(n_train=30, role=role), ids(1000, 10))[0].target
+        for role in ("report", "tuning")
+    )
     assert not torch.equal(report, tune) and len(set(report.tolist()) & set(tune.tolist())) < 10
 
 
@@ -165,14 +257,22 @@ def test_arms_of_a_replicate_share_subset_and_order(monkeypatch):
     seen = {}
     for replicate in (0, 1):
         for model in ("fully_connected", "pooled_cnn"):
+
             def spy(network, train, *, order, **rest):
-                seen[model, replicate] = train.target.tolist(), order.initial_seed(), train.inputs[0].sum().item()  # noqa: B023
+                seen[model, replicate] = (  # noqa: B023
+                    train.target.tolist(),
+                    order.initial_seed(),
+                    train.inputs[0].sum().item(),
+                )
                 raise InterruptedError
 
             monkeypatch.setattr(training, "fit", spy)
             with pytest.raises(InterruptedError):
                 run(Trial(model=model, dataset="digits", n_train=30, replicate=replicate))
-    assert seen["fully_connected", 0] == seen["pooled_cnn", 0] and seen["fully_connected", 1] == seen["pooled_cnn", 1]
+    assert (
+        seen["fully_connected", 0] == seen["pooled_cnn", 0]
+        and seen["fully_connected", 1] == seen["pooled_cnn", 1]
+    )
     assert all(a != b for a, b in zip(seen["pooled_cnn", 0], seen["pooled_cnn", 1]))
 
 
@@ -188,21 +288,35 @@ def test_one_trial_twice_is_equal_to_the_bit(fp32):
 
 
 def test_a_record_is_plain_data_and_tells_its_story(fp32):
-    record, states = run(Trial(**SMALL | {"stop_loss": 50.0, "mark_epoch": 1}), fp32, ("accuracy", "quarter_turns"))
+    record, states = run(
+        Trial(**SMALL | {"stop_loss": 50.0, "mark_epoch": 1}), fp32, ("accuracy", "quarter_turns")
+    )
     canonical(record)  # raises on anything but plain data
     assert record["key"] == Trial(**record["trial"]).key
-    assert record["stop"]["reason"] == "loss" and record["stop"]["epoch"] == 1 and set(states) == {"stop"}
-    assert record["measured"] == {name: components.MEASURES[name] for name in ("accuracy", "quarter_turns")}
+    assert (
+        record["stop"]["reason"] == "loss"
+        and record["stop"]["epoch"] == 1
+        and set(states) == {"stop"}
+    )
+    assert record["measured"] == {
+        name: components.MEASURES[name] for name in ("accuracy", "quarter_turns")
+    }
     assert [row["at"] for row in record["rows"]] == ["stop"] * 5
     assert record["rows"][0]["n"] == 500 and record["rows"][1]["n"] == 100
-    assert record["provenance"]["numerics"] == fp32.numerics() and "scikit-learn" in record["provenance"]["data"]
+    assert (
+        record["provenance"]["numerics"] == fp32.numerics()
+        and "scikit-learn" in record["provenance"]["data"]
+    )
     assert record["parameters"] == sum(value.numel() for value in states["stop"].values())
 
 
 def test_the_published_cap_is_measured_too_when_training_goes_on(fp32):
     record, states = run(Trial(**SMALL | {"mark_epoch": 1}), fp32, ("accuracy", "quarter_turns"))
     assert set(states) == {"stop", "mark"} and record["stop"]["reason"] == "epochs"
-    assert [(r["measure"], r["at"]) for r in record["rows"]][:2] == [("accuracy", "published"), ("accuracy", "stop")]
+    assert [(r["measure"], r["at"]) for r in record["rows"]][:2] == [
+        ("accuracy", "published"),
+        ("accuracy", "stop"),
+    ]
     assert {r["at"] for r in record["rows"] if r["measure"] == "quarter_turns"} == {"stop"}
     early, _ = run(Trial(**SMALL | {"max_epochs": 1}), fp32)
     assert early["rows"][0]["value"] == record["rows"][0]["value"]
@@ -217,17 +331,36 @@ def test_measures_can_be_taken_later_and_are_the_same(fp32):
 
 
 def test_divergence_is_a_record(fp32):
-    hopeless = Trial(model="fully_connected", dataset="digits", n_train=20, optimizer="sgd", learning_rate=1e6, max_epochs=30)
+    hopeless = Trial(
+        model="fully_connected",
+        dataset="digits",
+        n_train=20,
+        optimizer="sgd",
+        learning_rate=1e6,
+        max_epochs=30,
+    )
     record, _ = run(hopeless, fp32)
-    assert record["stop"]["reason"] == "diverged" and record["stop"]["loss"] is None and record["curve"][-1]["loss"] is None
+    assert (
+        record["stop"]["reason"] == "diverged"
+        and record["stop"]["loss"] is None
+        and record["curve"][-1]["loss"] is None
+    )
     canonical(record)
 
 
 def test_regression_needs_nothing_special(fp32):
-    record, _ = run(Trial(
-        model="fully_connected", model_args={"channels": 1, "size": 16, "classes": 2, "width": 8, "hidden": 2},
-        dataset="not_so_clevr", dataset_args={"task": "regression", "size": 16, "square": 3}, loss="mean_squared_error",
-        max_epochs=3), fp32, ())
+    record, _ = run(
+        Trial(
+            model="fully_connected",
+            model_args={"channels": 1, "size": 16, "classes": 2, "width": 8, "hidden": 2},
+            dataset="not_so_clevr",
+            dataset_args={"task": "regression", "size": 16, "square": 3},
+            loss="mean_squared_error",
+            max_epochs=3,
+        ),
+        fp32,
+        (),
+    )
     losses = [entry["loss"] for entry in record["curve"]]
     scores = [entry["score"] for entry in record["curve"]]  # errors in pixels
     assert losses[-1] < losses[0] and 0 < scores[-1] < 16 * 2**0.5 and record["rows"] == []
@@ -246,13 +379,24 @@ def test_pixelwise_classes_need_nothing_special(monkeypatch, fp32):
     module.dense = dense
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(components.MODELS, "dense", (1, "dense"))
-    record, states = run(Trial(model="dense", dataset="circles", dataset_args={"n_train": 12, "n_test": 10, "size": 32},
-                               max_epochs=2, batch_size=4), fp32)
+    record, states = run(
+        Trial(
+            model="dense",
+            dataset="circles",
+            dataset_args={"n_train": 12, "n_test": 10, "size": 32},
+            max_epochs=2,
+            batch_size=4,
+        ),
+        fp32,
+    )
     model = dense()
     model.load_state_dict(states["stop"])
     data = datasets.load("circles", n_train=12, n_test=10, size=32)
     right = (model(data.test.inputs[0] / 255).argmax(1) == data.test.target).float().mean()
-    assert record["rows"][0]["value"] == pytest.approx(float(right), abs=1e-6) and "score" in record["curve"][0]
+    assert (
+        record["rows"][0]["value"] == pytest.approx(float(right), abs=1e-6)
+        and "score" in record["curve"][0]
+    )
 
 
 def test_data_that_need_fp32_are_computed_so_and_without_denormal_numbers():
@@ -260,18 +404,38 @@ def test_data_that_need_fp32_are_computed_so_and_without_denormal_numbers():
     from spatialbias.trials import suited
 
     asked = Execution("cpu", "bf16", 1)
-    squares = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16})
+    squares = Trial(
+        model="coordconv_classifier",
+        model_args={"size": 16},
+        dataset="not_so_clevr",
+        dataset_args={"size": 16},
+    )
     assert suited(squares, asked) == Execution("cpu", "fp32", 1, flush=True)
     assert suited(Trial(model="fully_connected", dataset="digits", n_train=97), asked) == asked
 
 
 @pytest.mark.parametrize("curve_images, scored", [(1000, 9), (9, 2), (1, 1)])
-def test_the_curve_is_scored_on_all_test_examples_only_where_they_are_few(monkeypatch, curve_images, scored):
+def test_the_curve_is_scored_on_all_test_examples_only_where_they_are_few(
+    monkeypatch, curve_images, scored
+):
     from spatialbias import training
 
     seen, real = [], training.predictions
-    monkeypatch.setattr(training, "predictions", lambda model, batch, *rest: seen.append(len(batch)) or real(model, batch, *rest))
-    squares = Trial(model="coordconv_classifier", model_args={"size": 16}, dataset="not_so_clevr", dataset_args={"size": 16}, max_epochs=1,
-                    curve_images=curve_images)
+    monkeypatch.setattr(
+        training,
+        "predictions",
+        lambda model, batch, *rest: seen.append(len(batch)) or real(model, batch, *rest),
+    )
+    squares = Trial(
+        model="coordconv_classifier",
+        model_args={"size": 16},
+        dataset="not_so_clevr",
+        dataset_args={"size": 16},
+        max_epochs=1,
+        curve_images=curve_images,
+    )
     run(squares, measures=())
-    assert seen == [55, scored]  # the loss of the positions trained on, and the curve's score; nine are held out
+    assert seen == [
+        55,
+        scored,
+    ]  # the loss of the positions trained on, and the curve's score; nine are held out

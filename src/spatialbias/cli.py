@@ -1,4 +1,6 @@
-"""The command line: `spatialbias sweep | results | data | bench | book`. Nothing heavy is imported until it is needed."""
+"""The command line: `spatialbias sweep | results | data | bench | book`. Nothing heavy is imported
+until it is needed.
+"""
 
 import argparse
 import sys
@@ -7,7 +9,9 @@ from spatialbias.components import PROFILES
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status (0; 1 for a failed check; 2 for bad input; 130 for Ctrl-C)."""
+    """Run one command; returns the exit status (0; 1 for a failed check; 2 for bad input; 130 for
+    Ctrl-C).
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
@@ -16,10 +20,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
-        print("\nstopped; everything finished is kept, the same command goes on from here", file=sys.stderr)
+        print(
+            "\nstopped; everything finished is kept, the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
     except ModuleNotFoundError as error:
-        print(f"spatialbias: {error}; pip install '.[dask]' brings what --dask needs, '.[book]' what the book needs", file=sys.stderr)
+        print(
+            f"spatialbias: {error}; pip install '.[dask]' brings what --dask needs, '.[book]' what the book needs",
+            file=sys.stderr,
+        )
         return 2
     except (ValueError, RuntimeError, OSError) as error:
         print(f"spatialbias: {error}", file=sys.stderr)
@@ -33,26 +43,57 @@ def _parser() -> argparse.ArgumentParser:
     sweep = commands.add_parser("sweep", help="train and measure what a study lacks")
     sweep.add_argument("study", nargs="*", help="work.study, or a work; none: all of them")
     sweep.add_argument("--profile", default="quick", choices=PROFILES)
-    sweep.add_argument("--dry-run", action="store_true", help="only print the trials that are missing and their cost")
-    sweep.add_argument("--workers", type=int, help="processes, one thread each (default: one a core)")
-    sweep.add_argument("--precision", choices=("fp32", "bf16"), help="default: bf16 where the hardware has it and is faster")
-    sweep.add_argument("--dask", metavar="ADDRESS", help="run on a Dask cluster instead of local processes")
-    sweep.add_argument("-p", "--parameter", action="append", nargs=2, default=[], metavar=("NAME", "VALUE"),
-                       help="a parameter of the study; VALUE is read as JSON where it can be")
+    sweep.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only print the trials that are missing and their cost",
+    )
+    sweep.add_argument(
+        "--workers", type=int, help="processes, one thread each (default: one a core)"
+    )
+    sweep.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        help="default: bf16 where the hardware has it and is faster",
+    )
+    sweep.add_argument(
+        "--dask", metavar="ADDRESS", help="run on a Dask cluster instead of local processes"
+    )
+    sweep.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the study; VALUE is read as JSON where it can be",
+    )
     sweep.set_defaults(run=_sweep)
 
     results = commands.add_parser("results", help="what is on record")
     results.add_argument("action", choices=("status", "verify", "pack"))
     results.add_argument("study", nargs="*")
-    results.add_argument("--sample", type=_from(int, 0), default=0, help="verify: retrain this many shipped records and compare")
-    results.add_argument("--max-seconds", type=_from(float, 0), default=120, help="verify: sample only records that took at most this long")
+    results.add_argument(
+        "--sample",
+        type=_from(int, 0),
+        default=0,
+        help="verify: retrain this many shipped records and compare",
+    )
+    results.add_argument(
+        "--max-seconds",
+        type=_from(float, 0),
+        default=120,
+        help="verify: sample only records that took at most this long",
+    )
     results.set_defaults(run=_results)
 
     data = commands.add_parser("data", help="find, download and verify the image sets")
     data.add_argument("name", nargs="*")
     data.set_defaults(run=_data)
 
-    bench = commands.add_parser("bench", help="speed and memory against a plain baseline, as ratios")
+    bench = commands.add_parser(
+        "bench", help="speed and memory against a plain baseline, as ratios"
+    )
     bench.add_argument("part", nargs="*", help="which parts; none: all of them")
     bench.add_argument("--quick", action="store_true", help="fewer repeats")
     bench.set_defaults(run=_bench)
@@ -60,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     book = commands.add_parser("book", help="execute the pages and build the book")
     book.add_argument("--profile", default="paper", choices=PROFILES)
     book.add_argument("--out", help="where the site goes (default: _build/html)")
-    book.add_argument("--no-execute", action="store_true", help="build from the pages as they were last executed")
+    book.add_argument(
+        "--no-execute", action="store_true", help="build from the pages as they were last executed"
+    )
     book.add_argument("page", nargs="*", help="only these pages")
     book.set_defaults(run=_book)
     return parser
@@ -99,15 +142,31 @@ def _sweep(options) -> int:
 
     given = {name: read(value) for name, value in options.parameter}
     if "profile" in given:
-        raise ValueError(f"-p profile {given['profile']}: the profile is an option of its own, --profile {given['profile']}")
+        raise ValueError(
+            f"-p profile {given['profile']}: the profile is an option of its own, --profile {given['profile']}"
+        )
     plans = [s.plan(options.profile, **given) for s in _studies(options.study)]
     executor = None if options.dry_run else _executor(options.dask)
     for plan in plans:
         count, hours = plan.estimate()
-        cost = "" if not count else " (cost unknown: nothing like them on record)" if hours is None else f", about {hours:.2f} core-hours"
-        print(f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}", flush=True)
+        cost = (
+            ""
+            if not count
+            else " (cost unknown: nothing like them on record)"
+            if hours is None
+            else f", about {hours:.2f} core-hours"
+        )
+        print(
+            f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}",
+            flush=True,
+        )
         if not options.dry_run and count:
-            plan.sweep(missing="train", workers=options.workers, precision=options.precision, executor=executor)
+            plan.sweep(
+                missing="train",
+                workers=options.workers,
+                precision=options.precision,
+                executor=executor,
+            )
     return 0
 
 

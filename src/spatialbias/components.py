@@ -1,8 +1,9 @@
-"""Every model, data set, shift, measure and loss by name, with its revision. Imports nothing, so that names can be
-checked, listed and hashed without torch.
+"""Every model, data set, shift, measure and loss by name, with its revision. Imports nothing, so
+that names can be checked, listed and hashed without torch.
 
-A revision is raised whenever a component's behaviour changes: trials that name it get new keys, and the records of the
-old behaviour are no longer found. `tests/test_components.py` holds golden values that catch a forgotten raise.
+A revision is raised whenever a component's behaviour changes: trials that name it get new keys, and
+the records of the old behaviour are no longer found. `tests/test_components.py` holds golden values
+that catch a forgotten raise.
 """
 
 MODELS = {  # name: (revision, module that builds it)
@@ -31,7 +32,9 @@ DATASETS = {  # name: (revision, module that loads it)
     "circles": (1, "circles"),
 }
 
-EXACT = ("not_so_clevr",)  # always fp32: bf16's eight bits cannot tell a pixel from its neighbour on a canvas of 64
+EXACT = (
+    "not_so_clevr",
+)  # always fp32: bf16's eight bits cannot tell a pixel from its neighbour on a canvas of 64
 
 SHAPES = {  # of the image data sets: channels, side in pixels, classes
     "cifar10": (3, 32, 10),
@@ -41,7 +44,11 @@ SHAPES = {  # of the image data sets: channels, side in pixels, classes
 }
 
 CANVASES = {"not_so_clevr": 64}  # the side of a canvas by default
-ON_CANVAS = ("coordconv_classifier", "coordconv_renderer", "deconv")  # answer for every pixel of a canvas of their own size
+ON_CANVAS = (
+    "coordconv_classifier",
+    "coordconv_renderer",
+    "deconv",
+)  # answer for every pixel of a canvas of their own size
 
 TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
 
@@ -87,11 +94,15 @@ def one_of(allowed, **named) -> None:
     """Raise ValueError, naming what is allowed, unless each value is."""
     for name, value in named.items():
         if value not in allowed:
-            raise ValueError(f"{name}={value!r}: it must be one of {', '.join(str(one) for one in allowed if one)}")
+            raise ValueError(
+                f"{name}={value!r}: it must be one of {', '.join(str(one) for one in allowed if one)}"
+            )
 
 
 def check_arguments(what: str, allowed, arguments: dict) -> None:
-    """Raise ValueError unless all arguments are among a function's parameters (`inspect.signature`), and of their defaults' types."""
+    """Raise ValueError unless all arguments are among a function's parameters
+    (`inspect.signature`), and of their defaults' types.
+    """
     for key, value in arguments.items():
         if key not in allowed:
             raise ValueError(f"{what} has no parameter {key!r}; it has: {', '.join(allowed)}")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 @cache
 def project() -> Path:
-    """The folder that holds `data/` and `book/`: SPATIALBIAS_PROJECT, or the nearest one above the working folder or
-    this file that has a `_toc.yml`; failing that, the working folder."""
+    """The folder that holds `data/` and `book/`: SPATIALBIAS_PROJECT, or the nearest one above the
+    working folder or this file that has a `_toc.yml`; failing that, the working folder.
+    """
     if named := os.environ.get("SPATIALBIAS_PROJECT"):
         return Path(named).resolve()
     for start in (Path.cwd(), Path(__file__).resolve()):

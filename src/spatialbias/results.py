@@ -1,4 +1,6 @@
-"""What is on record: `status` counts it, `verify` checks it (and recomputes a sample), `pack` makes it ready to ship."""
+"""What is on record: `status` counts it, `verify` checks it (and recomputes a sample), `pack` makes
+it ready to ship.
+"""
 
 import json
 import random
@@ -13,7 +15,11 @@ from spatialbias.studies import names
 from spatialbias.studies import study as find_study
 from spatialbias.trials import Trial, canonical
 
-COMPARED = ("accuracy", "score", "segmentation")  # the measure that a recomputation takes, the first that a record has
+COMPARED = (
+    "accuracy",
+    "score",
+    "segmentation",
+)  # the measure that a recomputation takes, the first that a record has
 SHIPPED_N = 390  # images that the shipped networks were trained on
 SHARED = 2000  # test images of both
 TOLERANCE = 0.03  # in accuracy, between numerics classes: 3 standard errors of a difference on so many images, rounded up
@@ -38,16 +44,26 @@ def status(studies, options) -> int:
 
 
 def verify(studies, options) -> int:
-    """Check every shipped record's checksum and key; with --sample, recompute some, where their data are at hand, and compare. 1 if
-    anything differs."""
+    """Check every shipped record's checksum and key; with --sample, recompute some, where their
+    data are at hand, and compare. 1 if anything differs.
+    """
     from spatialbias.datasets.images import DataMissing
     from spatialbias.training import detect
 
     store, faults, records = Store(), 0, []
-    asked = {study.name for study in studies} if getattr(options, "study", None) else None  # none named: every file there is
-    files = [path for path in sorted(store.shipped.glob("*.parquet")) if asked is None or path.stem in asked]
+    asked = (
+        {study.name for study in studies} if getattr(options, "study", None) else None
+    )  # none named: every file there is
+    files = [
+        path
+        for path in sorted(store.shipped.glob("*.parquet"))
+        if asked is None or path.stem in asked
+    ]
     if not files:
-        print(f"no shipped records{' of these studies' if asked else ''} in {store.shipped}", file=sys.stderr)
+        print(
+            f"no shipped records{' of these studies' if asked else ''} in {store.shipped}",
+            file=sys.stderr,
+        )
         return 1
     for path in files:
         import pyarrow.parquet as pq
@@ -55,18 +71,28 @@ def verify(studies, options) -> int:
         found = read_parquet(path)
         try:
             rows = pq.ParquetFile(path).metadata.num_rows
-        except Exception as error:  # whatever is wrong with the file, it is named and the others are still checked
+        except (
+            Exception
+        ) as error:  # whatever is wrong with the file, it is named and the others are still checked
             print(f"{path.name}: cannot be read ({error})")
             faults += 1
             continue
         current = [r for r in found if _is_current(r)]
         faults += rows - len(found)
-        print(f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(found) - len(current)} of older revisions")
+        print(
+            f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(found) - len(current)} of older revisions"
+        )
         records += current
     if options.sample:
-        pool = [r for r in records if r["provenance"].get("total_seconds", 0) <= options.max_seconds and comparable(r)]
+        pool = [
+            r
+            for r in records
+            if r["provenance"].get("total_seconds", 0) <= options.max_seconds and comparable(r)
+        ]
         if len(pool) < options.sample:
-            print(f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed")
+            print(
+                f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed"
+            )
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
             try:
                 print(result := recomputed(record, detect()))
@@ -77,7 +103,9 @@ def verify(studies, options) -> int:
 
 
 def _is_current(record: dict) -> bool:
-    """Whether a record's trial still has its key: one of older revisions, or of a network that is gone, has not."""
+    """Whether a record's trial still has its key: one of older revisions, or of a network that is
+    gone, has not.
+    """
     try:
         return Trial(**record["trial"]).key == record["key"]
     except ValueError:
@@ -103,7 +131,9 @@ class Recomputed:
         return self.allowed is None or abs(self.old - self.new) <= self.allowed
 
     def shown(self, value: float) -> str:
-        return f"{100 * value:.2f} %" if self.measure == "accuracy" else f"{self.measure} {value:.4g}"
+        return (
+            f"{100 * value:.2f} %" if self.measure == "accuracy" else f"{self.measure} {value:.4g}"
+        )
 
     @property
     def how(self) -> str:
@@ -116,15 +146,19 @@ class Recomputed:
 
 
 def comparable(record: dict) -> str | None:
-    """The measure by which a record is compared with its trial trained again: the first that left numbers; None if there is none."""
+    """The measure by which a record is compared with its trial trained again: the first that left
+    numbers; None if there is none.
+    """
     there = {row["measure"] for row in record["rows"] if row["at"] == "stop"}
     return next((name for name in (*COMPARED, *record["measured"]) if name in there), None)
 
 
 def recomputed(record: dict, execution) -> Recomputed:
-    """Train a record's trial again and compare: bit for bit in the same numerics class; in another one an accuracy must lie
-    within TOLERANCE (of fewer images than SHARED, correspondingly more), and anything else, which may be all or nothing by a
-    hair, is shown but not judged. Raises ValueError if the record has no numbers to compare."""
+    """Train a record's trial again and compare: bit for bit in the same numerics class; in another
+    one an accuracy must lie within TOLERANCE (of fewer images than SHARED, correspondingly more),
+    and anything else, which may be all or nothing by a hair, is shown but not judged. Raises
+    ValueError if the record has no numbers to compare.
+    """
     from spatialbias.trials import run
 
     trial = Trial(**record["trial"])
@@ -132,7 +166,10 @@ def recomputed(record: dict, execution) -> Recomputed:
     if (measure := comparable(record)) is None:
         raise ValueError(f"the record {record['key'][:12]} has no values to compare")
     fresh, _ = run(trial, type(execution)(execution.device, precision, 1), (measure,))
-    olds, news = ([row for row in r["rows"] if row["measure"] == measure and row["at"] == "stop"] for r in (record, fresh))
+    olds, news = (
+        [row for row in r["rows"] if row["measure"] == measure and row["at"] == "stop"]
+        for r in (record, fresh)
+    )
     images = olds[-1].get("n") or SHARED
     return Recomputed(
         what=f"{trial.model} on {trial.n_train or 'the training part'} of {trial.dataset}, replicate {trial.replicate}",
@@ -143,13 +180,21 @@ def recomputed(record: dict, execution) -> Recomputed:
 
 
 def pack(studies, options) -> int:
-    """Merge the records of each study's paper profile into data/results/<study>.parquet, and ship one network of each kind.
+    """Merge the records of each study's paper profile into data/results/<study>.parquet, and ship
+    one network of each kind.
 
-    A record that several studies use goes with the first of them; what older revisions of a measure found stays behind.
+    A record that several studies use goes with the first of them; what older revisions of a measure
+    found stays behind.
     """
     store, packed, asked = Store(), set(), {study.name for study in studies}
-    for study in map(find_study, names()):  # all of them: which one a record goes with must not depend on what was asked for
-        found = {(t.key, numerics): record for t in study.plan("paper").trials for numerics, record in store.all(t.key).items()}
+    for study in map(
+        find_study, names()
+    ):  # all of them: which one a record goes with must not depend on what was asked for
+        found = {
+            (t.key, numerics): record
+            for t in study.plan("paper").trials
+            for numerics, record in store.all(t.key).items()
+        }
         mine = found.keys() - packed
         own = [_current(record) for which, record in found.items() if which in mine]
         packed |= found.keys()
@@ -160,18 +205,31 @@ def pack(studies, options) -> int:
             path.unlink(missing_ok=True)  # its records went with an earlier study
         else:
             write_parquet(path, own)
-            old = sum(len(record["measured"]) for which, record in found.items() if which in mine) - sum(len(r["measured"]) for r in own)
-            print(f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB"
-                  + (f"; left behind: {old} measures of older revisions" if old else ""))
+            old = sum(
+                len(record["measured"]) for which, record in found.items() if which in mine
+            ) - sum(len(r["measured"]) for r in own)
+            print(
+                f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB"
+                + (f"; left behind: {old} measures of older revisions" if old else "")
+            )
     _ship_networks(store)
     _draw_headline(store)
     return 0
 
 
 def _current(record: dict) -> dict:
-    """A record without what was measured by an older revision: it would be measured again, never used."""
-    kept = {name: revision for name, revision in record["measured"].items() if revision == components.MEASURES.get(name)}
-    return record | {"measured": kept, "rows": [row for row in record["rows"] if row["measure"] in kept]}
+    """A record without what was measured by an older revision: it would be measured again, never
+    used.
+    """
+    kept = {
+        name: revision
+        for name, revision in record["measured"].items()
+        if revision == components.MEASURES.get(name)
+    }
+    return record | {
+        "measured": kept,
+        "rows": [row for row in record["rows"] if row["measure"] in kept],
+    }
 
 
 def _ship_networks(store: Store) -> None:
@@ -180,7 +238,9 @@ def _ship_networks(store: Store) -> None:
     from spatialbias import datasets
     from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = find_study("coordinet.few_samples").plan("paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS)
+    plan = find_study("coordinet.few_samples").plan(
+        "paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS
+    )
     folder = paths.shipped_results() / "weights"
     records = on_record(plan.trials, (), store)
     for arm, trial in plan.labelled:
@@ -189,11 +249,20 @@ def _ship_networks(store: Store) -> None:
             print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
             continue
         data = datasets.load(trial.dataset)
-        meta = {"trial": json.dumps(trial.model_dump()), "mean": json.dumps(data.mean), "std": json.dumps(data.std),
-                "classes": json.dumps(data.classes)}
-        half = {name: value.bfloat16() if value.is_floating_point() else value for name, value in states["stop"].items()}
+        meta = {
+            "trial": json.dumps(trial.model_dump()),
+            "mean": json.dumps(data.mean),
+            "std": json.dumps(data.std),
+            "classes": json.dumps(data.classes),
+        }
+        half = {
+            name: value.bfloat16() if value.is_floating_point() else value
+            for name, value in states["stop"].items()
+        }
         path = folder / f"coordinet.{arm}.safetensors"
-        if not _same(path, half, meta):  # the format writes metadata in any order: equal networks would give unequal files
+        if not _same(
+            path, half, meta
+        ):  # the format writes metadata in any order: equal networks would give unequal files
             write(path, save(half, metadata=meta))
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
 
@@ -205,8 +274,11 @@ def _same(path, state: dict, meta: dict) -> bool:
 
     try:
         with safe_open(path, "pt") as file:
-            return (file.metadata() == meta and set(file.keys()) == set(state)
-                    and all(torch.equal(file.get_tensor(name), value) for name, value in state.items()))
+            return (
+                file.metadata() == meta
+                and set(file.keys()) == set(state)
+                and all(torch.equal(file.get_tensor(name), value) for name, value in state.items())
+            )
     except (SafetensorError, OSError):
         return False
 
@@ -220,5 +292,12 @@ def _draw_headline(store: Store) -> None:
     frame = plan.sweep(store, missing="show").frame()
     frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
     if len(frame):
-        figure = lines(frame, "n_train", xlabel="training images N", log=True, ticks=plan.parameters.n_train, height=3.4)
+        figure = lines(
+            frame,
+            "n_train",
+            xlabel="training images N",
+            log=True,
+            ticks=plan.parameters.n_train,
+            height=3.4,
+        )
         figure.savefig(paths.shipped_results() / "few_samples.svg", metadata={"Date": None})

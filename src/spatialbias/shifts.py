@@ -1,6 +1,8 @@
-"""Shifts of images and of coordinates: batched functions of uint8 images (B, C, H, W), which return the same shape and type.
+"""Shifts of images and of coordinates: batched functions of uint8 images (B, C, H, W), which return
+the same shape and type.
 
-Fill is black, interpolation bilinear without antialiasing, unless a function says otherwise (the source is silent: our choice).
+Fill is black, interpolation bilinear without antialiasing, unless a function says otherwise (the
+source is silent: our choice).
 """
 
 import torch
@@ -26,8 +28,12 @@ def rotate_back(images: Tensor, degrees: float) -> Tensor:
 def mask_disc(images: Tensor) -> Tensor:
     """Blacken all but the inscribed disc, which no rotation leaves."""
     H, W = images.shape[2:]
-    y, x = torch.meshgrid(torch.arange(H) - (H - 1) / 2, torch.arange(W) - (W - 1) / 2, indexing="ij")
-    return images * (x.square() + y.square() <= (min(H, W) / 2) ** 2).to(images.dtype).to(images.device)
+    y, x = torch.meshgrid(
+        torch.arange(H) - (H - 1) / 2, torch.arange(W) - (W - 1) / 2, indexing="ij"
+    )
+    return images * (x.square() + y.square() <= (min(H, W) / 2) ** 2).to(images.dtype).to(
+        images.device
+    )
 
 
 def covered(images: Tensor, degrees: float) -> Tensor:
@@ -37,13 +43,26 @@ def covered(images: Tensor, degrees: float) -> Tensor:
 
 
 def resized_crop(images: Tensor, pixels: int) -> Tensor:
-    """Cut out the central `pixels` x `pixels` (up and left by half a pixel where it cannot be centred) and enlarge to full size."""
+    """Cut out the central `pixels` x `pixels` (up and left by half a pixel where it cannot be
+    centred) and enlarge to full size.
+    """
     H, W = images.shape[2:]
-    return TF.resized_crop(images, (H - pixels) // 2, (W - pixels) // 2, pixels, pixels, [H, W], BILINEAR, antialias=False)
+    return TF.resized_crop(
+        images,
+        (H - pixels) // 2,
+        (W - pixels) // 2,
+        pixels,
+        pixels,
+        [H, W],
+        BILINEAR,
+        antialias=False,
+    )
 
 
 def resized_crop_exact(images: Tensor, pixels: float) -> Tensor:
-    """The same, centred exactly at every (also fractional) size: samples lie where `resized_crop` of an even size has them."""
+    """The same, centred exactly at every (also fractional) size: samples lie where `resized_crop`
+    of an even size has them.
+    """
     return _scale(images, pixels / images.shape[3])
 
 
@@ -56,7 +75,9 @@ def scale_down(images: Tensor, pixels: float) -> Tensor:
 
 
 def blur(images: Tensor, pixels: int) -> Tensor:
-    """Shrink to `pixels` x `pixels` and enlarge again: the loss of detail of a resized crop without the crop."""
+    """Shrink to `pixels` x `pixels` and enlarge again: the loss of detail of a resized crop without
+    the crop.
+    """
     size = list(images.shape[2:])
     small = TF.resize(images, [pixels, pixels], BILINEAR, antialias=False)
     return TF.resize(small, size, BILINEAR, antialias=False)
@@ -74,49 +95,63 @@ def shift_by(images: Tensor, dy: int, dx: int) -> Tensor:
     """Move down by `dy` and right by `dx` whole pixels; what enters is black."""
     H, W = images.shape[2:]
     return F.pad(images, (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)))[
-        :, :, max(-dy, 0):max(-dy, 0) + H, max(-dx, 0):max(-dx, 0) + W]
+        :, :, max(-dy, 0) : max(-dy, 0) + H, max(-dx, 0) : max(-dx, 0) + W
+    ]
 
 
 def resize(images: Tensor, pixels: int) -> Tensor:
     """Another resolution of the same picture, antialiased: (B, C, pixels, pixels)."""
-    return images if pixels == images.shape[3] else TF.resize(images, [pixels, pixels], BILINEAR, antialias=True)
+    return (
+        images
+        if pixels == images.shape[3]
+        else TF.resize(images, [pixels, pixels], BILINEAR, antialias=True)
+    )
 
 
 def fisheye(images: Tensor, strength: float) -> Tensor:
-    """Seen through a fish-eye lens: the pixel at q shows the picture at `fisheye_map(q)`. strength 0 changes nothing."""
+    """Seen through a fish-eye lens: the pixel at q shows the picture at `fisheye_map(q)`. strength
+    0 changes nothing.
+    """
     H, W = images.shape[2:]
     y, x = torch.meshgrid(torch.linspace(-1, 1, H), torch.linspace(-1, 1, W), indexing="ij")
     return _sample(images, fisheye_map(torch.stack((x, y), 2), strength))
 
 
 def fisheye_map(places: Tensor, strength: float) -> Tensor:
-    """Where the light at image place q (..., 2) in [-1, 1] comes from: q scaled by (1 + s |q|^2) / (1 + s); the corners of
-    the unit circle stay, the middle is magnified."""
+    """Where the light at image place q (..., 2) in [-1, 1] comes from: q scaled by (1 + s |q|^2) /
+    (1 + s); the corners of the unit circle stay, the middle is magnified.
+    """
     return places * (1 + strength * places.square().sum(-1, keepdim=True)) / (1 + strength)
 
 
 def fisheye_unmap(places: Tensor, strength: float) -> Tensor:
-    """Where the light from place p (..., 2) arrives: the q with `fisheye_map(q)` = p, along the same ray."""
+    """Where the light from place p (..., 2) arrives: the q with `fisheye_map(q)` = p, along the
+    same ray.
+    """
     target = (1 + strength) * places.norm(dim=-1, keepdim=True)
     radius = target.clone()
-    for _ in range(30):  # Newton on r + s r^3 = target, convex and growing: from above it comes down to the root
+    for _ in range(
+        30
+    ):  # Newton on r + s r^3 = target, convex and growing: from above it comes down to the root
         radius = radius - (radius + strength * radius**3 - target) / (1 + 3 * strength * radius**2)
     return places * (radius / places.norm(dim=-1, keepdim=True).clamp_min(1e-12))
 
 
 def fisheye_undo(images: Tensor, strength: float) -> Tensor:
-    """Straighten a fish-eye picture by resampling: the obvious remedy for networks that take grids only."""
+    """Straighten a fish-eye picture by resampling: the obvious remedy for networks that take grids
+    only.
+    """
     H, W = images.shape[2:]
     y, x = torch.meshgrid(torch.linspace(-1, 1, H), torch.linspace(-1, 1, W), indexing="ij")
     return _sample(images, fisheye_unmap(torch.stack((x, y), 2), strength))
 
 
 def foveate(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """One picture of mixed resolution: the middle quarter (by area) in single pixels, a ring of 2x2 averages round it up to
-    three quarters of the side, 4x4 averages outside.
+    """One picture of mixed resolution: the middle quarter (by area) in single pixels, a ring of 2x2
+    averages round it up to three quarters of the side, 4x4 averages outside.
 
-    Returns values (B, C, P), places (P, 2) and areas in pixels (P,). Sides must be divisible by 32: only then
-    do the three zones meet without gap or overlap.
+    Returns values (B, C, P), places (P, 2) and areas in pixels (P,). Sides must be divisible by 32:
+    only then do the three zones meet without gap or overlap.
     """
     B, C, H, W = images.shape
     if H % 32 or W % 32:
@@ -145,4 +180,9 @@ def _scale(images: Tensor, factor: float) -> Tensor:
 
 def _sample(images: Tensor, places: Tensor) -> Tensor:
     grid = places[None].expand(len(images), -1, -1, -1)
-    return F.grid_sample(images.float(), grid, align_corners=True).round_().clamp_(0, 255).to(images.dtype)
+    return (
+        F.grid_sample(images.float(), grid, align_corners=True)
+        .round_()
+        .clamp_(0, 255)
+        .to(images.dtype)
+    )

@@ -1,12 +1,13 @@
 """Paired statistics over replicates: intervals, one-sided tests and their partial conjunction.
 
-Everything here knows numbers only, no records and no claims. Tests reduce over one axis (the last by default), so that
-a simulation of many experiments is one call. A sample that holds a value that is not finite proves nothing: its
-intervals are nan and its p-values 1.
+Everything here knows numbers only, no records and no claims. Tests reduce over one axis (the last
+by default), so that a simulation of many experiments is one call. A sample that holds a value that
+is not finite proves nothing: its intervals are nan and its p-values 1.
 
-Sources: Clopper and Pearson 1934 (rates); Schuirmann 1987 (two one-sided tests); Benjamini and Heller 2008, "Screening
-for partial conjunction hypotheses" (at least k of m, in its Bonferroni form, valid under any dependence between
-conditions); Kaplan and Meier 1958 (time to an event, with runs that end before it).
+Sources: Clopper and Pearson 1934 (rates); Schuirmann 1987 (two one-sided tests); Benjamini and
+Heller 2008, "Screening for partial conjunction hypotheses" (at least k of m, in its Bonferroni
+form, valid under any dependence between conditions); Kaplan and Meier 1958 (time to an event, with
+runs that end before it).
 """
 
 from typing import NamedTuple
@@ -21,7 +22,9 @@ TINY = 1e-12  # differences this small are rounding: accuracies come in steps of
 
 
 class Interval(NamedTuple):
-    """A mean with the ends of its interval, in the unit of the values, and the number of values behind it."""
+    """A mean with the ends of its interval, in the unit of the values, and the number of values
+    behind it.
+    """
 
     mean: float
     low: float
@@ -30,7 +33,9 @@ class Interval(NamedTuple):
 
 
 class SignTest(NamedTuple):
-    """How many differences lie above, below and at the threshold, and the exact two-sided p-value of the first two."""
+    """How many differences lie above, below and at the threshold, and the exact two-sided p-value
+    of the first two.
+    """
 
     wins: int
     losses: int
@@ -45,14 +50,18 @@ def paired_differences(arm: pd.Series, rival: pd.Series) -> pd.Series:
     """
     for series in (arm, rival):
         if series.index.has_duplicates:
-            raise ValueError(f"replicates occur twice: {sorted(set(series.index[series.index.duplicated()]))}")
+            raise ValueError(
+                f"replicates occur twice: {sorted(set(series.index[series.index.duplicated()]))}"
+            )
     common = arm.index.intersection(rival.index).sort_values()
     return arm.loc[common] - rival.loc[common]
 
 
 def paired(frame: pd.DataFrame, arm: str, rival: str) -> pd.Series:
     """`paired_differences` of two arms in a frame with columns arm, replicate and value."""
-    one, other = (frame[frame["arm"] == name].set_index("replicate")["value"] for name in (arm, rival))
+    one, other = (
+        frame[frame["arm"] == name].set_index("replicate")["value"] for name in (arm, rival)
+    )
     return paired_differences(one, other)
 
 
@@ -75,30 +84,51 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def prediction_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Where one further run falls with probability `level`, if runs are normal: mean ± t·s·√(1 + 1/n)."""
+    """Where one further run falls with probability `level`, if runs are normal: mean ± t·s·√(1 +
+    1/n).
+    """
     return _interval(values, level, single_run=True)
 
 
 def kaplan_meier(times: ArrayLike, seen: ArrayLike, level: float = 0.95) -> pd.DataFrame:
-    """Share of runs to which an event has not happened yet, where some were only watched until `times` (`seen` is False).
+    """Share of runs to which an event has not happened yet, where some were only watched until
+    `times` (`seen` is False).
 
-    One row for each time with an event: time, at_risk, events, surviving and its interval (low, high) by Greenwood's
-    variance of log(-log), which keeps it in [0, 1]; the ends are nan where nothing survives.
+    One row for each time with an event: time, at_risk, events, surviving and its interval (low,
+    high) by Greenwood's variance of log(-log), which keeps it in [0, 1]; the ends are nan where
+    nothing survives.
     """
     times, seen = np.asarray(times, float), np.asarray(seen, bool)
     at = np.unique(times[seen])
-    at_risk = np.array([(times >= t).sum() for t in at], int)  # a run that ends at t was watched at t
+    at_risk = np.array(
+        [(times >= t).sum() for t in at], int
+    )  # a run that ends at t was watched at t
     events = np.array([(seen & (times == t)).sum() for t in at], int)
     surviving = np.cumprod(1 - events / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = np.sqrt(np.cumsum(events / (at_risk * (at_risk - events)))) / np.abs(np.log(surviving))
+        deviation = np.sqrt(np.cumsum(events / (at_risk * (at_risk - events)))) / np.abs(
+            np.log(surviving)
+        )
         width = np.exp(stats.norm.ppf((1 + level) / 2) * deviation)
-        low, high = (np.where(surviving > 0, surviving**power, np.nan) for power in (width, 1 / width))
-    return pd.DataFrame({"time": at, "at_risk": at_risk, "events": events, "surviving": surviving, "low": low, "high": high})
+        low, high = (
+            np.where(surviving > 0, surviving**power, np.nan) for power in (width, 1 / width)
+        )
+    return pd.DataFrame(
+        {
+            "time": at,
+            "at_risk": at_risk,
+            "events": events,
+            "surviving": surviving,
+            "low": low,
+            "high": high,
+        }
+    )
 
 
 def p_rate_above(successes: ArrayLike, n: int, rate: float) -> np.ndarray:
-    """Exact one-sided p-value against "the success rate is at most `rate`"; at most .025 where the bound passes."""
+    """Exact one-sided p-value against "the success rate is at most `rate`"; at most .025 where the
+    bound passes.
+    """
     return stats.binom.sf(np.asarray(successes) - 1, n, rate)
 
 
@@ -110,8 +140,9 @@ def p_rate_below(successes: ArrayLike, n: int, rate: float) -> np.ndarray:
 def p_above(differences: ArrayLike, threshold: float = 0.0, axis: int = -1) -> np.ndarray:
     """One-sided t-test p-value against "mean <= threshold", reduced over `axis`.
 
-    Fewer than two values, or a value that is not finite, give 1. Equal values have no spread to divide by: they are
-    tested as n signs, which gives 2^-n when they lie above the threshold and 1 otherwise (at the threshold too).
+    Fewer than two values, or a value that is not finite, give 1. Equal values have no spread to
+    divide by: they are tested as n signs, which gives 2^-n when they lie above the threshold and 1
+    otherwise (at the threshold too).
     """
     d = np.moveaxis(np.asarray(differences, float), axis, -1)
     n = d.shape[-1]
@@ -137,13 +168,16 @@ def p_inside(differences: ArrayLike, margin: float) -> np.ndarray:
 
 
 def p_outside(differences: ArrayLike, margin: float) -> np.ndarray:
-    """p-value against "the mean lies within ±margin": the smaller of two one-sided tests, doubled."""
+    """p-value against "the mean lies within ±margin": the smaller of two one-sided tests,
+    doubled.
+    """
     smaller = np.minimum(p_above(differences, margin), p_below(differences, -margin))
     return np.minimum(1.0, 2 * smaller)
 
 
 def sign_test(differences: ArrayLike, threshold: float = 0.0) -> SignTest:
-    """Exact two-sided sign test of "as often above the threshold as below"; ties (and nan) are left out.
+    """Exact two-sided sign test of "as often above the threshold as below"; ties (and nan) are left
+    out.
 
     Infinite differences count: a fit that left no value loses to one that did.
     """
@@ -156,8 +190,9 @@ def sign_test(differences: ArrayLike, threshold: float = 0.0) -> SignTest:
 def partial_conjunction(p: ArrayLike, k: int) -> np.ndarray:
     """p-value of "at least k of the m conditions are true": (m - k + 1) · p_(k), at most 1.
 
-    p: p-values of the m conditions along the last axis. For the opposite verdict, "fewer than k are", pass the opposite
-    p-values and m - k + 1: that gives k · q_(m - k + 1). Raises ValueError unless 1 <= k <= m.
+    p: p-values of the m conditions along the last axis. For the opposite verdict, "fewer than k
+    are", pass the opposite p-values and m - k + 1: that gives k · q_(m - k + 1). Raises ValueError
+    unless 1 <= k <= m.
     """
     p = np.asarray(p, float)
     m = p.shape[-1]
@@ -167,7 +202,8 @@ def partial_conjunction(p: ArrayLike, k: int) -> np.ndarray:
 
 
 def slope(positions: ArrayLike, values: ArrayLike) -> np.ndarray:
-    """Least-squares slope of each replicate: values (..., m) at m positions -> (...), in values per unit of position.
+    """Least-squares slope of each replicate: values (..., m) at m positions -> (...), in values per
+    unit of position.
 
     Raises ValueError for fewer than two distinct positions.
     """

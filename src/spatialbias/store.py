@@ -1,8 +1,10 @@
-"""Records and weights on disk: files written whole or not at all, checksummed; local work lies over shipped results.
+"""Records and weights on disk: files written whole or not at all, checksummed; local work lies over
+shipped results.
 
-A record is one JSON file, `<key>.<numerics class>.json`, with a checksum inside; a damaged one is named, set aside and never
-used. One trial may have a record in each of several numerics classes: a replicate that was begun on one kind of machine can be
-made whole on another. Any number of processes may write to one store. `pack` merges the records of a study into one Parquet file.
+A record is one JSON file, `<key>.<numerics class>.json`, with a checksum inside; a damaged one is
+named, set aside and never used. One trial may have a record in each of several numerics classes: a
+replicate that was begun on one kind of machine can be made whole on another. Any number of
+processes may write to one store. `pack` merges the records of a study into one Parquet file.
 """
 
 import fcntl
@@ -23,17 +25,29 @@ ABANDONED = 3600.0  # seconds after which a file that is still being written nev
 
 
 class Store:
-    """Records by key and numerics class. `folder` holds this machine's work, `shipped` (may be None) the Parquet files of the project."""
+    """Records by key and numerics class. `folder` holds this machine's work, `shipped` (may be
+    None) the Parquet files of the project.
+    """
 
-    def __init__(self, folder: Path | str | None = None, shipped: Path | str | None = "project") -> None:
+    def __init__(
+        self, folder: Path | str | None = None, shipped: Path | str | None = "project"
+    ) -> None:
         self.folder = Path(folder) if folder else paths.work_folder()
-        self.shipped = paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
+        self.shipped = (
+            paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
+        )
         self._packed: dict[str, dict[str, dict]] | None = None
 
     def all(self, key: str) -> dict[str, dict]:
-        """The records of a key by numerics class: those in `folder`, and the shipped ones of other classes."""
+        """The records of a key by numerics class: those in `folder`, and the shipped ones of other
+        classes.
+        """
         folder = self.folder / "records" / key[:2]
-        local = [record for path in sorted(folder.glob(f"{key}*.json")) if (record := self._read(path, key)) is not None]
+        local = [
+            record
+            for path in sorted(folder.glob(f"{key}*.json"))
+            if (record := self._read(path, key)) is not None
+        ]
         return self.packed().get(key, {}) | {numerics_of(record): record for record in local}
 
     def get(self, key: str, numerics: str | None = None) -> dict | None:
@@ -51,10 +65,15 @@ class Store:
                 content = save(state, {"sha256": _digest(state)})
                 write(self.weights_path(key, numerics, at), content)
         body = canonical(record)
-        write(self.path(key, numerics), canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}))
+        write(
+            self.path(key, numerics),
+            canonical({"sha256": hashlib.sha256(body).hexdigest(), "record": record}),
+        )
 
     def states(self, key: str, numerics: str) -> dict | None:
-        """The trained weights that were kept with a record, by name ("stop", "mark"), or None if they were not or one is damaged."""
+        """The trained weights that were kept with a record, by name ("stop", "mark"), or None if
+        they were not or one is damaged.
+        """
         from safetensors import SafetensorError, safe_open
 
         found = {}
@@ -63,7 +82,10 @@ class Store:
             if path.exists():
                 try:
                     with safe_open(path, "pt") as file:
-                        said, found[at] = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+                        said, found[at] = (
+                            file.metadata() or {},
+                            {name: file.get_tensor(name) for name in file.keys()},
+                        )
                     if "sha256" in said and said["sha256"] != _digest(found[at]):
                         raise ValueError("its checksum does not fit")
                 except (SafetensorError, OSError, ValueError) as error:
@@ -78,15 +100,25 @@ class Store:
         return self.folder / "weights" / f"{key}.{_short(numerics)}.{at}.safetensors"
 
     def packed(self) -> dict[str, dict[str, dict]]:
-        """All shipped records by key and numerics class, read once a process, and again when a file has changed."""
+        """All shipped records by key and numerics class, read once a process, and again when a file
+        has changed.
+        """
         if self._packed is None:
-            files = sorted(self.shipped.glob("*.parquet")) if self.shipped and self.shipped.is_dir() else ()
-            self._packed = _read_all(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files))
+            files = (
+                sorted(self.shipped.glob("*.parquet"))
+                if self.shipped and self.shipped.is_dir()
+                else ()
+            )
+            self._packed = _read_all(
+                tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+            )
         return self._packed
 
     @contextmanager
     def claim(self, key: str):
-        """Yield True if this process alone works on the key. The lock goes with the process, however that ends."""
+        """Yield True if this process alone works on the key. The lock goes with the process,
+        however that ends.
+        """
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / key, "w") as file:
@@ -105,11 +137,16 @@ class Store:
         try:
             envelope = json.loads(content)
             record = envelope["record"]
-            if hashlib.sha256(canonical(record)).hexdigest() != envelope["sha256"] or record["key"] != key:
+            if (
+                hashlib.sha256(canonical(record)).hexdigest() != envelope["sha256"]
+                or record["key"] != key
+            ):
                 raise ValueError("its checksum does not fit")
             return record
         except (ValueError, KeyError, TypeError) as error:
-            if path.exists() and path.read_bytes() != content:  # another sweep has just written it anew
+            if (
+                path.exists() and path.read_bytes() != content
+            ):  # another sweep has just written it anew
                 return self._read(path, key)
             self._set_aside(path, str(error))
             return None
@@ -121,12 +158,17 @@ class Store:
             path.replace(aside)
         except FileNotFoundError:  # another process was first
             return
-        warnings.warn(f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew", stacklevel=3)
+        warnings.warn(
+            f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew",
+            stacklevel=3,
+        )
 
 
 @lru_cache(2)
 def _read_all(files: tuple[tuple[Path, int, int], ...]) -> dict[str, dict[str, dict]]:
-    """Records by key and numerics class of files (path, time of change, size): a page asks for them study by study."""
+    """Records by key and numerics class of files (path, time of change, size): a page asks for them
+    study by study.
+    """
     records: dict[str, dict[str, dict]] = {}
     for path, *_ in files:
         for record in read_parquet(path):
@@ -150,7 +192,9 @@ def _digest(state: dict) -> str:
 
     digest = hashlib.sha256()
     for name in sorted(state):
-        digest.update(name.encode() + state[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(
+            name.encode() + state[name].contiguous().flatten().view(torch.uint8).numpy().tobytes()
+        )
     return digest.hexdigest()
 
 
@@ -165,7 +209,9 @@ def write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            os.fchmod(file.fileno(), 0o644)  # a temporary file is its owner's alone; results are to be shared
+            os.fchmod(
+                file.fileno(), 0o644
+            )  # a temporary file is its owner's alone; results are to be shared
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -174,24 +220,58 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
-NESTED = ("curve", "rows")  # lists of flat dicts: nested columns, so that any Parquet reader can open them
+NESTED = (
+    "curve",
+    "rows",
+)  # lists of flat dicts: nested columns, so that any Parquet reader can open them
 PLAIN = ("trial", "stop", "provenance", "measured")  # small dicts, as JSON
 
 
 def write_parquet(path: Path, records: list[dict]) -> None:
-    """One row a record: key, checksum, parameters, nested curve and rows; trial, stop and provenance as JSON text."""
+    """One row a record: key, checksum, parameters, nested curve and rows; trial, stop and
+    provenance as JSON text.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    curve = pa.list_(pa.struct([("epoch", pa.int64()), ("loss", pa.float64()), ("score", pa.float64())]))
-    rows = pa.list_(pa.struct([("measure", pa.string()), ("at", pa.string()), ("part", pa.string()), ("x", pa.float64()),
-                               ("value", pa.float64()), ("n", pa.int64())]))
-    schema = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("parameters", pa.int64()), ("curve", curve), ("rows", rows),
-                        *[(name, pa.string()) for name in PLAIN]])
-    table = pa.Table.from_pylist([
-        {"key": r["key"], "sha256": hashlib.sha256(canonical(r)).hexdigest(), "parameters": r["parameters"],
-         **{name: r[name] for name in NESTED}, **{name: canonical(r[name]).decode() for name in PLAIN}}
-        for r in sorted(records, key=lambda r: (r["key"], numerics_of(r)))], schema)
+    curve = pa.list_(
+        pa.struct([("epoch", pa.int64()), ("loss", pa.float64()), ("score", pa.float64())])
+    )
+    rows = pa.list_(
+        pa.struct(
+            [
+                ("measure", pa.string()),
+                ("at", pa.string()),
+                ("part", pa.string()),
+                ("x", pa.float64()),
+                ("value", pa.float64()),
+                ("n", pa.int64()),
+            ]
+        )
+    )
+    schema = pa.schema(
+        [
+            ("key", pa.string()),
+            ("sha256", pa.string()),
+            ("parameters", pa.int64()),
+            ("curve", curve),
+            ("rows", rows),
+            *[(name, pa.string()) for name in PLAIN],
+        ]
+    )
+    table = pa.Table.from_pylist(
+        [
+            {
+                "key": r["key"],
+                "sha256": hashlib.sha256(canonical(r)).hexdigest(),
+                "parameters": r["parameters"],
+                **{name: r[name] for name in NESTED},
+                **{name: canonical(r[name]).decode() for name in PLAIN},
+            }
+            for r in sorted(records, key=lambda r: (r["key"], numerics_of(r)))
+        ],
+        schema,
+    )
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", compression_level=12)
     write(path, sink.getvalue().to_pybytes())
@@ -210,15 +290,28 @@ def read_parquet(path: Path) -> list[dict]:
     records = []
     for row in table:
         try:
-            record = {"key": row["key"], "parameters": row["parameters"], **{name: json.loads(row[name]) for name in PLAIN}}
+            record = {
+                "key": row["key"],
+                "parameters": row["parameters"],
+                **{name: json.loads(row[name]) for name in PLAIN},
+            }
         except (KeyError, TypeError, ValueError) as error:
-            warnings.warn(f"{path}: the record {str(row.get('key'))[:12]} is damaged ({error!r}) and is not used", stacklevel=2)
+            warnings.warn(
+                f"{path}: the record {str(row.get('key'))[:12]} is damaged ({error!r}) and is not used",
+                stacklevel=2,
+            )
             continue
-        # "score" is missing where the curve was not scored, "part" where a measure has only one; Parquet fills them with None.
+        # "score" is missing where the curve was not scored, "part" where a measure has only one;
+        # Parquet fills them with None.
         for name in NESTED:
-            record[name] = [{k: v for k, v in entry.items() if v is not None or k not in ("score", "part")} for entry in row[name]]
+            record[name] = [
+                {k: v for k, v in entry.items() if v is not None or k not in ("score", "part")}
+                for entry in row[name]
+            ]
         if hashlib.sha256(canonical(record)).hexdigest() == row["sha256"]:
             records.append(record)
         else:
-            warnings.warn(f"{path}: the record {row['key'][:12]} is damaged and is not used", stacklevel=2)
+            warnings.warn(
+                f"{path}: the record {row['key'][:12]} is damaged and is not used", stacklevel=2
+            )
     return records

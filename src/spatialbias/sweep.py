@@ -1,7 +1,9 @@
-"""Many trials through an executor: what the store has is not computed again; what is finished is never lost.
+"""Many trials through an executor: what the store has is not computed again; what is finished is
+never lost.
 
-Any `concurrent.futures` executor will do. The default is one process a core, each with one thread: two processes beat one
-with two threads. A pool that loses a worker is replaced, and only the trials in flight start again.
+Any `concurrent.futures` executor will do. The default is one process a core, each with one thread:
+two processes beat one with two threads. A pool that loses a worker is replaced, and only the trials
+in flight start again.
 """
 
 import ctypes
@@ -24,12 +26,22 @@ RESTARTS = 3  # of the pool, without a finished trial in between, before we give
 PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
 
 
-def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), store: Store | None = None, *, missing: str = "train",
-          workers: int | None = None, executor: Executor | None = None, progress: bool = True,
-          precision: str | None = None) -> dict[str, dict]:
-    """Return the records of the trials by key, after training and measuring what is missing, in the order given.
+def sweep(
+    trials: Iterable[Trial],
+    measures: tuple[str, ...] = ("accuracy",),
+    store: Store | None = None,
+    *,
+    missing: str = "train",
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+    precision: str | None = None,
+) -> dict[str, dict]:
+    """Return the records of the trials by key, after training and measuring what is missing, in the
+    order given.
 
-    missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly: finished trials are kept.
+    missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly:
+    finished trials are kept.
     """
     store, trials = store or Store(), list(trials)
     components.one_of(("train", "show"), missing=missing)
@@ -40,16 +52,32 @@ def sweep(trials: Iterable[Trial], measures: tuple[str, ...] = ("accuracy",), st
     records = on_record(trials, measures, store)
     if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
-    here = executor is None and workers is None and asked_workers() == 0  # a worker's start costs more than a tiny trial
-    workers = workers or asked_workers() or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
-    _execute(todo, measures, store, 1 if here else workers, Here() if here else executor, progress, precision)
+    here = (
+        executor is None and workers is None and asked_workers() == 0
+    )  # a worker's start costs more than a tiny trial
+    workers = (
+        workers
+        or asked_workers()
+        or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
+    )
+    _execute(
+        todo,
+        measures,
+        store,
+        1 if here else workers,
+        Here() if here else executor,
+        progress,
+        precision,
+    )
     return on_record(trials, measures, store)
 
 
 def _execute(todo, measures, store, workers, executor, progress, precision) -> None:
     from tqdm.auto import tqdm
 
-    bar = tqdm(total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True)
+    bar = tqdm(
+        total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True
+    )
     own, places = executor is None, (str(store.folder), store.shipped and str(store.shipped))
     executor = executor or _pool(workers)
     failures, waiting, flying = 0, list(reversed(todo)), {}
@@ -57,11 +85,15 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
         while waiting or flying:
             try:
                 while waiting and len(flying) < 2 * workers:
-                    future = executor.submit(work, waiting[-1].model_dump(), measures, *places, precision)
+                    future = executor.submit(
+                        work, waiting[-1].model_dump(), measures, *places, precision
+                    )
                     flying[future] = waiting.pop()
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     key, trial = future.result(), flying.pop(future)
-                    if key is None:  # another sweep is at it: look again later, at the end of the line
+                    if (
+                        key is None
+                    ):  # another sweep is at it: look again later, at the end of the line
                         waiting.insert(0, trial)
                         if len(waiting) + len(flying) <= 2 * workers:
                             time.sleep(PATIENCE)
@@ -73,7 +105,9 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
                 flying.clear()
                 failures += 1
                 if not own or failures > RESTARTS:
-                    raise RuntimeError(f"the workers died {failures} times in a row (out of memory?); what was finished is kept") from None
+                    raise RuntimeError(
+                        f"the workers died {failures} times in a row (out of memory?); what was finished is kept"
+                    ) from None
                 executor.shutdown(wait=False)
                 executor = _pool(workers)
     finally:
@@ -85,10 +119,14 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
 
 
 def asked_workers() -> int | None:
-    """What SPATIALBIAS_WORKERS says: so many processes, 0 for none besides this one; None if it says nothing."""
+    """What SPATIALBIAS_WORKERS says: so many processes, 0 for none besides this one; None if it
+    says nothing.
+    """
     text = os.environ.get("SPATIALBIAS_WORKERS", "").strip()
     if text and not text.isdecimal():
-        raise ValueError(f"SPATIALBIAS_WORKERS={text!r}: a number of processes is expected, 0 for none besides this one")
+        raise ValueError(
+            f"SPATIALBIAS_WORKERS={text!r}: a number of processes is expected, 0 for none besides this one"
+        )
     return int(text) if text else None
 
 
@@ -102,13 +140,17 @@ class Here(Executor):
         future = Future()
         try:
             future.set_result(function(*args, **kwargs))
-        except Exception as error:  # as any executor: the caller hears of it when it asks for the result
+        except (
+            Exception
+        ) as error:  # as any executor: the caller hears of it when it asks for the result
             future.set_exception(error)
         return future
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
 
 
 def stop(executor: Executor) -> None:
@@ -122,7 +164,9 @@ def stop(executor: Executor) -> None:
 
 
 def _start_worker() -> None:
-    """One thread each; Ctrl-C is the parent's business; and no worker outlives its parent, however that ends."""
+    """One thread each; Ctrl-C is the parent's business; and no worker outlives its parent, however
+    that ends.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
 
@@ -139,15 +183,19 @@ def end_with_parent() -> None:
 
 
 def keep_memory() -> None:
-    """Ask the C library (glibc; elsewhere nothing happens) to keep freed blocks rather than hand them back to the system.
+    """Ask the C library (glibc; elsewhere nothing happens) to keep freed blocks rather than hand
+    them back to the system.
 
-    A training step frees and takes the same few megabytes a thousand times; page faults cost Coordinet a quarter of its speed.
+    A training step frees and takes the same few megabytes a thousand times; page faults cost
+    Coordinet a quarter of its speed.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD: larger blocks (data sets, not activations) still go back
+    mallopt(
+        -3, 1 << 25
+    )  # M_MMAP_THRESHOLD: larger blocks (data sets, not activations) still go back
     mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 
@@ -157,8 +205,16 @@ def _store(folder: str, shipped: str | None) -> Store:
     return Store(folder, shipped)
 
 
-def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | None, precision: str | None = None) -> str | None:
-    """Run one trial, or only the measures that its record lacks, and store it. Returns its key; None if another is at it."""
+def work(
+    trial: dict,
+    measures: tuple[str, ...],
+    folder: str,
+    shipped: str | None,
+    precision: str | None = None,
+) -> str | None:
+    """Run one trial, or only the measures that its record lacks, and store it. Returns its key;
+    None if another is at it.
+    """
     import torch
 
     from spatialbias.training import detect
@@ -178,6 +234,8 @@ def work(trial: dict, measures: tuple[str, ...], folder: str, shipped: str | Non
             store.put(record)
         else:
             wanted = tuple(dict.fromkeys((*measures, *(record["measured"] if record else ()))))
-            record, states = run(trial, execution, tuple(m for m in wanted if m in components.MEASURES))
+            record, states = run(
+                trial, execution, tuple(m for m in wanted if m in components.MEASURES)
+            )
             store.put(record, states if trial.model != "kernel_ridge" else None)
     return trial.key

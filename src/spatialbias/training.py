@@ -1,4 +1,6 @@
-"""Fit one network to in-memory tensors until a stop rule. Knows nothing of trials, data sets or classes of network."""
+"""Fit one network to in-memory tensors until a stop rule. Knows nothing of trials, data sets or
+classes of network.
+"""
 
 import copy
 import math
@@ -20,7 +22,9 @@ LOSSES = {  # mean over the batch (and over pixels, where there are any)
     "mean_squared_error": F.mse_loss,
     "binary_cross_entropy": F.binary_cross_entropy_with_logits,
 }
-EVALUATION_BATCH = 250  # a network whose activations then leave the cache says so: `evaluation_batch`
+EVALUATION_BATCH = (
+    250  # a network whose activations then leave the cache says so: `evaluation_batch`
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,9 @@ class Execution:
     flush: bool = False  # numbers too small for a whole mantissa are zero
 
     def __post_init__(self) -> None:
-        one_of(("fp32", "bf16"), precision=self.precision)  # a record must not claim a numerics class in which it was not computed
+        one_of(
+            ("fp32", "bf16"), precision=self.precision
+        )  # a record must not claim a numerics class in which it was not computed
 
     def numerics(self) -> str:
         """The numerics class: two equal trials give equal bits if their classes are equal."""
@@ -42,8 +48,9 @@ class Execution:
 
     @contextmanager
     def arithmetic(self):
-        """Computing with so many threads, on which the order of sums and so the bits depend, and as this execution says about
-        denormal numbers; not to be nested."""
+        """Computing with so many threads, on which the order of sums and so the bits depend, and as
+        this execution says about denormal numbers; not to be nested.
+        """
         before, flushed = torch.get_num_threads(), self.flush and torch.set_flush_denormal(True)
         torch.set_num_threads(self.threads)
         try:
@@ -59,7 +66,9 @@ class Execution:
 
 @cache
 def instruction_set() -> str:
-    """Of this processor, as far as it matters here: "amx", "avx512_bf16", "avx512", "avx2", or the machine's name."""
+    """Of this processor, as far as it matters here: "amx", "avx512_bf16", "avx512", "avx2", or the
+    machine's name.
+    """
     try:
         with open("/proc/cpuinfo") as file:
             flags = next(line for line in file if line.startswith("flags")).split()
@@ -67,13 +76,25 @@ def instruction_set() -> str:
         flags = []
     if "amx_bf16" in flags and torch.cpu._is_amx_tile_supported():
         return "amx"
-    return next((name for flag, name in (("avx512_bf16", "avx512_bf16"), ("avx512f", "avx512"), ("avx2", "avx2"))
-                 if flag in flags), platform.machine())
+    return next(
+        (
+            name
+            for flag, name in (
+                ("avx512_bf16", "avx512_bf16"),
+                ("avx512f", "avx512"),
+                ("avx2", "avx2"),
+            )
+            if flag in flags
+        ),
+        platform.machine(),
+    )
 
 
 @cache
 def detect(precision: str | None = None, device: str | None = None) -> Execution:
-    """The fastest sound way to compute here. bf16 where the hardware has it *and* a probe finds it faster."""
+    """The fastest sound way to compute here. bf16 where the hardware has it *and* a probe finds it
+    faster.
+    """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if precision is None:
         native = device == "cuda" or instruction_set() in ("amx", "avx512_bf16")
@@ -83,8 +104,9 @@ def detect(precision: str | None = None, device: str | None = None) -> Execution
 
 def _faster_in_bf16() -> bool:
     def seconds(x: Tensor) -> float:
-        """Of the quickest of some products, on the processor and in one thread: neither what else runs on the machine nor threads
-        that wait for each other must decide."""
+        """Of the quickest of some products, on the processor and in one thread: neither what else
+        runs on the machine nor threads that wait for each other must decide.
+        """
         taken = []
         for _ in range(8):
             start = time.process_time()
@@ -98,7 +120,9 @@ def _faster_in_bf16() -> bool:
 
 
 def try_out(model: nn.Module, data: Batch, loss: str, what: str) -> None:
-    """Raise ValueError, before any training, if the network cannot take the data or the loss not what it answers."""
+    """Raise ValueError, before any training, if the network cannot take the data or the loss not
+    what it answers.
+    """
     if hasattr(model, "solve"):
         return
     some = data[:2]
@@ -109,28 +133,53 @@ def try_out(model: nn.Module, data: Batch, loss: str, what: str) -> None:
         if loss == "cross_entropy" and (most := int(data.target.max())) >= out.shape[1]:
             raise ValueError(f"it answers for {out.shape[1]} classes, and there is a class {most}")
     except (RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f"{what}, loss {loss!r}: they do not fit together ({str(error).splitlines()[0]})") from None
+        raise ValueError(
+            f"{what}, loss {loss!r}: they do not fit together ({str(error).splitlines()[0]})"
+        ) from None
 
 
 @dataclass
 class Fit:
-    """What training leaves: the curve, why and when it stopped, and the weights at the stop and at the mark."""
+    """What training leaves: the curve, why and when it stopped, and the weights at the stop and at
+    the mark.
+    """
 
-    curve: list[dict] = field(default_factory=list)  # epoch, loss and, at `curve_epoch`s, score; every epoch if the loss matters
-    reason: str = "cap"  # "loss", "cap", "diverged", "epochs" (no loss to reach was set) or "solved"
+    curve: list[dict] = field(
+        default_factory=list
+    )  # epoch, loss and, at `curve_epoch`s, score; every epoch if the loss matters
+    reason: str = (
+        "cap"  # "loss", "cap", "diverged", "epochs" (no loss to reach was set) or "solved"
+    )
     epoch: int = 0
     loss: float = math.nan
-    states: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # "stop" and, if training went on past it, "mark"
+    states: dict[str, dict[str, Tensor]] = field(
+        default_factory=dict
+    )  # "stop" and, if training went on past it, "mark"
     seconds: float = 0.0
 
 
-def fit(model: nn.Module, train: Batch, *, loss: str, learning_rate: float, batch_size: int, max_epochs: int,
-        stop_loss: float | None, mark_epoch: int | None, order: torch.Generator, execution: Execution, score=None,
-        optimizer: str = "adam", beta2: float = 0.999, weight_decay: float = 0.0, schedule: str = "constant") -> Fit:
+def fit(
+    model: nn.Module,
+    train: Batch,
+    *,
+    loss: str,
+    learning_rate: float,
+    batch_size: int,
+    max_epochs: int,
+    stop_loss: float | None,
+    mark_epoch: int | None,
+    order: torch.Generator,
+    execution: Execution,
+    score=None,
+    optimizer: str = "adam",
+    beta2: float = 0.999,
+    weight_decay: float = 0.0,
+    schedule: str = "constant",
+) -> Fit:
     """Train `model` on `train`. `score(model) -> float`, if given, is called at `curve_epochs`.
 
-    Stops as soon as the mean loss over all of `train`, in evaluation mode, is at most `stop_loss`; at `max_epochs`;
-    or when that loss is not a number. `order` draws the order of the examples.
+    Stops as soon as the mean loss over all of `train`, in evaluation mode, is at most `stop_loss`;
+    at `max_epochs`; or when that loss is not a number. `order` draws the order of the examples.
     """
     started, result = time.perf_counter(), Fit()
     if hasattr(model, "solve"):
@@ -178,13 +227,18 @@ def fit(model: nn.Module, train: Batch, *, loss: str, learning_rate: float, batc
 
 
 def curve_epoch(epoch: int) -> bool:
-    """Epochs at which the curve holds a score: the first twenty, then every fifth (scores cost as much as training)."""
+    """Epochs at which the curve holds a score: the first twenty, then every fifth (scores cost as
+    much as training).
+    """
     return epoch <= 20 or epoch % 5 == 0
 
 
 def mean_loss(model: nn.Module, batch: Batch, loss: str, execution: Execution) -> float:
     """Mean loss over a batch, in evaluation mode."""
-    total = sum(float(LOSSES[loss](outputs, part.target)) * len(part) for outputs, part in predictions(model, batch, execution))
+    total = sum(
+        float(LOSSES[loss](outputs, part.target)) * len(part)
+        for outputs, part in predictions(model, batch, execution)
+    )
     return total / len(batch)
 
 
@@ -194,7 +248,7 @@ def predictions(model: nn.Module, batch: Batch, execution: Execution, size: int 
     model.eval()
     size = size or getattr(model, "evaluation_batch", EVALUATION_BATCH)
     for first in range(0, len(batch), size):
-        part = batch[first:first + size]
+        part = batch[first : first + size]
         with execution.autocast():
             yield model(*part.inputs, *part.shared).float(), part
 
@@ -206,14 +260,22 @@ def _batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-def _optimiser(name: str, model: nn.Module, learning_rate: float, beta2: float, weight_decay: float):
-    """Weight decay, an L2 penalty of half its size, falls on kernels and matrices only: biases and norms go free."""
+def _optimiser(
+    name: str, model: nn.Module, learning_rate: float, beta2: float, weight_decay: float
+):
+    """Weight decay, an L2 penalty of half its size, falls on kernels and matrices only: biases and
+    norms go free.
+    """
     parameters = model.parameters()
     if weight_decay:
-        kernels, free = ([p for p in model.parameters() if (p.dim() > 1) is wanted] for wanted in (True, False))
+        kernels, free = (
+            [p for p in model.parameters() if (p.dim() > 1) is wanted] for wanted in (True, False)
+        )
         parameters = [{"params": kernels}, {"params": free, "weight_decay": 0.0}]
     if name == "adam":
-        return torch.optim.Adam(parameters, learning_rate, (0.9, beta2), weight_decay=weight_decay, fused=True)
+        return torch.optim.Adam(
+            parameters, learning_rate, (0.9, beta2), weight_decay=weight_decay, fused=True
+        )
     return torch.optim.SGD(parameters, learning_rate, momentum=0.9, weight_decay=weight_decay)
 
 
@@ -228,4 +290,7 @@ def _schedule(name: str, optimiser, epochs: int):
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    return {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in model.state_dict().items()
+    }

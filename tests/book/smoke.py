@@ -12,12 +12,16 @@ WORK = ROOT / "_build" / "smoke"
 
 
 def environment() -> dict[str, str]:
-    """What the pages run with under test: records of their own, so that nothing is read that another run left."""
+    """What the pages run with under test: records of their own, so that nothing is read that
+    another run left.
+    """
     return {"SPATIALBIAS_STORE": str(WORK / "store"), "SPATIALBIAS_PROJECT": str(ROOT)}
 
 
 def site() -> Path:
-    """The folder of the built site. Built at the first call; if that failed, every later call raises its error again."""
+    """The folder of the built site. Built at the first call; if that failed, every later call
+    raises its error again.
+    """
     done = _build_once()
     if isinstance(done, Exception):
         raise done

@@ -28,8 +28,24 @@ def test_executed_pages_give_the_same_output_again(site):
     executed = smoke.WORK / "executed"
     if not pages(smoke.ROOT):
         pytest.skip("the book has no page yet")
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "--no-header"]
-    command += ["-c", os.devnull, "--rootdir", str(executed), "-p", "no:cacheprovider", str(executed)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval-lax",
+        "--nbval-current-env",
+        "-q",
+        "--no-header",
+    ]
+    command += [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(executed),
+        "-p",
+        "no:cacheprovider",
+        str(executed),
+    ]
     environment = {**os.environ, **smoke.environment(), "SPATIALBIAS_PROFILE": "smoke"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
@@ -37,7 +53,9 @@ def test_executed_pages_give_the_same_output_again(site):
 
 def test_a_tiny_book_is_built_whole_and_only_the_book(tiny_book, capsys):
     draw = "import matplotlib.pyplot as plt\n%config InlineBackend.figure_formats = ['svg']\nplt.plot([1, 2]);"
-    root = tiny_book(draw, "import ipywidgets\nipywidgets.IntSlider()", prose="# A page\n\n$x^2$ is a formula.")
+    root = tiny_book(
+        draw, "import ipywidgets\nipywidgets.IntSlider()", prose="# A page\n\n$x^2$ is a formula."
+    )
     (root / "STRAY.md").write_text("# not the book")
     (root / "out" / "_static").mkdir(parents=True)
     (root / "out" / "stale.html").write_text("an older page")
@@ -62,13 +80,18 @@ def test_pages_never_executed_are_left_out_and_named(tiny_book, capsys):
 
 def test_a_warning_fails_the_build(tiny_book):
     root = tiny_book(index="# Index\n\n[nowhere](nowhere.md)", prose="# A page\n\n{doc}`nowhere`")
-    with pytest.raises(BuildError, match="(?s)index.md.*nowhere.*page.ipynb: cell 1, about line \\d: WARNING: .*nowhere"):
+    with pytest.raises(
+        BuildError,
+        match="(?s)index.md.*nowhere.*page.ipynb: cell 1, about line \\d: WARNING: .*nowhere",
+    ):
         build("smoke", root=root)
     assert not (root / "_build" / "html").exists()
 
 
 def test_a_fault_in_the_html_fails_the_build(tiny_book):
-    root = tiny_book("from IPython.display import HTML\nHTML('<img src=\"https://example.org/x.png\">')")
+    root = tiny_book(
+        "from IPython.display import HTML\nHTML('<img src=\"https://example.org/x.png\">')"
+    )
     with pytest.raises(BuildError, match="foreign: https://example.org/x.png"):
         build("smoke", root=root)
 

@@ -47,10 +47,19 @@ def test_no_site_at_all_is_a_fault(tmp_path):
         ('<img src="_images/torn.png">', "figure"),
         ('<img src="_images/empty.svg">', "figure"),
         ('<figure id="f"><figcaption>nothing</figcaption></figure>', "figure"),
-        ('<div class="cell_output"><div class="output traceback"><pre>ZeroDivisionError</pre></div></div>', "output"),
-        ('<div class="cell_output"><div class="output stderr"><pre>UserWarning</pre></div></div>', "output"),
+        (
+            '<div class="cell_output"><div class="output traceback"><pre>ZeroDivisionError</pre></div></div>',
+            "output",
+        ),
+        (
+            '<div class="cell_output"><div class="output stderr"><pre>UserWarning</pre></div></div>',
+            "output",
+        ),
         ('<div class="cell_output"><pre>Traceback (most recent call last):</pre></div>', "output"),
-        ('<div class="cell_output"><pre>&lt;Figure size 792x462 with 1 Axes&gt;</pre></div>', "figure"),
+        (
+            '<div class="cell_output"><pre>&lt;Figure size 792x462 with 1 Axes&gt;</pre></div>',
+            "figure",
+        ),
         ('<script type="application/vnd.jupyter.widget-view+json">{}</script>', "widget"),
         ('<a href="missing.html">x</a>', "link"),
         ('<a href="other.html#missing">x</a>', "anchor"),
@@ -74,5 +83,7 @@ def test_a_planted_fault_is_found(site, planted, kind):
 
 
 def test_a_style_sheet_that_leaves_the_site_is_found(site):
-    (site / "_static" / "book.css").write_text("@font-face { src: url(https://fonts.example.org/x.woff2) }")
+    (site / "_static" / "book.css").write_text(
+        "@font-face { src: url(https://fonts.example.org/x.woff2) }"
+    )
     assert [fault.kind for fault in check(site)] == ["foreign"]

@@ -1,4 +1,6 @@
-"""Which pages there are, their parameters, and running them. The real pages are held to the book's own rules."""
+"""Which pages there are, their parameters, and running them. The real pages are held to the book's
+own rules.
+"""
 
 import ast
 import os
@@ -22,7 +24,11 @@ def notebook(source: str):
 
 
 def code_cells(page: str):
-    return [c for c in nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells if c.cell_type == "code"]
+    return [
+        c
+        for c in nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+        if c.cell_type == "code"
+    ]
 
 
 @pytest.mark.parametrize("document", pages.contents(ROOT))
@@ -31,7 +37,10 @@ def test_every_line_of_the_contents_is_a_file(document):
 
 
 def test_every_notebook_is_in_the_contents():
-    there = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.ipynb")}
+    there = {
+        path.relative_to(ROOT).with_suffix("").as_posix()
+        for path in (ROOT / "book").rglob("*.ipynb")
+    }
     assert there - {name for name in there if ".ipynb_checkpoints" in name} == set(PAGES)
 
 
@@ -49,7 +58,9 @@ def test_the_first_code_cell_holds_the_parameters(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_define_nothing(page):
     for cell in code_cells(page):
-        source = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+        source = "\n".join(
+            line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))
+        )
         defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
         assert not any(isinstance(node, defined) for node in ast.walk(ast.parse(source))), source
 
@@ -57,18 +68,27 @@ def test_pages_define_nothing(page):
 def test_the_profile_is_shown_where_it_is_declared():
     first = notebook('# Change these.\nprofile = "quick"\nn_train = None  # images')
     changed = parameters.with_profile(first, "smoke")
-    assert changed.cells[0].source == '# Change these.\nprofile = "smoke"\nn_train = None  # images' and "quick" in first.cells[0].source
+    assert (
+        changed.cells[0].source == '# Change these.\nprofile = "smoke"\nn_train = None  # images'
+        and "quick" in first.cells[0].source
+    )
 
 
 def test_a_page_notices_what_papermill_only_warns_of():
-    parameters.check_parameters(["n_train = None", "# Parameters\nn_train = 390\n", "%matplotlib inline"])
+    parameters.check_parameters(
+        ["n_train = None", "# Parameters\nn_train = 390\n", "%matplotlib inline"]
+    )
     with pytest.raises(PageError, match="no parameter 'n_trian'"):
         parameters.check_parameters(["", "n_train = None", "# Parameters\nn_trian = 390\n"])
 
 
 def test_pages_are_found_by_any_part_of_their_path(tiny_book):
     root = tiny_book()
-    assert pages.choose(root, None) == pages.choose(root, ["page"]) == pages.choose(root, ["book/work/page.ipynb"])
+    assert (
+        pages.choose(root, None)
+        == pages.choose(root, ["page"])
+        == pages.choose(root, ["book/work/page.ipynb"])
+    )
     with pytest.raises(PageError, match="no page 'pgae'"):
         pages.choose(root, ["pgae"])
 
@@ -82,10 +102,14 @@ def test_a_wrong_profile_stops_everything_before_execution(tiny_book):
 
 def test_papermill_itself_is_stopped_by_the_page(tiny_book):
     papermill = pytest.importorskip("papermill")
-    root = tiny_book("from spatialbias.book.parameters import check_parameters\ncheck_parameters()", "1 / 0")
+    root = tiny_book(
+        "from spatialbias.book.parameters import check_parameters\ncheck_parameters()", "1 / 0"
+    )
     path = root / "book" / "work" / "page.ipynb"
     with pytest.raises(papermill.PapermillExecutionError, match="no parameter 'n_trian'"):
-        papermill.execute_notebook(str(path), None, {"n_trian": 390}, kernel_name="python3", progress_bar=False)
+        papermill.execute_notebook(
+            str(path), None, {"n_trian": 390}, kernel_name="python3", progress_bar=False
+        )
 
 
 def test_a_failing_page_is_named_with_its_cell_and_error(tiny_book):
@@ -93,7 +117,11 @@ def test_a_failing_page_is_named_with_its_cell_and_error(tiny_book):
     with pytest.raises(PageError) as raised:
         pages.execute(root, ["book/work/page"], root / "done", "smoke")
     said = str(raised.value)
-    assert "page book/work/page failed in cell 4" in said and "1 / value" in said and "ZeroDivisionError" in said
+    assert (
+        "page book/work/page failed in cell 4" in said
+        and "1 / value" in said
+        and "ZeroDivisionError" in said
+    )
     assert not list((root / "done").rglob("*.ipynb"))
 
 
@@ -104,19 +132,31 @@ def test_a_dead_kernel_is_reported_with_its_page(tiny_book):
 
 
 def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
-    root = tiny_book("import os, sys\nprint(profile, os.environ['SPATIALBIAS_PROFILE'])\nprint('hm', file=sys.stderr)")
+    root = tiny_book(
+        "import os, sys\nprint(profile, os.environ['SPATIALBIAS_PROFILE'])\nprint('hm', file=sys.stderr)"
+    )
     pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
     path = root / "done" / "book" / "work" / "page.ipynb"
     first = path.read_text()
-    assert "smoke smoke" in first and "papermill" not in first and str(root) not in first and "hm\\n" not in first
+    assert (
+        "smoke smoke" in first
+        and "papermill" not in first
+        and str(root) not in first
+        and "hm\\n" not in first
+    )
     pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
     assert path.read_text() == first
 
 
 def beside(tiny_book, first: str, second: str):
-    """A book of two pages that wait for each other (not for ever) before they do what they are told; each leaves its kernel's number."""
-    root = tiny_book("import os, pathlib, time\npathlib.Path(f'{os.getpid()}.here').touch()\nend = time.time() + 60\n"
-                     "while len(list(pathlib.Path('.').glob('*.here'))) < 2 and time.time() < end: time.sleep(0.05)", first)
+    """A book of two pages that wait for each other (not for ever) before they do what they are
+    told; each leaves its kernel's number.
+    """
+    root = tiny_book(
+        "import os, pathlib, time\npathlib.Path(f'{os.getpid()}.here').touch()\nend = time.time() + 60\n"
+        "while len(list(pathlib.Path('.').glob('*.here'))) < 2 and time.time() < end: time.sleep(0.05)",
+        first,
+    )
     work = root / "book" / "work"
     (work / "other.ipynb").write_text((work / "page.ipynb").read_text().replace(first, second))
     return root
@@ -132,27 +172,47 @@ def gone(root, seconds: float = 30.0) -> bool:
 
 def test_two_pages_run_at_once_and_are_said_when_done(tiny_book, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    root, said = beside(tiny_book, "assert len(list(pathlib.Path('.').glob('*.here'))) == 2", "mine = 1"), []
-    pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=said.append)
+    root, said = (
+        beside(tiny_book, "assert len(list(pathlib.Path('.').glob('*.here'))) == 2", "mine = 1"),
+        [],
+    )
+    pages.execute(
+        root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=said.append
+    )
     assert said[:2] == ["[1/2] book/work/page (smoke)", "[2/2] book/work/other (smoke)"]
-    assert {line.rpartition(":")[0] for line in said[2:]} == {"[1/2] book/work/page", "[2/2] book/work/other"}
-    assert {path.stem for path in (root / "done").rglob("*.ipynb")} == {"page", "other"} and gone(root)
+    assert {line.rpartition(":")[0] for line in said[2:]} == {
+        "[1/2] book/work/page",
+        "[2/2] book/work/other",
+    }
+    assert {path.stem for path in (root / "done").rglob("*.ipynb")} == {"page", "other"} and gone(
+        root
+    )
 
 
 def test_a_failing_page_stops_the_one_beside_it(tiny_book, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     root = beside(tiny_book, "time.sleep(300)", "1 / 0")
     with pytest.raises(PageError, match="page book/work/other failed"):
-        pages.execute(root, ["book/work/page", "book/work/other"], root / "done", "smoke", say=lambda text: None)
+        pages.execute(
+            root,
+            ["book/work/page", "book/work/other"],
+            root / "done",
+            "smoke",
+            say=lambda text: None,
+        )
     assert not list((root / "done").rglob("*.ipynb")) and gone(root)
 
 
 def test_pages_end_with_whoever_executes_them(tiny_book):
     root = beside(tiny_book, "time.sleep(300)", "time.sleep(301)")
-    call = f"from pathlib import Path; from spatialbias.book import pages; import os; os.cpu_count = lambda: 2; r = Path({str(root)!r})\n" \
-           "if __name__ == '__main__': pages.execute(r, ['book/work/page', 'book/work/other'], r / 'done', 'smoke')"
+    call = (
+        f"from pathlib import Path; from spatialbias.book import pages; import os; os.cpu_count = lambda: 2; r = Path({str(root)!r})\n"
+        "if __name__ == '__main__': pages.execute(r, ['book/work/page', 'book/work/other'], r / 'done', 'smoke')"
+    )
     (root / "run.py").write_text(call)
-    parent = subprocess.Popen([sys.executable, str(root / "run.py")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, str(root / "run.py")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     end = time.time() + 60
     while len(list(root.glob("*.here"))) < 2 and time.time() < end:
         time.sleep(0.2)

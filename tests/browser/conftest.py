@@ -15,7 +15,9 @@ def site():
 def browser():
     """The system's Chromium, without its own talk to the network."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if program is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]

@@ -1,4 +1,6 @@
-"""The built site as a reader meets it: opened from disk, offline, on a desk and on a phone, by day and by night."""
+"""The built site as a reader meets it: opened from disk, offline, on a desk and on a phone, by day
+and by night.
+"""
 
 import pytest
 
@@ -6,7 +8,11 @@ DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 def documents(site):
-    return [p for p in sorted(site.rglob("*.html")) if "_static" not in p.parts and p.name != "genindex.html"]
+    return [
+        p
+        for p in sorted(site.rglob("*.html"))
+        if "_static" not in p.parts and p.name != "genindex.html"
+    ]
 
 
 def visit(browser, path, viewport=DESK, scheme="light", query=""):
@@ -14,11 +20,17 @@ def visit(browser, path, viewport=DESK, scheme="light", query=""):
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
     page.set_default_timeout(120_000)  # other work may share the machine
     said = []
-    page.on("console", lambda m: said.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda m: said.append(f"console: {m.text}") if m.type in ("error", "warning") else None,
+    )
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
     page.on("requestfailed", lambda r: said.append(f"failed: {r.url}"))
     inside = ("file:", "data:", "blob:")
-    page.on("request", lambda r: None if r.url.startswith(inside) else said.append(f"left the site: {r.url}"))
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith(inside) else said.append(f"left the site: {r.url}"),
+    )
     page.goto(path.as_uri() + query, wait_until="load")
     page.wait_for_timeout(300)
     return page, said
@@ -30,7 +42,9 @@ def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport,
     complaints = {}
     for path in documents(site):
         page, said = visit(browser, path, viewport, scheme)
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wider = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         if wider > 1:
             said.append(f"{wider} px too wide")
         page.close()
@@ -42,8 +56,13 @@ def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport,
 def test_figures_are_transparent_and_unfiltered_in_the_dark(site, browser):
     for path in documents(site):
         page, _ = visit(browser, path, scheme="dark")
-        page.wait_for_function("document.documentElement.dataset.theme !== 'auto'", timeout=20_000)  # the theme's script sets it
-        assert page.evaluate("document.documentElement.dataset.theme") in ("dark", None)  # None: a redirect
+        page.wait_for_function(
+            "document.documentElement.dataset.theme !== 'auto'", timeout=20_000
+        )  # the theme's script sets it
+        assert page.evaluate("document.documentElement.dataset.theme") in (
+            "dark",
+            None,
+        )  # None: a redirect
         styles = page.evaluate(
             """[...document.querySelectorAll('.bd-article img[src$=".svg"]')].map(e => getComputedStyle(e))
                .map(s => [s.backgroundColor, s.filter])"""

@@ -17,7 +17,11 @@ def test_shapes_types_and_names(data):
     (images,), labels = data.train.inputs, data.train.target
     assert images.shape == (200, 3, 128, 128) and images.dtype == torch.uint8
     assert labels.shape == (200, 128, 128) and labels.dtype == torch.long
-    assert len(data.test) == 60 and len(data.classes) == 4 and set(labels.unique().tolist()) == {0, 1, 2, 3}
+    assert (
+        len(data.test) == 60
+        and len(data.classes) == 4
+        and set(labels.unique().tolist()) == {0, 1, 2, 3}
+    )
 
 
 def test_normalising_is_the_source_s_division_by_255(data):
@@ -29,7 +33,9 @@ def test_a_seed_fixes_the_images_and_a_prefix_is_a_prefix(data):
     fewer = load(n_train=30, n_test=5)
     assert torch.equal(fewer.train.inputs[0], data.train.inputs[0][:30])
     assert torch.equal(fewer.test.target, data.test.target[:5])
-    assert not torch.equal(load(n_train=5, n_test=5, seed=1).train.inputs[0], data.train.inputs[0][:5])
+    assert not torch.equal(
+        load(n_train=5, n_test=5, seed=1).train.inputs[0], data.train.inputs[0][:5]
+    )
     assert not torch.equal(data.train.inputs[0][:60], data.test.inputs[0])
 
 
@@ -42,7 +48,10 @@ def test_chunks_do_not_show(monkeypatch):
 def test_labels_follow_colours(data):
     (images,), labels = data.train.inputs, data.train.target
     red, green, blue = images.unbind(1)
-    yellow_disc, red_disc = (red == 255) & (green == 255) & (blue == 0), (red == 255) & (green == 0) & (blue == 0)
+    yellow_disc, red_disc = (
+        (red == 255) & (green == 255) & (blue == 0),
+        (red == 255) & (green == 0) & (blue == 0),
+    )
     background = ~(yellow_disc | red_disc)
     assert (images.amax(1)[background] <= 128).all(), "the noise has half the brightness at most"
     assert (labels[background] == 0).all()
@@ -56,7 +65,11 @@ def test_released_rules_of_a_circle():
     uniform = np.random.default_rng(0).random((20000, 5))
     yellow, x, y, radius, label = (t.numpy() for t in circles.place(uniform, 128))
     assert (radius.min(), radius.max()) == (10, 26)
-    assert ((x + radius < 64) | (x - radius >= 64)).all() and (x - radius >= 0).all() and (x + radius <= 127).all()
+    assert (
+        ((x + radius < 64) | (x - radius >= 64)).all()
+        and (x - radius >= 0).all()
+        and (x + radius <= 127).all()
+    )
     assert (y - radius >= 0).all() and (y < 128).all() and (y + radius > 127).any()
     assert abs(yellow.mean() - 0.5) < 0.02 and abs((x > 64).mean() - 0.5) < 0.02 and y.mean() > 66
     expected = np.where(yellow == 1, np.where(x > 64, 1, 2), np.where(y > 64, 3, 0))
@@ -80,10 +93,16 @@ def test_discs_are_those_of_the_released_drawing_routine(radius):
 
 def test_later_circles_cover_earlier_ones(monkeypatch):
     order = iter([(1, 40, 40, 20, 2), (0, 40, 50, 10, 0), (1, 44, 50, 4, 2)])
-    monkeypatch.setattr(circles, "place", lambda u, size: tuple(torch.tensor([v]) for v in next(order)))
+    monkeypatch.setattr(
+        circles, "place", lambda u, size: tuple(torch.tensor([v]) for v in next(order))
+    )
     (images,), labels = circles.generate(1, 128, np.random.default_rng(0))
     assert labels[0, 25, 40] == 2 and labels[0, 55, 36] == 0 and labels[0, 50, 44] == 2
-    assert images[0, :, 55, 36].tolist() == [255, 0, 0] and images[0, :, 50, 44].tolist() == [255, 255, 0]
+    assert images[0, :, 55, 36].tolist() == [255, 0, 0] and images[0, :, 50, 44].tolist() == [
+        255,
+        255,
+        0,
+    ]
 
 
 def perlin_by_pixel(vectors: np.ndarray, size: int) -> np.ndarray:

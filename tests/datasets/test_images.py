@@ -1,4 +1,6 @@
-"""Image sets: counts, normalisation, the fixed permutation, and what happens when a file is damaged or missing."""
+"""Image sets: counts, normalisation, the fixed permutation, and what happens when a file is damaged
+or missing.
+"""
 
 import json
 import shutil
@@ -30,41 +32,70 @@ def standard(data):
     """Mean and deviation by channel of the normalised training images, in double precision."""
     sums = torch.zeros(2, data.train.inputs[0].shape[1], dtype=torch.float64)
     for k in range(0, len(data.train), 5000):
-        x = data.normalise(data.train.inputs[0][k:k + 5000]).transpose(0, 1).flatten(1).double()
+        x = data.normalise(data.train.inputs[0][k : k + 5000]).transpose(0, 1).flatten(1).double()
         sums += torch.stack((x.sum(1), x.square().sum(1)))
     mean, square = sums / data.train.inputs[0][:, 0].numel()
     return mean, (square - mean.square()).sqrt()
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name, count, classes", [("cifar10", (50_000, 10_000), "airplane"), ("mnist", (60_000, 10_000), "0 - zero"),
-                                                  ("fashion_mnist", (60_000, 10_000), "T-shirt/top")])
+@pytest.mark.parametrize(
+    "name, count, classes",
+    [
+        ("cifar10", (50_000, 10_000), "airplane"),
+        ("mnist", (60_000, 10_000), "0 - zero"),
+        ("fashion_mnist", (60_000, 10_000), "T-shirt/top"),
+    ],
+)
 def test_the_real_sets(real_data, name, count, classes):
     data = datasets.load(name)
     channels, side, number = components.SHAPES[name]
-    assert (len(data.train), len(data.test)) == count and components.TRAINING_IMAGES[name] == count[0]
+    assert (len(data.train), len(data.test)) == count and components.TRAINING_IMAGES[name] == count[
+        0
+    ]
     for part in (data.train, data.test):
-        assert part.inputs[0].shape[1:] == (channels, side, side) and part.inputs[0].dtype == torch.uint8
-        assert part.target.dtype == torch.long and set(part.target.unique().tolist()) == set(range(number))
-    assert len(data.classes) == number and data.classes[0] == classes and data.source == "found in SPATIALBIAS_DATA"
+        assert (
+            part.inputs[0].shape[1:] == (channels, side, side)
+            and part.inputs[0].dtype == torch.uint8
+        )
+        assert part.target.dtype == torch.long and set(part.target.unique().tolist()) == set(
+            range(number)
+        )
+    assert (
+        len(data.classes) == number
+        and data.classes[0] == classes
+        and data.source == "found in SPATIALBIAS_DATA"
+    )
     mean, deviation = standard(data)
     torch.testing.assert_close(mean, torch.zeros(channels, dtype=torch.float64), rtol=0, atol=1e-5)
-    torch.testing.assert_close(deviation, torch.ones(channels, dtype=torch.float64), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        deviation, torch.ones(channels, dtype=torch.float64), rtol=1e-5, atol=0
+    )
 
 
 @pytest.mark.data
 def test_cifar10_as_known(real_data):
-    """Its published channel statistics; the first training image is a frog, the first test image a cat."""
+    """Its published channel statistics; the first training image is a frog, the first test image a
+    cat.
+    """
     data = datasets.load("cifar10")
-    assert data.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=1e-4) and data.std == pytest.approx((0.2470, 0.2435, 0.2616), abs=1e-4)
-    assert data.classes[data.train.target[0]] == "frog" and data.classes[data.test.target[0]] == "cat"
+    assert data.mean == pytest.approx(
+        (0.4914, 0.4822, 0.4465), abs=1e-4
+    ) and data.std == pytest.approx((0.2470, 0.2435, 0.2616), abs=1e-4)
+    assert (
+        data.classes[data.train.target[0]] == "frog" and data.classes[data.test.target[0]] == "cat"
+    )
     assert data.train.inputs[0][0, :, 0, 0].tolist() == [59, 62, 63]  # channels first, top left
 
 
 def test_digits():
     data = datasets.load("digits")
-    assert (len(data.train), len(data.test)) == (1297, 500) and components.TRAINING_IMAGES["digits"] == 1297
-    assert data.train.inputs[0].shape[1:] == (3, 32, 32) and data.train.inputs[0].dtype == torch.uint8
+    assert (len(data.train), len(data.test)) == (1297, 500) and components.TRAINING_IMAGES[
+        "digits"
+    ] == 1297
+    assert (
+        data.train.inputs[0].shape[1:] == (3, 32, 32) and data.train.inputs[0].dtype == torch.uint8
+    )
     assert "scikit-learn" in data.source and data.train.target[:10].tolist() == list(range(10))
     mean, deviation = standard(data)
     torch.testing.assert_close(mean, torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-5)
@@ -73,21 +104,30 @@ def test_digits():
 
 @pytest.mark.parametrize("count", [4999, 5000])
 def test_both_ways_to_the_statistics_agree(count):
-    train = torch.randint(256, (count, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    train = torch.randint(
+        256, (count, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
     target = torch.zeros(count, dtype=torch.long)
     data = images._data("made", train, target, train[:1], target[:1], (), "")
     x = train.double().div(255).transpose(0, 1).flatten(1)
-    assert data.mean == pytest.approx(x.mean(1).tolist(), abs=1e-12) and data.std == pytest.approx(x.std(1).tolist(), rel=1e-4)
+    assert data.mean == pytest.approx(x.mean(1).tolist(), abs=1e-12) and data.std == pytest.approx(
+        x.std(1).tolist(), rel=1e-4
+    )
 
 
 def test_floats_are_not_normalised_again(image_data):
     x = torch.randn(2, 3, 4, 4)
     assert image_data.normalise(x) is x
-    torch.testing.assert_close(image_data.normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)), torch.full((1, 3, 2, 2), 2.0))
+    torch.testing.assert_close(
+        image_data.normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)),
+        torch.full((1, 3, 2, 2), 2.0),
+    )
 
 
 def test_loading_twice_is_loading_once():
-    assert datasets.load("digits", permutation="fixed") is datasets.load("digits", permutation="fixed")
+    assert datasets.load("digits", permutation="fixed") is datasets.load(
+        "digits", permutation="fixed"
+    )
 
 
 def test_one_permutation_for_all_images(image_data):
@@ -96,13 +136,18 @@ def test_one_permutation_for_all_images(image_data):
         a, b = a.inputs[0].flatten(2), b.inputs[0].flatten(2)
         assert torch.equal(a.sort(2).values, b.sort(2).values) and not torch.equal(a, b)
     ids = Batch((torch.arange(1024).view(1, 1, 32, 32),), torch.zeros(1))
-    orders = [images.arrange(type(image_data)(ids, ids, ""), "fixed", "grid").train.inputs[0] for _ in range(2)]
+    orders = [
+        images.arrange(type(image_data)(ids, ids, ""), "fixed", "grid").train.inputs[0]
+        for _ in range(2)
+    ]
     assert torch.equal(*orders) and len(orders[0].unique()) == 1024
     assert float((orders[0].flatten() == torch.arange(1024)).float().mean()) < 0.01
 
 
 def test_true_places_travel_with_the_pixels(image_data):
-    """A set of (pixel, place) pairs does not change: Coordinet's pixel path cannot tell, when told the truth."""
+    """A set of (pixel, place) pairs does not change: Coordinet's pixel path cannot tell, when told
+    the truth.
+    """
     mixed = {told: images.arrange(image_data, "fixed", told) for told in images.ARRANGEMENTS}
     torch.manual_seed(0)
     model = build("coordinet", width=12, layers=2, modulation="none").double()
@@ -125,10 +170,17 @@ def test_what_is_told(image_data):
     places = told["true"].train.shared[0]
     assert not torch.equal(places, grid) and torch.equal(places.unique(dim=0), grid.unique(dim=0))
     wild = told["random"].test.shared[0]
-    assert wild.shape == (1024, 2) and float(wild.min()) >= -1 and float(wild.max()) <= 1 and len(wild.unique(dim=0)) == 1024
+    assert (
+        wild.shape == (1024, 2)
+        and float(wild.min()) >= -1
+        and float(wild.max()) <= 1
+        and len(wild.unique(dim=0)) == 1024
+    )
     assert all(torch.equal(d.train.shared[0], d.test.shared[0]) for d in told.values())
     assert images.arrange(image_data, "none", "grid") is image_data
-    assert torch.equal(images.arrange(image_data, "none", "true").train.inputs[0], image_data.train.inputs[0])
+    assert torch.equal(
+        images.arrange(image_data, "none", "true").train.inputs[0], image_data.train.inputs[0]
+    )
 
 
 def test_a_part_keeps_what_is_shared(image_data):
@@ -136,10 +188,15 @@ def test_a_part_keeps_what_is_shared(image_data):
     assert len(part) == 2 and part.shared[0].shape == (1024, 2) and len(part.inputs[0]) == 2
 
 
-@pytest.mark.parametrize("arguments, words", [({"permutation": "random"}, ["permutation='random'", "fixed"]),
-                                              ({"coordinates": "polar"}, ["coordinates='polar'", "grid, true, random"]),
-                                              ({"colour": "grey"}, ["digits", "'colour'", "permutation"]),
-                                              ({"permutation": 1}, ["permutation=1", "str"])])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"permutation": "random"}, ["permutation='random'", "fixed"]),
+        ({"coordinates": "polar"}, ["coordinates='polar'", "grid, true, random"]),
+        ({"colour": "grey"}, ["digits", "'colour'", "permutation"]),
+        ({"permutation": 1}, ["permutation=1", "str"]),
+    ],
+)
 def test_wrong_arguments_are_named(arguments, words):
     with pytest.raises(ValueError) as caught:
         datasets.load("digits", **arguments)
@@ -157,7 +214,11 @@ def test_missing_data_is_said_at_once_without_the_network(fresh, name):
     with pytest.raises(DataMissing) as caught:
         datasets.load(name)
     assert time.process_time() - started < 3
-    assert name in str(caught.value) and str(fresh) in str(caught.value) and "SPATIALBIAS_OFFLINE" in str(caught.value)
+    assert (
+        name in str(caught.value)
+        and str(fresh) in str(caught.value)
+        and "SPATIALBIAS_OFFLINE" in str(caught.value)
+    )
 
 
 def test_a_failed_download_says_what_to_do(fresh, monkeypatch):
@@ -175,7 +236,9 @@ def test_a_failed_download_says_what_to_do(fresh, monkeypatch):
 @pytest.mark.parametrize("how", ["truncated", "changed"])
 def test_a_damaged_file_is_named(fresh, monkeypatch, how):
     relative = "MNIST/raw/t10k-labels-idx1-ubyte"
-    expected = json.loads((Path(images.__file__).parent / "manifest.json").read_text())["mnist"][relative]
+    expected = json.loads((Path(images.__file__).parent / "manifest.json").read_text())["mnist"][
+        relative
+    ]
     path = fresh / relative
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(expected["bytes"] - (how == "truncated")))
@@ -198,7 +261,9 @@ def test_one_flipped_bit_of_a_real_file_is_found(real_data, tmp_path):
 
 
 def test_who_comes_while_a_set_is_fetched_waits(tmp_path, monkeypatch):
-    """Two pages may be executed at once: the second must neither write into the first one's download nor read half of it."""
+    """Two pages may be executed at once: the second must neither write into the first one's
+    download nor read half of it.
+    """
     calls = []
 
     def fetch(*args):

@@ -28,9 +28,13 @@ def test_the_published_splits_have_the_published_sizes_and_cover_every_position_
 
 
 def test_two_lines_equal_the_loop():
-    """The paper's two lines (an identity matrix, padded, convolved with ones), a loop over pixels, and ours."""
+    """The paper's two lines (an identity matrix, padded, convolved with ones), a loop over pixels,
+    and ours.
+    """
     one_hot = np.pad(np.eye(3136).reshape(3136, 56, 56), ((0, 0), (4, 4), (4, 4)))
-    squares = F.conv2d(torch.from_numpy(one_hot)[::97, None].float(), torch.ones(1, 1, 9, 9), padding=4)
+    squares = F.conv2d(
+        torch.from_numpy(one_hot)[::97, None].float(), torch.ones(1, 1, 9, 9), padding=4
+    )
 
     positions = not_so_clevr.positions(64, 64, 9, rows_first=True)[::97]
     loop = torch.zeros(len(positions), 1, 64, 64)
@@ -44,9 +48,14 @@ def test_two_lines_equal_the_loop():
 
 @pytest.mark.parametrize("split", ["uniform", "quadrant"])
 def test_the_tasks_show_the_same_examples(split):
-    classification, regression, rendering = (load(task, split, units="pixels") for task in not_so_clevr.TASKS)
+    classification, regression, rendering = (
+        load(task, split, units="pixels") for task in not_so_clevr.TASKS
+    )
     for part in ("train", "test"):
-        (centre,), index = getattr(classification, part).inputs, getattr(classification, part).target
+        (centre,), index = (
+            getattr(classification, part).inputs,
+            getattr(classification, part).target,
+        )
         assert torch.equal(index, (centre[:, 1] * 64 + centre[:, 0]).long())
         (marked,), sought = getattr(regression, part).inputs, getattr(regression, part).target
         assert torch.equal(sought, centre) and torch.equal(marked.flatten(1).argmax(1), index)
@@ -63,8 +72,12 @@ def test_the_released_uniform_split_draws_once_an_example_in_the_released_order(
 
 
 def test_the_quadrants_begin_where_the_sources_put_them():
-    assert centres(load(split="quadrant").test) == {(x, y) for x in range(33, 60) for y in range(33, 60)}
-    assert centres(load(split="tutorial_quadrant").test) == {(x, y) for x in range(32, 60) for y in range(32, 60)}
+    assert centres(load(split="quadrant").test) == {
+        (x, y) for x in range(33, 60) for y in range(33, 60)
+    }
+    assert centres(load(split="tutorial_quadrant").test) == {
+        (x, y) for x in range(32, 60) for y in range(32, 60)
+    }
 
 
 @pytest.mark.parametrize("split", ["quadrant", "tutorial_quadrant"])
@@ -95,9 +108,13 @@ def test_units_and_brightness():
     fraction = load("regression").test.target
     assert fraction.min() == 4 / 64 and fraction.max() == 59 / 64
     centred = load("classification", units="centred").train.inputs[0]
-    assert torch.isclose(centred.max(), torch.tensor(2 * 59 / 63 - 1)) and torch.isclose(centred.min(), -centred.max())
+    assert torch.isclose(centred.max(), torch.tensor(2 * 59 / 63 - 1)) and torch.isclose(
+        centred.min(), -centred.max()
+    )
     assert load("regression", peak=1000.0).test.inputs[0].max() == 1000
-    assert torch.isclose(load("rendering", peak=128 / 255).test.target.max(), torch.tensor(0.502), atol=1e-3)
+    assert torch.isclose(
+        load("rendering", peak=128 / 255).test.target.max(), torch.tensor(0.502), atol=1e-3
+    )
 
 
 def test_small_and_oblong_canvases():
@@ -109,8 +126,17 @@ def test_small_and_oblong_canvases():
     assert load(size=32, width=48).train.target.max() < 32 * 48
 
 
-@pytest.mark.parametrize("arguments", [
-    {"task": "painting"}, {"split": "half"}, {"units": "inches"}, {"square": 8}, {"square": 65}, {"size": 8}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"task": "painting"},
+        {"split": "half"},
+        {"units": "inches"},
+        {"square": 8},
+        {"square": 65},
+        {"size": 8},
+    ],
+)
 def test_what_makes_no_sense_raises(arguments):
     with pytest.raises(ValueError, match="must be"):
         load(**arguments)

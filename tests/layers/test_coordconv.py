@@ -13,17 +13,35 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def concatenating(layer: CoordConv2d, x: torch.Tensor) -> torch.Tensor:
-    """The layer by its definition: coordinates computed pixel by pixel, and one convolution over everything."""
+    """The layer by its definition: coordinates computed pixel by pixel, and one convolution over
+    everything.
+    """
     H, W = x.shape[-2:]
-    rows = [[(2 * j / (W - 1) - 1 if W > 1 else 0.0, 2 * i / (H - 1) - 1 if H > 1 else 0.0) for j in range(W)]
-            for i in range(H)]
+    rows = [
+        [
+            (2 * j / (W - 1) - 1 if W > 1 else 0.0, 2 * i / (H - 1) - 1 if H > 1 else 0.0)
+            for j in range(W)
+        ]
+        for i in range(H)
+    ]
     grid = torch.tensor(rows, dtype=x.dtype).permute(2, 0, 1)  # (2, H, W)
     if layer.radius:
         grid = torch.cat((grid, (grid[:1] ** 2 + grid[1:] ** 2).sqrt()))
     everything = torch.cat((x, grid.expand(*x.shape[:-3], -1, -1, -1)), -3)
-    plain = nn.Conv2d(everything.shape[-3], layer.out_channels, layer.kernel_size, layer.stride, layer.padding,
-                      layer.dilation, bias=layer.bias is not None, padding_mode=layer.padding_mode, dtype=x.dtype)
-    plain.load_state_dict(layer.state_dict())  # same names and shapes: a concatenating implementation's weights load
+    plain = nn.Conv2d(
+        everything.shape[-3],
+        layer.out_channels,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        bias=layer.bias is not None,
+        padding_mode=layer.padding_mode,
+        dtype=x.dtype,
+    )
+    plain.load_state_dict(
+        layer.state_dict()
+    )  # same names and shapes: a concatenating implementation's weights load
     return torch.func.functional_call(plain, dict(layer.named_parameters()), everything)
 
 
@@ -37,10 +55,23 @@ def layers_and_maps(draw):
     padding = "same" if same else (draw(st.integers(0, 2)), draw(st.integers(0, 2)))
     margin = [r // 2 for r in reach] if same else list(padding)
     H, W = (draw(st.integers(max(r + 1 - 2 * m, m + 1, 1), 9)) for r, m in zip(reach, margin))
-    layer = CoordConv2d(draw(st.integers(1, 3)), draw(st.integers(1, 3)), kernel, stride, padding, dilation,
-                        bias=draw(st.booleans()), padding_mode=draw(st.sampled_from(PADDING_MODES)),
-                        radius=draw(st.booleans()), dtype=torch.float64)
-    shape = (layer.in_channels, H, W) if draw(st.booleans()) else (draw(st.integers(0, 3)), layer.in_channels, H, W)
+    layer = CoordConv2d(
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 3)),
+        kernel,
+        stride,
+        padding,
+        dilation,
+        bias=draw(st.booleans()),
+        padding_mode=draw(st.sampled_from(PADDING_MODES)),
+        radius=draw(st.booleans()),
+        dtype=torch.float64,
+    )
+    shape = (
+        (layer.in_channels, H, W)
+        if draw(st.booleans())
+        else (draw(st.integers(0, 3)), layer.in_channels, H, W)
+    )
     return layer, torch.randn(shape, dtype=torch.float64, requires_grad=True)
 
 
@@ -52,7 +83,9 @@ def test_equals_the_concatenating_form_in_values_and_gradients(drawn):
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-9)
     upstream = torch.randn_like(theirs)
     inputs = [x, *layer.parameters()]
-    for a, b in zip(torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream)):
+    for a, b in zip(
+        torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream)
+    ):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-9)
 
 
@@ -140,7 +173,10 @@ def test_state_round_trip():
 
 
 def test_per_example_gradients_through_vmap():
-    layer, x = CoordConv2d(2, 3, 3, padding=1).double(), torch.randn(4, 2, 5, 6, dtype=torch.float64)
+    layer, x = (
+        CoordConv2d(2, 3, 3, padding=1).double(),
+        torch.randn(4, 2, 5, 6, dtype=torch.float64),
+    )
     parameters = dict(layer.named_parameters())
 
     def loss(parameters, image):
@@ -153,7 +189,9 @@ def test_per_example_gradients_through_vmap():
 
 def test_export_keeps_the_batch_dynamic():
     layer = CoordConv2d(2, 3, 3, padding=1, radius=True).eval()
-    program = torch.export.export(layer, (torch.randn(2, 2, 8, 6),), dynamic_shapes=({0: torch.export.Dim("B")},))
+    program = torch.export.export(
+        layer, (torch.randn(2, 2, 8, 6),), dynamic_shapes=({0: torch.export.Dim("B")},)
+    )
     x = torch.randn(5, 2, 8, 6)
     torch.testing.assert_close(program.module()(x), layer(x))
 
@@ -162,7 +200,9 @@ def test_compiles_with_gradients():
     layer, x = CoordConv2d(2, 3, 3, padding=1), torch.randn(2, 2, 8, 6)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), layer(x))
-    ours, theirs = (torch.autograd.grad(f(x).square().sum(), layer.weight)[0] for f in (compiled, layer))
+    ours, theirs = (
+        torch.autograd.grad(f(x).square().sum(), layer.weight)[0] for f in (compiled, layer)
+    )
     torch.testing.assert_close(ours, theirs)
 
 
@@ -173,12 +213,15 @@ def test_onnx(tmp_path):
     assert (tmp_path / "layer.onnx").stat().st_size > 0
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"groups": 2}, "CoordBiasConv2d"),
-    ({"padding_mode": "mirror"}, "padding_mode"),
-    ({"padding": "same", "stride": 2}, "same"),
-    ({"padding": "full"}, "padding"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"groups": 2}, "CoordBiasConv2d"),
+        ({"padding_mode": "mirror"}, "padding_mode"),
+        ({"padding": "same", "stride": 2}, "same"),
+        ({"padding": "full"}, "padding"),
+    ],
+)
 def test_what_is_unsupported_raises_at_construction(arguments, message):
     with pytest.raises(ValueError, match=message):
         CoordConv2d(4, 4, 3, **arguments)
@@ -194,6 +237,9 @@ def test_no_copy_of_the_input_is_made():
         return counter.get_total_flops()
 
     x = torch.randn(8, 16, 12, 12)
-    plain, ours = flops(nn.Conv2d(16, 16, 3, padding=1), x), flops(CoordConv2d(16, 16, 3, padding=1), x)
+    plain, ours = (
+        flops(nn.Conv2d(16, 16, 3, padding=1), x),
+        flops(CoordConv2d(16, 16, 3, padding=1), x),
+    )
     assert ours - plain == plain // 8 * 2 // 16
     assert F.mse_loss(CoordConv2d(16, 16, 3, padding=1)(x), x).isfinite()

@@ -10,14 +10,27 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def by_position(layer: LocallyConnected2d, x: torch.Tensor) -> torch.Tensor:
-    """By its definition: at each position, the output of a convolution with that position's weights."""
+    """By its definition: at each position, the output of a convolution with that position's
+    weights.
+    """
     H, W = layer.output_size
     out = torch.empty(len(x), layer.out_channels, H, W, dtype=x.dtype)
-    conv = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding,
-                     layer.dilation, bias=layer.bias is not None, padding_mode=layer.padding_mode, dtype=x.dtype)
+    conv = nn.Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        bias=layer.bias is not None,
+        padding_mode=layer.padding_mode,
+        dtype=x.dtype,
+    )
     for i in range(H):
         for j in range(W):
-            weights = {"weight": layer.weight[i, j]} | ({"bias": layer.bias[i, j]} if layer.bias is not None else {})
+            weights = {"weight": layer.weight[i, j]} | (
+                {"bias": layer.bias[i, j]} if layer.bias is not None else {}
+            )
             out[:, :, i, j] = torch.func.functional_call(conv, weights, x)[:, :, i, j]
     return out
 
@@ -31,10 +44,21 @@ def layers_and_maps(draw):
     padding = "same" if same else (draw(st.integers(0, 2)), draw(st.integers(0, 2)))
     margin = [r // 2 for r in reach] if same else list(padding)
     H, W = (draw(st.integers(max(r + 1 - 2 * m, m + 1), 7)) for r, m in zip(reach, margin))
-    layer = LocallyConnected2d(draw(st.integers(1, 3)), draw(st.integers(1, 3)), kernel, stride, padding, dilation,
-                               bias=draw(st.booleans()), padding_mode=draw(st.sampled_from(PADDING_MODES)),
-                               dtype=torch.float64, input_size=(H, W))
-    return layer, torch.randn(draw(st.integers(0, 3)), layer.in_channels, H, W, dtype=torch.float64, requires_grad=True)
+    layer = LocallyConnected2d(
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 3)),
+        kernel,
+        stride,
+        padding,
+        dilation,
+        bias=draw(st.booleans()),
+        padding_mode=draw(st.sampled_from(PADDING_MODES)),
+        dtype=torch.float64,
+        input_size=(H, W),
+    )
+    return layer, torch.randn(
+        draw(st.integers(0, 3)), layer.in_channels, H, W, dtype=torch.float64, requires_grad=True
+    )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -44,7 +68,9 @@ def test_equals_its_definition_in_values_and_gradients(drawn):
     ours, theirs = layer(x), by_position(layer, x)
     torch.testing.assert_close(ours, theirs)
     inputs, upstream = [x, *layer.parameters()], torch.randn_like(theirs)
-    for a, b in zip(torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream)):
+    for a, b in zip(
+        torch.autograd.grad(ours, inputs, upstream), torch.autograd.grad(theirs, inputs, upstream)
+    ):
         torch.testing.assert_close(a, b)
 
 
@@ -99,7 +125,9 @@ def test_state_round_trip():
 
 def test_export_keeps_the_batch_dynamic():
     layer = LocallyConnected2d(2, 3, 3, padding=1, input_size=(8, 6)).eval()
-    program = torch.export.export(layer, (torch.randn(2, 2, 8, 6),), dynamic_shapes=({0: torch.export.Dim("B")},))
+    program = torch.export.export(
+        layer, (torch.randn(2, 2, 8, 6),), dynamic_shapes=({0: torch.export.Dim("B")},)
+    )
     x = torch.randn(5, 2, 8, 6)
     torch.testing.assert_close(program.module()(x), layer(x))
 
@@ -108,17 +136,22 @@ def test_compiles_with_gradients():
     layer, x = LocallyConnected2d(2, 3, 3, padding=1, input_size=(8, 6)), torch.randn(2, 2, 8, 6)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), layer(x))
-    ours, theirs = (torch.autograd.grad(f(x).square().sum(), layer.weight)[0] for f in (compiled, layer))
+    ours, theirs = (
+        torch.autograd.grad(f(x).square().sum(), layer.weight)[0] for f in (compiled, layer)
+    )
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"groups": 2}, "one layer a group"),
-    ({"input_size": (2, 8)}, "input_size"),
-    ({"input_size": 8}, "input_size"),
-    ({"padding_mode": "mirror"}, "padding_mode"),
-    ({"padding": "same", "stride": 2}, "same"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"groups": 2}, "one layer a group"),
+        ({"input_size": (2, 8)}, "input_size"),
+        ({"input_size": 8}, "input_size"),
+        ({"padding_mode": "mirror"}, "padding_mode"),
+        ({"padding": "same", "stride": 2}, "same"),
+    ],
+)
 def test_what_is_unsupported_raises_at_construction(arguments, message):
     with pytest.raises(ValueError, match=message):
         LocallyConnected2d(4, 4, 3, **({"input_size": (8, 8)} | arguments))
@@ -136,6 +169,10 @@ def test_other_channels_and_other_numbers_of_axes_are_refused(shape):
 
 
 def test_shows_what_nn_conv2d_shows():
-    shown = repr(LocallyConnected2d(2, 3, 3, padding=1, bias=False, padding_mode="circular", input_size=(5, 4)))
+    shown = repr(
+        LocallyConnected2d(
+            2, 3, 3, padding=1, bias=False, padding_mode="circular", input_size=(5, 4)
+        )
+    )
     assert "bias=False, padding_mode=circular" in shown
     assert "bias" not in repr(LocallyConnected2d(2, 3, 3, input_size=(5, 4)))

@@ -1,4 +1,6 @@
-"""ModFC: the layer by hand, the folded path against the plain stack, and the theorem about its norms."""
+"""ModFC: the layer by hand, the folded path against the plain stack, and the theorem about its
+norms.
+"""
 
 import pytest
 import torch
@@ -26,30 +28,48 @@ def case(B, P, E, H, L, seed=0):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     weights = [draw(H, H if k else E).requires_grad_() for k in range(L)]
-    return draw(B, P, E).requires_grad_(), (1 + 0.5 * draw(B, L, H)).requires_grad_(), weights, draw(B, P).abs()
+    return (
+        draw(B, P, E).requires_grad_(),
+        (1 + 0.5 * draw(B, L, H)).requires_grad_(),
+        weights,
+        draw(B, P).abs(),
+    )
 
 
 def same(x, m, weights, pixel_weights):
-    """Outputs and all gradients of both ways; the plain one scaled so that only the last norm's epsilon differs."""
+    """Outputs and all gradients of both ways; the plain one scaled so that only the last norm's
+    epsilon differs.
+    """
     wanted, found = stack(x, m, weights, pixel_weights), folded_path(x, m, weights, pixel_weights)
     wrt = [x, *weights] + ([m] if m is not None else [])
     direction = torch.linspace(-1, 1, wanted.numel(), dtype=torch.float64).cos().view_as(wanted)
-    gradients = zip(torch.autograd.grad((wanted * direction).sum(), wrt),
-                    torch.autograd.grad((found * direction).sum(), wrt), strict=True)
-    # The folded path feeds the last norm unscaled activations, so its epsilon weighs differently: 1e-5 of a variance.
+    gradients = zip(
+        torch.autograd.grad((wanted * direction).sum(), wrt),
+        torch.autograd.grad((found * direction).sum(), wrt),
+        strict=True,
+    )
+    # The folded path feeds the last norm unscaled activations, so its epsilon weighs differently:
+    # 1e-5 of a variance.
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
     for b, a in gradients:
         torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-3 * float(b.abs().max() + 1e-9))
 
 
 def exact(monkeypatch):
-    """Without any epsilon the two are the same function; the rest of this file's tolerances is rounding alone."""
+    """Without any epsilon the two are the same function; the rest of this file's tolerances is
+    rounding alone.
+    """
     monkeypatch.setattr("spatialbias.layers.modfc.EPSILON", 0.0)
 
 
 @pytest.mark.parametrize("pixel_weights", ["none", "shared", "each"])
-@pytest.mark.parametrize("B, P, E, H, L", [(3, 7, 5, 8, 4), (MICRO_BATCH + 3, 4, 6, 10, 2), (2, 1, 3, 6, 1), (1, 9, 12, 4, 3)])
-def test_folded_path_is_the_plain_stack_with_all_gradients(monkeypatch, pixel_weights, B, P, E, H, L):
+@pytest.mark.parametrize(
+    "B, P, E, H, L",
+    [(3, 7, 5, 8, 4), (MICRO_BATCH + 3, 4, 6, 10, 2), (2, 1, 3, 6, 1), (1, 9, 12, 4, 3)],
+)
+def test_folded_path_is_the_plain_stack_with_all_gradients(
+    monkeypatch, pixel_weights, B, P, E, H, L
+):
     exact(monkeypatch)
     x, m, weights, each = case(B, P, E, H, L)
     pixel_weights = {"none": None, "shared": each[0], "each": each}[pixel_weights]
@@ -57,8 +77,11 @@ def test_folded_path_is_the_plain_stack_with_all_gradients(monkeypatch, pixel_we
     found = folded_path(x, m, weights, pixel_weights)
     torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
     direction = torch.arange(wanted.numel(), dtype=torch.float64).sin().view_as(wanted)
-    for a, b in zip(torch.autograd.grad((found * direction).sum(), [x, m, *weights]),
-                    torch.autograd.grad((wanted * direction).sum(), [x, m, *weights]), strict=True):
+    for a, b in zip(
+        torch.autograd.grad((found * direction).sum(), [x, m, *weights]),
+        torch.autograd.grad((wanted * direction).sum(), [x, m, *weights]),
+        strict=True,
+    ):
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
 
 
@@ -74,8 +97,12 @@ def _plain(x, m, weights, pixel_weights):
 def test_without_modulation_it_is_modulated_by_ones(monkeypatch):
     exact(monkeypatch)
     x, m, weights, _ = case(2, 5, 4, 6, 3)
-    torch.testing.assert_close(folded_path(x, None, weights), _plain(x, None, weights, None), rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(folded_path(x, torch.ones_like(m), weights), folded_path(x, None, weights))
+    torch.testing.assert_close(
+        folded_path(x, None, weights), _plain(x, None, weights, None), rtol=1e-10, atol=1e-10
+    )
+    torch.testing.assert_close(
+        folded_path(x, torch.ones_like(m), weights), folded_path(x, None, weights)
+    )
 
 
 def test_with_the_epsilons_in_place_the_two_still_agree():
@@ -102,8 +129,12 @@ def test_a_second_backward_is_refused_rather_than_wrong():
 @pytest.mark.parametrize("encoding", ["sine", "raw", "fourier", "embedding", "combined"])
 def test_folded_and_plain_coordinet_agree_and_train_the_same_parameters(encoding):
     torch.manual_seed(0)
-    folded = build("coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3).double()
-    plain = build("coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3, folded=False).double()
+    folded = build(
+        "coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3
+    ).double()
+    plain = build(
+        "coordinet", size=6, width=12, layers=3, encoding=encoding, frequencies=3, folded=False
+    ).double()
     plain.load_state_dict(folded.state_dict())
     images = torch.arange(4 * 3 * 36, dtype=torch.float64).sin().view(4, 3, 6, 6)
     for model in (folded, plain):
@@ -111,30 +142,40 @@ def test_folded_and_plain_coordinet_agree_and_train_the_same_parameters(encoding
     torch.testing.assert_close(folded(images), plain(images), rtol=1e-4, atol=1e-5)
     for (name, a), b in zip(folded.named_parameters(), plain.parameters(), strict=True):
         assert a.grad is not None, f"{name} is never trained"
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-2, atol=2e-3 * float(b.grad.abs().max()), msg=name)
+        torch.testing.assert_close(
+            a.grad, b.grad, rtol=1e-2, atol=2e-3 * float(b.grad.abs().max()), msg=name
+        )
 
 
 @given(st.floats(0.05, 20), st.integers(0, 2), st.integers(0, 50))
 @settings(max_examples=25, deadline=None)
 def test_theorem_the_scale_of_an_inner_norm_cancels(scale, layer, seed):
-    """Multiply one inner layer's matrix (hence the scale its norm would remove) by any positive number: nothing changes."""
+    """Multiply one inner layer's matrix (hence the scale its norm would remove) by any positive
+    number: nothing changes.
+    """
     x, m, weights, _ = case(2, 5, 4, 6, 4, seed)
     changed = [w * scale if k == layer else w for k, w in enumerate(weights)]
     with torch.no_grad():
-        torch.testing.assert_close(_plain(x, m, changed, None), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            _plain(x, m, changed, None), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9
+        )
         without = x  # and leaving the inner norms' scale out altogether changes nothing either
         for k, weight in enumerate(weights):
             without = F.linear(F.relu(without) if k else without, weight) * m[:, k][:, None]
             without = without - without.mean(-1, keepdim=True)
         without = without / without.square().mean(-1, keepdim=True).sqrt()
-        torch.testing.assert_close(without.sum(1), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            without.sum(1), _plain(x, m, weights, None), rtol=1e-9, atol=1e-9
+        )
 
 
 def test_modfc_output_side_by_hand():
     layer = ModFC(3, 4).double()
     x, m = torch.randn(2, 5, 3, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
     y = torch.stack([(x[b] @ layer.weight.t()) * m[b] for b in range(2)])
-    wanted = (y - y.mean(-1, keepdim=True)) / (y.var(-1, unbiased=False, keepdim=True) + EPSILON).sqrt()
+    wanted = (y - y.mean(-1, keepdim=True)) / (
+        y.var(-1, unbiased=False, keepdim=True) + EPSILON
+    ).sqrt()
     torch.testing.assert_close(layer(x, m), wanted)
     torch.testing.assert_close(layer(x[:, 0], m), wanted[:, 0])
     torch.testing.assert_close(layer(x), layer(x, torch.ones_like(m)))
@@ -153,18 +194,30 @@ def test_input_side_demodulation_is_one_weight_matrix_an_image():
 
 def test_output_side_demodulation_keeps_only_the_sign():
     layer = ModFC(5, 4, norm="demodulation").double()
-    x, m = torch.randn(2, 6, 5, dtype=torch.float64), torch.tensor([[100.0, -100, 200, -50]] * 2, dtype=torch.float64)
+    x, m = (
+        torch.randn(2, 6, 5, dtype=torch.float64),
+        torch.tensor([[100.0, -100, 200, -50]] * 2, dtype=torch.float64),
+    )
     torch.testing.assert_close(layer(x, m), layer(x) * m.sign()[:, None], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("options, named", [({"side": "left"}, "side='left'"), ({"norm": "batch"}, "norm='batch'"),
-                                            ({"affine": True, "norm": "demodulation"}, "affine=True")])
+@pytest.mark.parametrize(
+    "options, named",
+    [
+        ({"side": "left"}, "side='left'"),
+        ({"norm": "batch"}, "norm='batch'"),
+        ({"affine": True, "norm": "demodulation"}, "affine=True"),
+    ],
+)
 def test_wrong_options_are_named(options, named):
     with pytest.raises(ValueError, match=named):
         ModFC(3, 4, **options)
 
 
-@pytest.mark.parametrize("options, width", [({}, 3), ({"norm": "demodulation"}, 3), ({"side": "input", "norm": "demodulation"}, 4)])
+@pytest.mark.parametrize(
+    "options, width",
+    [({}, 3), ({"norm": "demodulation"}, 3), ({"side": "input", "norm": "demodulation"}, 4)],
+)
 def test_one_modulation_an_image_and_no_other_shape(options, width):
     layer = ModFC(4, 3, **options)
     assert layer(torch.randn(0, 5, 4), torch.randn(0, width)).shape == (0, 5, 3)
@@ -209,17 +262,27 @@ def test_from_meta_to_a_layer_that_works():
 
 
 def test_what_a_layer_is_can_be_read():
-    assert repr(ModFC(4, 3, side="input", norm="demodulation", bias=True)) == "ModFC(4, 3, side='input', norm='demodulation', bias=True, affine=False)"
+    assert (
+        repr(ModFC(4, 3, side="input", norm="demodulation", bias=True))
+        == "ModFC(4, 3, side='input', norm='demodulation', bias=True, affine=False)"
+    )
     assert repr(ModFC(4, 3, affine=True)).endswith("norm='layer', bias=False, affine=True)")
 
 
 def test_bf16_is_close_to_fp32():
     x, m, weights, _ = case(3, 20, 6, 16, 4)
-    x, m, weights = x.detach().float(), m.detach().float(), [w.detach().float().requires_grad_() for w in weights]
+    x, m, weights = (
+        x.detach().float(),
+        m.detach().float(),
+        [w.detach().float().requires_grad_() for w in weights],
+    )
     plain = folded_path(x, m, weights)
     with torch.autocast("cpu", torch.bfloat16):
         quick = folded_path(x, m, weights)
     assert quick.dtype == torch.float32
     assert float((quick - plain).detach().norm() / plain.detach().norm()) < 0.03
-    for a, b in zip(torch.autograd.grad(quick.square().sum(), weights), torch.autograd.grad(plain.square().sum(), weights)):
+    for a, b in zip(
+        torch.autograd.grad(quick.square().sum(), weights),
+        torch.autograd.grad(plain.square().sum(), weights),
+    ):
         assert float(F.cosine_similarity(a.flatten(), b.flatten(), dim=0)) > 0.98

@@ -30,7 +30,9 @@ def test_wide_maps_keep_their_ends_and_their_order_in_every_dtype(dtype):
     x = coordinate_grid(3, 1001, dtype)[0, 0]
     assert x.dtype == dtype and x[0] == -1 and x[-1] == 1 and x[500] == 0
     assert (x.diff() >= 0).all() and torch.equal(x, -x.flip(0))
-    assert (x.double() - torch.linspace(-1, 1, 1001, dtype=torch.float64)).abs().max() <= torch.finfo(dtype).eps
+    assert (
+        x.double() - torch.linspace(-1, 1, 1001, dtype=torch.float64)
+    ).abs().max() <= torch.finfo(dtype).eps
 
 
 def test_the_default_dtype_is_torch_s():
@@ -42,7 +44,11 @@ def test_the_default_dtype_is_torch_s():
 def test_add_position_has_the_gradients_of_the_plain_sum(shape, memory_format):
     if len(shape) == 3 and memory_format is torch.channels_last:
         pytest.skip("an unbatched map has no such format")
-    out = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=memory_format).requires_grad_()
+    out = (
+        torch.randn(shape, dtype=torch.float64)
+        .contiguous(memory_format=memory_format)
+        .requires_grad_()
+    )
     weight = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
     coordinates = torch.randn(2, 20, dtype=torch.float64)
 
@@ -63,4 +69,6 @@ def test_learnt_coordinates_get_their_gradient_too():
     coordinates = torch.randn(2, 20, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
     out = torch.zeros(2, 3, 4, 5, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda w, c: add_position(out.clone(), w, c), (weight, coordinates))
+    assert torch.autograd.gradcheck(
+        lambda w, c: add_position(out.clone(), w, c), (weight, coordinates)
+    )

@@ -46,7 +46,10 @@ def test_equal_networks_agree_once_position_is_muted():
 
 
 def test_the_source_s_initialisation_differs_between_layers():
-    plain, aware = made(init="source").stages[0][0], made(layer="coordbias", init="source").stages[0][0]
+    plain, aware = (
+        made(init="source").stages[0][0],
+        made(layer="coordbias", init="source").stages[0][0],
+    )
     assert plain.bias.eq(0).all() and not aware.bias.eq(0).all()
     assert abs(plain.weight.std() / (2 / (64 * 9)) ** 0.5 - 1) < 0.1  # He, fan-out
     assert aware.weight.abs().max() <= 27**-0.5  # PyTorch's default
@@ -66,17 +69,22 @@ def test_redrawn_maps_carry_nothing_from_one_call_to_the_next():
     assert torch.equal(fixed(x), fixed(x))
 
 
-@pytest.mark.parametrize("arguments", [
-    {"encoder_norm": True}, {"padding_mode": "circular"}, {"padding_mode": "reflect"}])
+@pytest.mark.parametrize(
+    "arguments", [{"encoder_norm": True}, {"padding_mode": "circular"}, {"padding_mode": "reflect"}]
+)
 def test_options_train(arguments):
     network = made(layer="coordbias", **arguments)
     network(torch.rand(1, 3, 32, 32)).square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
-    assert sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) == (9 if "encoder_norm" in arguments else 3)
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) == (
+        9 if "encoder_norm" in arguments else 3
+    )
 
 
 def test_circular_padding_without_coordinates_knows_no_position():
-    """Shifted by the encoder's stride, the encoder's output shifts along: what zeros at the border would break."""
+    """Shifted by the encoder's stride, the encoder's output shifts along: what zeros at the border
+    would break.
+    """
     x = torch.rand(1, 3, 64, 64)
     for mode, equal in (("circular", True), ("zeros", False)):
         encoder = nn.Sequential(*made(padding_mode=mode).stages)
@@ -85,7 +93,9 @@ def test_circular_padding_without_coordinates_knows_no_position():
         assert torch.allclose(moved, still, atol=1e-5) == equal
 
 
-@pytest.mark.parametrize("arguments", [{"layer": "dense"}, {"init": "zero"}, {"statistics": "none"}])
+@pytest.mark.parametrize(
+    "arguments", [{"layer": "dense"}, {"init": "zero"}, {"statistics": "none"}]
+)
 def test_what_makes_no_sense_raises(arguments):
     with pytest.raises(ValueError, match="must be one of"):
         vgg9_fcn(**arguments)

@@ -23,9 +23,20 @@ def parameters(network: nn.Module) -> int:
 
 def test_coordconv_networks_have_the_published_numbers_of_parameters():
     assert parameters(coordconv_classifier()) == 7553
-    assert parameters(coordconv_regressor()) == parameters(coordconv_regressor(padding="valid")) == 906
-    counts = {(k, m): parameters(coordconv_renderer(kernel=k, mul=m)) for k in (1, 2, 3) for m in (1, 2)}
-    assert counts == {(1, 1): 8074, (2, 1): 9490, (3, 1): 11850, (1, 2): 9490, (2, 2): 15010, (3, 2): 24210}
+    assert (
+        parameters(coordconv_regressor()) == parameters(coordconv_regressor(padding="valid")) == 906
+    )
+    counts = {
+        (k, m): parameters(coordconv_renderer(kernel=k, mul=m)) for k in (1, 2, 3) for m in (1, 2)
+    }
+    assert counts == {
+        (1, 1): 8074,
+        (2, 1): 9490,
+        (3, 1): 11850,
+        (1, 2): 9490,
+        (2, 2): 15010,
+        (3, 2): 24210,
+    }
 
 
 def test_their_rivals_have_the_published_numbers_of_parameters():
@@ -36,21 +47,42 @@ def test_their_rivals_have_the_published_numbers_of_parameters():
     assert [parameters(conv_regressor_quadrant(mul=m)) for m in (1, 2)] == [12914, 49890]
 
 
-@pytest.mark.parametrize("network", [
-    coordconv_classifier(32), deconv(32, kernel=2), deconv(32, kernel=3), deconv(32, kernel=4, norm=False)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        coordconv_classifier(32),
+        deconv(32, kernel=2),
+        deconv(32, kernel=3),
+        deconv(32, kernel=4, norm=False),
+    ],
+)
 def test_classifiers_give_a_logit_for_every_pixel(network):
     assert network(torch.rand(3, 2)).shape == (3, 1024)
 
 
-@pytest.mark.parametrize("network", [
-    coordconv_renderer(32, kernel=3), coordconv_renderer(32, kernel=2), deconv(32, task="rendering")])
+@pytest.mark.parametrize(
+    "network",
+    [
+        coordconv_renderer(32, kernel=3),
+        coordconv_renderer(32, kernel=2),
+        deconv(32, task="rendering"),
+    ],
+)
 def test_renderers_give_a_picture(network):
     assert network(torch.rand(3, 2)).shape == (3, 1, 32, 32)
 
 
-@pytest.mark.parametrize("network", [
-    coordconv_regressor(), coordconv_regressor("relu", "average", "valid", stride=2), conv_regressor_uniform(),
-    conv_regressor_uniform(tutorial=True), conv_regressor_quadrant(), conv_regressor_quadrant(tutorial=True)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        coordconv_regressor(),
+        coordconv_regressor("relu", "average", "valid", stride=2),
+        conv_regressor_uniform(),
+        conv_regressor_uniform(tutorial=True),
+        conv_regressor_quadrant(),
+        conv_regressor_quadrant(tutorial=True),
+    ],
+)
 def test_regressors_give_two_coordinates(network):
     assert network(torch.rand(3, 1, 64, 64)).shape == (3, 2)
 
@@ -60,9 +92,17 @@ def test_regressors_give_two_coordinates(network):
 def test_every_kind_of_coordinates_at_every_place(coordinates, where):
     classifier = coordconv_classifier(16, coordinates=coordinates, where=where, width=12)
     regressor = coordconv_regressor(coordinates=coordinates, where=where, size=16, width=12)
-    assert classifier(torch.rand(2, 2)).shape == (2, 192) and regressor(torch.rand(2, 1, 16, 12)).shape == (2, 2)
-    (classifier(torch.rand(2, 2)).square().sum() + regressor(torch.rand(2, 1, 16, 12)).sum()).backward()
-    learnt = [p for name, p in [*classifier.named_parameters(), *regressor.named_parameters()] if "maps" in name]
+    assert classifier(torch.rand(2, 2)).shape == (2, 192) and regressor(
+        torch.rand(2, 1, 16, 12)
+    ).shape == (2, 2)
+    (
+        classifier(torch.rand(2, 2)).square().sum() + regressor(torch.rand(2, 1, 16, 12)).sum()
+    ).backward()
+    learnt = [
+        p
+        for name, p in [*classifier.named_parameters(), *regressor.named_parameters()]
+        if "maps" in name
+    ]
     assert len(learnt) == (2 * (5 if where == "all" else 1) if coordinates == "table" else 0)
     assert all(p.grad.abs().sum() > 0 for p in learnt)
 
@@ -82,7 +122,9 @@ def test_the_released_slip_shows_on_oblong_canvases_only():
 
 
 def test_average_pooling_forgets_where_the_pixel_was():
-    """Without padding, and away from the border, nothing of the place is left: the remark, as an identity."""
+    """Without padding, and away from the border, nothing of the place is left: the remark, as an
+    identity.
+    """
     network = coordconv_regressor(pool="average", padding="valid").double()
     pictures = not_so_clevr.draw(torch.tensor([[10, 20], [50, 40]]), 64, 64, 1).double()
     first, second = network(pictures)
@@ -90,10 +132,18 @@ def test_average_pooling_forgets_where_the_pixel_was():
 
 
 def test_a_coded_centre_has_the_code_of_its_pixel():
-    network, seen = coordconv_classifier(16, coordinates="fourier", normalise=True, coded=True, width=12), []
+    network, seen = (
+        coordconv_classifier(16, coordinates="fourier", normalise=True, coded=True, width=12),
+        [],
+    )
     network.layers[0].register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
     network(torch.tensor([[5.0, 3.0]]))
-    torch.testing.assert_close(seen[0][0], position_maps("fourier", 16, 12)[:, 3:4, 5:6].expand(-1, 16, 12), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        seen[0][0],
+        position_maps("fourier", 16, 12)[:, 3:4, 5:6].expand(-1, 16, 12),
+        atol=1e-5,
+        rtol=0,
+    )
     assert network.layers[0].weight.shape[1] == 32
 
 
@@ -107,11 +157,16 @@ def test_normalised_inputs_are_the_same_network_on_scaled_centres():
 
 
 def test_doubling_is_the_gradient_of_a_same_padded_convolution():
-    """Kernel 3: the source framework pads a stride-2 convolution after the map only, so its transpose is cut there."""
+    """Kernel 3: the source framework pads a stride-2 convolution after the map only, so its
+    transpose is cut there.
+    """
     from spatialbias.models.coordconv import _Double, _Same
 
     double = _Double(2, 3, 3).double()
-    x, y = torch.randn(1, 2, 4, 4, dtype=torch.float64), torch.randn(1, 3, 8, 8, dtype=torch.float64)
+    x, y = (
+        torch.randn(1, 2, 4, 4, dtype=torch.float64),
+        torch.randn(1, 3, 8, 8, dtype=torch.float64),
+    )
     with torch.no_grad():
         double.bias.zero_()
         halved = torch.nn.functional.conv2d(_Same(3, 2)(y), double.weight, stride=2)
@@ -123,7 +178,11 @@ def test_initialisation_is_he_normal_cut_at_two_deviations():
     weight = deconv(kernel=3, mul=2).layers[3].weight  # (128, 128, 3, 3)
     std = math.sqrt(2 / (128 * 9))
     assert abs(weight.std() / std - 1) < 0.02 and weight.abs().max() <= 2 * std / 0.8796 * 1.0001
-    assert all(layer.bias.eq(0).all() for layer in coordconv_classifier().modules() if isinstance(layer, nn.Conv2d))
+    assert all(
+        layer.bias.eq(0).all()
+        for layer in coordconv_classifier().modules()
+        if isinstance(layer, nn.Conv2d)
+    )
 
 
 @pytest.mark.parametrize("split", ["uniform", "quadrant"])
@@ -149,12 +208,21 @@ def test_by_hand_changes_no_architecture():
     assert {task: parameters(by_hand(task)) for task in expected} == expected
 
 
-@pytest.mark.parametrize("make", [
-    lambda: coordconv_classifier(coordinates="polar"), lambda: coordconv_classifier(where="6"),
-    lambda: coordconv_classifier(coordinates="none", radius=True), lambda: coordconv_classifier(coded=True),
-    lambda: deconv(48), lambda: deconv(kernel=5),
-    lambda: deconv(task="regression"), lambda: coordconv_regressor(pool="min"), lambda: conv_regressor_uniform(4),
-    lambda: by_hand("reading")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: coordconv_classifier(coordinates="polar"),
+        lambda: coordconv_classifier(where="6"),
+        lambda: coordconv_classifier(coordinates="none", radius=True),
+        lambda: coordconv_classifier(coded=True),
+        lambda: deconv(48),
+        lambda: deconv(kernel=5),
+        lambda: deconv(task="regression"),
+        lambda: coordconv_regressor(pool="min"),
+        lambda: conv_regressor_uniform(4),
+        lambda: by_hand("reading"),
+    ],
+)
 def test_what_makes_no_sense_raises(make):
     with pytest.raises(ValueError, match="must|needs|nothing"):
         make()

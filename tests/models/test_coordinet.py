@@ -14,9 +14,13 @@ def twins(**options):
     return folded, plain
 
 
-@pytest.mark.parametrize(("around", "least", "most"), [(3, 0, 1e-5), (1, 0, 1e-5), (0.5, 1e-4, 5e-3), (0.2, 0.1, 1)])
+@pytest.mark.parametrize(
+    ("around", "least", "most"), [(3, 0, 1e-5), (1, 0, 1e-5), (0.5, 1e-4, 5e-3), (0.2, 0.1, 1)]
+)
 def test_the_range_in_which_the_folded_path_is_the_same_function(around, least, most):
-    """Near m = 1, where networks start and stay, and above; inner scales multiply, and small ones meet an epsilon."""
+    """Near m = 1, where networks start and stay, and above; inner scales multiply, and small ones
+    meet an epsilon.
+    """
     torch.manual_seed(0)
     images = torch.randn(2, 3, 32, 32)
     m = around * (1 + 0.1 * torch.randn(2, 800))
@@ -29,7 +33,10 @@ def test_the_range_in_which_the_folded_path_is_the_same_function(around, least, 
 def test_pixel_weights_get_their_gradient(shape):
     torch.manual_seed(0)
     weights, images = torch.rand(shape, requires_grad=True), torch.randn(20, 3, 6, 6)
-    ours, theirs = (torch.autograd.grad(model(images, weights=weights).sum(), weights)[0] for model in twins(**SMALL))
+    ours, theirs = (
+        torch.autograd.grad(model(images, weights=weights).sum(), weights)[0]
+        for model in twins(**SMALL)
+    )
     torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-3 * float(theirs.abs().max()))
 
 
@@ -39,11 +46,24 @@ def test_second_derivatives_are_refused_rather_than_wrong(readout):
     images = torch.randn(2, 3, 6, 6, requires_grad=True)
     with pytest.raises(RuntimeError, match="folded=False"):
         torch.autograd.grad(readout(folded(images)), images, create_graph=True)
-    torch.autograd.grad(readout(plain(images)), images, create_graph=True)[0].square().sum().backward()
+    torch.autograd.grad(readout(plain(images)), images, create_graph=True)[
+        0
+    ].square().sum().backward()
 
 
-@pytest.mark.parametrize("options", [{}, {"folded": False}, {"modulation": "learned"}, {"modulation": "none"},
-                                     {"modulation": "late"}, {"pooling": "attention"}, {"encoding": "combined"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"folded": False},
+        {"modulation": "learned"},
+        {"modulation": "none"},
+        {"modulation": "late"},
+        {"pooling": "attention"},
+        {"encoding": "combined"},
+    ],
+    ids=str,
+)
 def test_an_empty_batch_passes_through(options):
     model = build("coordinet", **SMALL, **options)
     out = model(torch.randn(0, 3, 6, 6))
@@ -52,7 +72,9 @@ def test_an_empty_batch_passes_through(options):
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (2, 1, 2), (35, 2), (36, 3), (36,), (3, 36, 2), (1, 2, 36, 2)])
+@pytest.mark.parametrize(
+    "shape", [(1, 2), (2, 1, 2), (35, 2), (36, 3), (36,), (3, 36, 2), (1, 2, 36, 2)]
+)
 @pytest.mark.parametrize("name", ["coordinet", "coordinet_v1"])
 def test_coordinates_of_another_shape_are_refused(name, shape):
     model = build(name, size=6, channels=1)
@@ -76,11 +98,22 @@ def test_the_first_version_says_which_grid_it_has():
 @pytest.mark.parametrize("shape", [(1, 32), (2, 31), (2, 1)])
 def test_modulations_of_another_shape_are_refused(options, shape):
     with pytest.raises(ValueError, match=r"need \(2, 32\)"):
-        build("coordinet", **SMALL, **options)(torch.randn(2, 3, 6, 6), modulations=torch.ones(shape))
+        build("coordinet", **SMALL, **options)(
+            torch.randn(2, 3, 6, 6), modulations=torch.ones(shape)
+        )
 
 
-@pytest.mark.parametrize(("name", "options"), [("coordinet_v1", {}), *[("coordinet", {"encoding": e}) for e in
-                                               ("sine", "raw", "fourier", "embedding", "combined")]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("coordinet_v1", {}),
+        *[
+            ("coordinet", {"encoding": e})
+            for e in ("sine", "raw", "fourier", "embedding", "combined")
+        ],
+    ],
+    ids=str,
+)
 def test_single_precision_coordinates_in_a_double_network(name, options):
     model = build(name, size=6, channels=1, **options).double()
     assert model(torch.randn(2, 1, 6, 6).double(), torch.rand(36, 2)).dtype == torch.float64

@@ -17,10 +17,16 @@ def parameters(model):
     return sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name, arguments, count", [
-    ("fully_connected", {}, 938_210), ("simple_cnn", {}, 672_314), ("coordinet_v1", {}, 173_151),
-    ("coordinet_v1", {"channels": 1, "embedding": 50, "latent": 200}, 173_151),
-    ("fully_connected", {"norm": "layer"}, 938_210 + 9 * 400)])
+@pytest.mark.parametrize(
+    "name, arguments, count",
+    [
+        ("fully_connected", {}, 938_210),
+        ("simple_cnn", {}, 672_314),
+        ("coordinet_v1", {}, 173_151),
+        ("coordinet_v1", {"channels": 1, "embedding": 50, "latent": 200}, 173_151),
+        ("fully_connected", {"norm": "layer"}, 938_210 + 9 * 400),
+    ],
+)
 def test_published_sizes(name, arguments, count):
     assert parameters(build(name, **arguments)) == count
 
@@ -33,17 +39,39 @@ def test_coordinet_size_by_hand():
 
 
 TRAINED = [  # every option of every network that is trained, at a small size
-    ("fully_connected", {"size": 8, "width": 12, "hidden": 3}), ("fully_connected", {"size": 8, "width": 12, "norm": "layer"}),
-    ("simple_cnn", {"size": 25}), ("pooled_cnn", {"width": 4, "size": 8}),
-    ("strided_cnn", {"size": 16, "width": 4}), ("strided_cnn", {"size": 16, "width": 4, "pooling": "mean"}),
+    ("fully_connected", {"size": 8, "width": 12, "hidden": 3}),
+    ("fully_connected", {"size": 8, "width": 12, "norm": "layer"}),
+    ("simple_cnn", {"size": 25}),
+    ("pooled_cnn", {"width": 4, "size": 8}),
+    ("strided_cnn", {"size": 16, "width": 4}),
+    ("strided_cnn", {"size": 16, "width": 4, "pooling": "mean"}),
     ("strided_cnn", {"size": 16, "width": 4, "sharing": False}),
     ("strided_cnn", {"size": 16, "width": 4, "sharing": False, "pooling": "mean"}),
     ("coordinet_v1", {"channels": 3, "size": 8, "embedding": 12, "latent": 10}),
-    *[("coordinet", COORDINET | options) for options in (
-        {}, {"folded": False}, {"modulation": "none"}, {"modulation": "learned"}, {"modulation": "late"}, {"side": "input"},
-        {"norm": "demodulation"}, {"side": "input", "norm": "demodulation"}, {"bias": True}, {"affine": True},
-        {"bias": True, "affine": True}, {"encoding": "raw"}, {"encoding": "fourier"}, {"encoding": "embedding"},
-        {"encoding": "combined"}, {"pooling": "mean"}, {"pooling": "attention"}, {"layers": 1}, {"layers": 6})],
+    *[
+        ("coordinet", COORDINET | options)
+        for options in (
+            {},
+            {"folded": False},
+            {"modulation": "none"},
+            {"modulation": "learned"},
+            {"modulation": "late"},
+            {"side": "input"},
+            {"norm": "demodulation"},
+            {"side": "input", "norm": "demodulation"},
+            {"bias": True},
+            {"affine": True},
+            {"bias": True, "affine": True},
+            {"encoding": "raw"},
+            {"encoding": "fourier"},
+            {"encoding": "embedding"},
+            {"encoding": "combined"},
+            {"pooling": "mean"},
+            {"pooling": "attention"},
+            {"layers": 1},
+            {"layers": 6},
+        )
+    ],
 ]
 
 
@@ -51,7 +79,9 @@ TRAINED = [  # every option of every network that is trained, at a small size
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_option_builds_and_trains_all_its_parameters(name, arguments, channels):
     side = arguments.get("size")
-    arguments = {k: v for k, v in arguments.items() if not (name == "pooled_cnn" and k == "size")} | {"channels": channels, "classes": 4}
+    arguments = {
+        k: v for k, v in arguments.items() if not (name == "pooled_cnn" and k == "size")
+    } | {"channels": channels, "classes": 4}
     torch.manual_seed(0)
     model = build(name, **arguments)
     images, target = torch.randn(6, channels, side, side), torch.arange(6) % 4
@@ -66,12 +96,18 @@ def test_every_option_builds_and_trains_all_its_parameters(name, arguments, chan
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
     still = [n for n, p in model.named_parameters() if torch.equal(p, before[n])]
-    still = [n for n in still if n != "score.bias"]  # a softmax does not see what is added to every score
+    still = [
+        n for n in still if n != "score.bias"
+    ]  # a softmax does not see what is added to every score
     assert not still, f"never trained: {still}"
     assert model(images).shape == (6, 4)
 
 
-CLASSIFIERS = [n for n in models.names() if n != "kernel_ridge" and "channels" in inspect.signature(models.constructor(n)).parameters]
+CLASSIFIERS = [
+    n
+    for n in models.names()
+    if n != "kernel_ridge" and "channels" in inspect.signature(models.constructor(n)).parameters
+]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -86,23 +122,33 @@ def test_extra_coordinates_are_ignored_by_networks_on_grids():
     assert torch.equal(model(images), model(images, torch.rand(625, 2)))
 
 
-@pytest.mark.parametrize("options", [{}, {"encoding": "combined"}, {"pooling": "attention"}, {"modulation": "late"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"encoding": "combined"}, {"pooling": "attention"}, {"modulation": "late"}],
+    ids=str,
+)
 def test_coordinet_sees_a_set_of_pixels(options):
-    """Any order of the pixels gives the same, when the coordinates travel with them; and not when they stay behind."""
+    """Any order of the pixels gives the same, when the coordinates travel with them; and not when
+    they stay behind.
+    """
     torch.manual_seed(1)
     model = build("coordinet", **COORDINET, **options).double()
     images = torch.randn(3, 3, 8, 8, dtype=torch.float64)
     order = torch.randperm(64)
     mixed = images.flatten(2)[:, :, order]
     plain = model(images)
-    torch.testing.assert_close(model(mixed, model.grid[order], context=images), plain, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        model(mixed, model.grid[order], context=images), plain, rtol=1e-5, atol=1e-6
+    )
     assert not torch.allclose(model(mixed, model.grid, context=images), plain, atol=1e-4)
 
 
 def test_coordinet_v1_sees_a_set_of_pixels():
     model = build("coordinet_v1", size=8).double()
     images, order = torch.randn(2, 1, 8, 8, dtype=torch.float64), torch.randperm(64)
-    torch.testing.assert_close(model(images.flatten(2)[:, :, order], model.grid[order]), model(images))
+    torch.testing.assert_close(
+        model(images.flatten(2)[:, :, order], model.grid[order]), model(images)
+    )
     assert not torch.allclose(model(images.flatten(2)[:, :, order]), model(images), atol=1e-6)
 
 
@@ -118,16 +164,20 @@ def test_a_pixel_of_weight_zero_is_not_there(pooling):
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     weights = (torch.arange(64) % 3 > 0).double()
     kept = weights.nonzero()[:, 0]
-    torch.testing.assert_close(model(images, weights=weights),
-                               model(images.flatten(2)[:, :, kept], model.grid[kept], context=images))
+    torch.testing.assert_close(
+        model(images, weights=weights),
+        model(images.flatten(2)[:, :, kept], model.grid[kept], context=images),
+    )
 
 
 def test_pixel_weights_are_multiplicities():
     model = build("coordinet", **COORDINET).double()
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     twice, places = images.flatten(2).repeat(1, 1, 2), model.grid.repeat(2, 1)
-    torch.testing.assert_close(model(images, weights=torch.full((64,), 2.0, dtype=torch.float64)),
-                               model(twice, places, context=images))
+    torch.testing.assert_close(
+        model(images, weights=torch.full((64,), 2.0, dtype=torch.float64)),
+        model(twice, places, context=images),
+    )
 
 
 def test_modulation_starts_near_one_and_can_be_given():
@@ -148,20 +198,30 @@ def test_coordinet_says_what_it_needs():
 
 def test_sine_code_spans_one_rise_to_four_pixels():
     code = Encoding("sine", frequencies=16)
-    assert float(code.c[0]) == pytest.approx(torch.pi / 2) and float(code.c[-1]) == pytest.approx(8 * torch.pi)
+    assert float(code.c[0]) == pytest.approx(torch.pi / 2) and float(code.c[-1]) == pytest.approx(
+        8 * torch.pi
+    )
     assert not code(torch.zeros(1, 2)).any() and code(torch.zeros(1, 2)).shape == (1, 32)
 
 
 def test_kernel_ridge_by_hand():
-    model, images, target = build("kernel_ridge", classes=3), torch.randn(7, 1, 4, 4), torch.arange(7) % 3
+    model, images, target = (
+        build("kernel_ridge", classes=3),
+        torch.randn(7, 1, 4, 4),
+        torch.arange(7) % 3,
+    )
     model.solve(images, target)
     a, b = images.flatten(1).double(), torch.randn(5, 16).double()
 
     def kernel(p, q):
         return torch.exp(-((p[:, None] - q) ** 2).mean(2))
 
-    alpha = torch.linalg.inv(kernel(a, a) + 0.1 * torch.eye(7)) @ (F.one_hot(target, 3).double() - 1 / 3)
-    torch.testing.assert_close(model(b.float().view(5, 1, 4, 4)).double(), kernel(b, a) @ alpha, rtol=1e-3, atol=1e-4)
+    alpha = torch.linalg.inv(kernel(a, a) + 0.1 * torch.eye(7)) @ (
+        F.one_hot(target, 3).double() - 1 / 3
+    )
+    torch.testing.assert_close(
+        model(b.float().view(5, 1, 4, 4)).double(), kernel(b, a) @ alpha, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_two_builds_from_one_seed_are_equal():
@@ -173,17 +233,26 @@ def test_two_builds_from_one_seed_are_equal():
         assert all(torch.equal(states[0][k], states[1][k]) for k in states[0]), name
 
 
-@pytest.mark.parametrize("name, arguments, words", [
-    ("resnet", {}, ["resnet", "coordinet", "simple_cnn"]),
-    ("coordinet", {"wide": 3}, ["'wide'", "width", "encoding"]),
-    ("coordinet", {"width": "200"}, ["width='200'", "int"]), ("coordinet", {"width": 200.0}, ["width=200.0", "int"]),
-    ("coordinet", {"width": True}, ["width=True", "int"]), ("coordinet", {"bias": 1}, ["bias=1", "bool"]),
-    ("coordinet", {"width": 0}, ["width=0", "positive"]), ("kernel_ridge", {"gamma": -1.0}, ["gamma=-1.0", "positive"]),
-    ("coordinet", {"encoding": "cosine"}, ["encoding='cosine'", "sine", "fourier"]),
-    ("coordinet", {"modulation": "x"}, ["modulation='x'", "late"]), ("coordinet", {"pooling": "max"}, ["pooling='max'", "mean"]),
-    ("coordinet", {"encoding": "embedding", "dimensions": 3}, ["embedding", "3"]),
-    ("simple_cnn", {"size": 24}, ["size=24", "25"]), ("strided_cnn", {"pooling": "max"}, ["pooling='max'", "flatten"]),
-    ("fully_connected", {"norm": "batch"}, ["norm='batch'", "layer"])])
+@pytest.mark.parametrize(
+    "name, arguments, words",
+    [
+        ("resnet", {}, ["resnet", "coordinet", "simple_cnn"]),
+        ("coordinet", {"wide": 3}, ["'wide'", "width", "encoding"]),
+        ("coordinet", {"width": "200"}, ["width='200'", "int"]),
+        ("coordinet", {"width": 200.0}, ["width=200.0", "int"]),
+        ("coordinet", {"width": True}, ["width=True", "int"]),
+        ("coordinet", {"bias": 1}, ["bias=1", "bool"]),
+        ("coordinet", {"width": 0}, ["width=0", "positive"]),
+        ("kernel_ridge", {"gamma": -1.0}, ["gamma=-1.0", "positive"]),
+        ("coordinet", {"encoding": "cosine"}, ["encoding='cosine'", "sine", "fourier"]),
+        ("coordinet", {"modulation": "x"}, ["modulation='x'", "late"]),
+        ("coordinet", {"pooling": "max"}, ["pooling='max'", "mean"]),
+        ("coordinet", {"encoding": "embedding", "dimensions": 3}, ["embedding", "3"]),
+        ("simple_cnn", {"size": 24}, ["size=24", "25"]),
+        ("strided_cnn", {"pooling": "max"}, ["pooling='max'", "flatten"]),
+        ("fully_connected", {"norm": "batch"}, ["norm='batch'", "layer"]),
+    ],
+)
 def test_wrong_arguments_are_named(name, arguments, words):
     with pytest.raises(ValueError) as caught:
         build(name, **arguments)

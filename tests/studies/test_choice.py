@@ -27,12 +27,18 @@ def synthetic(settings):
     records = {}
     for _, trial in plan.labelled:
         value, epoch, reason = settings[trial.learning_rate][trial.replicate]
-        records[trial.key] = {"rows": [{"measure": "accuracy", "at": "stop", "value": value}], "stop": {"epoch": epoch, "reason": reason}}
+        records[trial.key] = {
+            "rows": [{"measure": "accuracy", "at": "stop", "value": value}],
+            "stop": {"epoch": epoch, "reason": reason},
+        }
     return Results(plan, records)
 
 
 def test_within_one_standard_error_the_fastest_wins():
-    best, near, far = ([(v, e, "loss") for v in values] for values, e in (((0.30, 0.32, 0.34), 40), ((0.31, 0.31, 0.32), 10), ((0.20, 0.2, 0.2), 1)))
+    best, near, far = (
+        [(v, e, "loss") for v in values]
+        for values, e in (((0.30, 0.32, 0.34), 40), ((0.31, 0.31, 0.32), 10), ((0.20, 0.2, 0.2), 1))
+    )
     assert choose(synthetic({1e-3: best, 3e-3: near, 1e-2: far})) == {"coordinet": 3e-3}
 
 

@@ -1,8 +1,9 @@
 """Speed and memory against a plain baseline, as ratios: `spatialbias bench [part ...] [--quick]`.
 
-Each part is a function of `quick` that returns rows; what is compared alternates within the run. A quick run does less,
-judges nothing by its target and is not kept. The last whole run of each part is kept, for each instruction set, in
-`data/results/bench.json`, from which the book's page on speed is drawn.
+Each part is a function of `quick` that returns rows; what is compared alternates within the run. A
+quick run does less, judges nothing by its target and is not kept. The last whole run of each part
+is kept, for each instruction set, in `data/results/bench.json`, from which the book's page on speed
+is drawn.
 """
 
 from importlib import import_module
@@ -20,8 +21,10 @@ PARTS = {  # name: (module, function)
 
 
 def main(parts: list[str] | None = None, quick: bool = False) -> int:
-    """Run some parts (none named: all) and print their table. Returns 0 however the targets fared: they are reported,
-    and a machine that is busy or old is no error. Raises ValueError for an unknown part."""
+    """Run some parts (none named: all) and print their table. Returns 0 however the targets fared:
+    they are reported, and a machine that is busy or old is no error. Raises ValueError for an
+    unknown part.
+    """
     from spatialbias.components import known
 
     chosen = [part for part in PARTS if part in {known(PARTS, p, "part") for p in parts or PARTS}]

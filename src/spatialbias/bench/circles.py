@@ -1,6 +1,8 @@
-"""The baseline of the coloured circles: one image at a time, one pixel at a time, as one would first write it down.
+"""The baseline of the coloured circles: one image at a time, one pixel at a time, as one would
+first write it down.
 
-From the same uniform numbers it makes the image that `datasets.circles` makes, but for the rounding of the background.
+From the same uniform numbers it makes the image that `datasets.circles` makes, but for the rounding
+of the background.
 """
 
 import math
@@ -21,15 +23,21 @@ def perlin(angles: np.ndarray, size: int) -> np.ndarray:
             for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):
                 weight = (fade_v if down else 1 - fade_v) * (fade_u if across else 1 - fade_u)
                 angle = angles[int(a) + down, int(b) + across]
-                noise[i, j] += weight * (math.cos(angle) * (u - across) + math.sin(angle) * (v - down))
+                noise[i, j] += weight * (
+                    math.cos(angle) * (u - across) + math.sin(angle) * (v - down)
+                )
     return noise
 
 
 def image(uniform: np.ndarray, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """One row of uniform numbers, as `datasets.circles.generate` draws them, to an image (3, size, size) and its labels."""
+    """One row of uniform numbers, as `datasets.circles.generate` draws them, to an image (3, size,
+    size) and its labels.
+    """
     nodes = circles.CELLS + 1
     pixels, label = np.empty((3, size, size), np.uint8), np.zeros((size, size), np.int64)
-    for channel, angles in enumerate(uniform[: 3 * nodes**2].reshape(3, nodes, nodes) * 2 * math.pi):
+    for channel, angles in enumerate(
+        uniform[: 3 * nodes**2].reshape(3, nodes, nodes) * 2 * math.pi
+    ):
         noise = perlin(angles, size)
         pixels[channel] = np.round((noise - noise.min()) / (noise.max() - noise.min()) * 127.5)
     for circle in uniform[3 * nodes**2 :].reshape(circles.CIRCLES, 5):
@@ -47,7 +55,9 @@ def rows(n: int, seed: int = 0) -> np.ndarray:
 
 
 def speed(ours: int = 50, loops: int = 2, size: int = 128) -> tuple[float, float]:
-    """Seconds of processor time an image: of the data set, and of the loop above. Waiting for a busy machine is not counted."""
+    """Seconds of processor time an image: of the data set, and of the loop above. Waiting for a
+    busy machine is not counted.
+    """
     start = time.process_time()
     for uniform in rows(loops):
         image(uniform, size)

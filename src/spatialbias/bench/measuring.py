@@ -1,5 +1,6 @@
-"""Paired timing: what is compared alternates within one run, in processor time, so that whatever else the machine does
-hardly matters, and hits both sides alike where it does."""
+"""Paired timing: what is compared alternates within one run, in processor time, so that whatever
+else the machine does hardly matters, and hits both sides alike where it does.
+"""
 
 import os
 import statistics
@@ -8,15 +9,19 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-CORES = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+CORES = min(
+    2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `value` is what is judged: the median over `n` rounds, which lay between `low` and `high`.
+    """One line of the table. `value` is what is judged: the median over `n` rounds, which lay
+    between `low` and `high`.
 
-    `shown` formats it; `ours` and `other` say in words what was compared. `target` is None where none is set for this
-    instruction set; the value must be at least, or (`at_most`) at most, the target.
+    `shown` formats it; `ours` and `other` say in words what was compared. `target` is None where
+    none is set for this instruction set; the value must be at least, or (`at_most`) at most, the
+    target.
     """
 
     part: str
@@ -43,18 +48,29 @@ class Row:
 
 def spread(values: list[float]) -> dict[str, float]:
     """Median, extremes and number of rounds, by the names that `Row` gives them."""
-    return {"value": statistics.median(values), "low": min(values), "high": max(values), "n": len(values)}
+    return {
+        "value": statistics.median(values),
+        "low": min(values),
+        "high": max(values),
+        "n": len(values),
+    }
 
 
-def seconds(function: Callable, *arguments, clock: Callable[[], float] = time.process_time) -> float:
-    """What a call takes of the processor, all threads added up; by another clock if one is given."""
+def seconds(
+    function: Callable, *arguments, clock: Callable[[], float] = time.process_time
+) -> float:
+    """What a call takes of the processor, all threads added up; by another clock if one is
+    given.
+    """
     start = clock()
     function(*arguments)
     return clock() - start
 
 
 def alternate(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each function in each round, after one round that does not count; every other round runs backwards."""
+    """Seconds of each function in each round, after one round that does not count; every other
+    round runs backwards.
+    """
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for k in range(-1, rounds):
         for name in list(functions) if k % 2 else reversed(functions):

@@ -1,8 +1,8 @@
 """The baseline: one trial in the plainest PyTorch way. Nothing of the engine is used, on purpose.
 
-DataLoader, fp32, the default memory format, torch's own Adam, Coordinet's layers as the source writes them, and shifts
-made anew, batch by batch, for each network that is tested. It does the same work as a trial of the engine, and learns
-the same function.
+DataLoader, fp32, the default memory format, torch's own Adam, Coordinet's layers as the source
+writes them, and shifts made anew, batch by batch, for each network that is tested. It does the same
+work as a trial of the engine, and learns the same function.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,18 @@ def build(name: str) -> nn.Module:
     return models.build(name, **({"folded": False} if name == "coordinet" else {}))
 
 
-def train(model: nn.Module, images: Tensor, target: Tensor, *, epochs: int, learning_rate: float, batch_size: int = 64) -> float:
-    """Fit to normalised images (N, C, H, W) and classes (N,); returns the mean loss over them, which is computed after
-    each epoch, as the stop rule asks."""
+def train(
+    model: nn.Module,
+    images: Tensor,
+    target: Tensor,
+    *,
+    epochs: int,
+    learning_rate: float,
+    batch_size: int = 64,
+) -> float:
+    """Fit to normalised images (N, C, H, W) and classes (N,); returns the mean loss over them,
+    which is computed after each epoch, as the stop rule asks.
+    """
     loader = DataLoader(TensorDataset(images, target), batch_size, shuffle=True)
     optimiser = torch.optim.Adam(model.parameters(), learning_rate)
     loss = float("nan")
@@ -37,9 +46,16 @@ def train(model: nn.Module, images: Tensor, target: Tensor, *, epochs: int, lear
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: Tensor, target: Tensor, prepare: Callable[[Tensor], Tensor] = lambda x: x,
-             batch_size: int = 250) -> tuple[float, float]:
-    """Mean loss and accuracy on images (N, C, H, W) after `prepare`: shifting, normalising, or both."""
+def evaluate(
+    model: nn.Module,
+    images: Tensor,
+    target: Tensor,
+    prepare: Callable[[Tensor], Tensor] = lambda x: x,
+    batch_size: int = 250,
+) -> tuple[float, float]:
+    """Mean loss and accuracy on images (N, C, H, W) after `prepare`: shifting, normalising, or
+    both.
+    """
     model.eval()
     loss = right = 0.0
     for batch, classes in DataLoader(TensorDataset(images, target), batch_size):

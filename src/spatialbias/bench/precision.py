@@ -1,11 +1,16 @@
-"""Does bf16 change what is found? The same trials in both precisions, and their difference in test accuracy: an equivalence
-test, two one-sided tests against 0.3 points, by the 90 % interval of the mean paired difference."""
+"""Does bf16 change what is found? The same trials in both precisions, and their difference in test
+accuracy: an equivalence test, two one-sided tests against 0.3 points, by the 90 % interval of the
+mean paired difference.
+"""
 
 from spatialbias.bench.measuring import CORES, Row, workers
 from spatialbias.bench.trial import images
 
 BOUND = 0.3  # points of accuracy
-ARMS = ("fully_connected", "shared, flattened")  # matrix products, and convolutions: the cheapest of either kind
+ARMS = (
+    "fully_connected",
+    "shared, flattened",
+)  # matrix products, and convolutions: the cheapest of either kind
 N, REPLICATES = 390, 60
 
 
@@ -20,10 +25,28 @@ def part(quick: bool) -> list[Row]:
     rows, p = [], Parameters(dataset=images().name)
     with workers(CORES) as pool:
         for arm in ARMS:
-            trials = [trial(p, arm, N, r, curve_images=0, **({"max_epochs": 1, "mark_epoch": None} if quick else {}))
-                      for r in range(2 if quick else REPLICATES)]
-            half, full = ([pool.submit(accuracy, one.model_dump(), precision) for one in trials] for precision in ("bf16", "fp32"))
-            rows.append(row(label(arm), *([100 * future.result() for future in side] for side in (half, full)), quick))
+            trials = [
+                trial(
+                    p,
+                    arm,
+                    N,
+                    r,
+                    curve_images=0,
+                    **({"max_epochs": 1, "mark_epoch": None} if quick else {}),
+                )
+                for r in range(2 if quick else REPLICATES)
+            ]
+            half, full = (
+                [pool.submit(accuracy, one.model_dump(), precision) for one in trials]
+                for precision in ("bf16", "fp32")
+            )
+            rows.append(
+                row(
+                    label(arm),
+                    *([100 * future.result() for future in side] for side in (half, full)),
+                    quick,
+                )
+            )
     return rows
 
 
@@ -41,5 +64,16 @@ def row(name: str, half: list[float], full: list[float], quick: bool = False) ->
 
     mean, low, high, n = mean_interval([a - b for a, b in zip(half, full, strict=True)], 0.9)
     reach = max(abs(low), abs(high))
-    return Row("precision", f"{name}, N = {N}: bf16 minus fp32", f"{mean:+.2f} points [{low:+.2f}, {high:+.2f}]", "90 % interval",
-               reach, reach, reach, n, "within {:.2f} points", None if quick else BOUND, at_most=True)
+    return Row(
+        "precision",
+        f"{name}, N = {N}: bf16 minus fp32",
+        f"{mean:+.2f} points [{low:+.2f}, {high:+.2f}]",
+        "90 % interval",
+        reach,
+        reach,
+        reach,
+        n,
+        "within {:.2f} points",
+        None if quick else BOUND,
+        at_most=True,
+    )

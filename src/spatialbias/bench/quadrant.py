@@ -1,9 +1,11 @@
-"""Time to 100 % on the held-out quadrant of the full 64x64 canvas: one training of CoordConv's classifier, as fast as we
-know how, against the plainest program with the released recipe.
+"""Time to 100 % on the held-out quadrant of the full 64x64 canvas: one training of CoordConv's
+classifier, as fast as we know how, against the plainest program with the released recipe.
 
-Ours: normalised positions, a rate that decays, bf16 products, and scores in fp32 (bf16 cannot tell neighbouring pixels).
-Plain: DataLoader, fp32, coordinates copied beside the features, whole pixels in. Its epochs are timed here; how many it
-needs is taken from the records of the released recipe, `coordconv.full_size`, which gives it a decaying rate too.
+Ours: normalised positions, a rate that decays, bf16 products, and scores in fp32 (bf16 cannot tell
+neighbouring pixels).
+Plain: DataLoader, fp32, coordinates copied beside the features, whole pixels in. Its epochs are
+timed here; how many it needs is taken from the records of the released recipe,
+`coordconv.full_size`, which gives it a decaying rate too.
 """
 
 import statistics
@@ -28,24 +30,49 @@ def part(quick: bool) -> list[Row]:
         kept, flushed = denormals(ours[-1].model, size, rounds)
     with threads(CORES):
         plain = [plain_epoch(size, 4 if quick else 60) for _ in range(rounds)]
-    (epochs, exact), paces, times = needed(), [run.seconds / run.epochs for run in ours], [run.seconds for run in ours]
+    (epochs, exact), paces, times = (
+        needed(),
+        [run.seconds / run.epochs for run in ours],
+        [run.seconds for run in ours],
+    )
     taken, an_epoch = map(statistics.median, (times, plain))
-    rows = [Row("quadrant", "CoordConv, one epoch", f"{statistics.median(paces):.1f} s", f"{an_epoch:.1f} s, plain",
-                **spread(ratios(plain, paces))),
-            Row("quadrant", "CoordConv once trained, a step in fp32", f"{1e3 * statistics.median(flushed):.0f} ms, no denormal numbers",
-                f"{1e3 * statistics.median(kept):.0f} ms with them", **spread(ratios(kept, flushed)))]
+    rows = [
+        Row(
+            "quadrant",
+            "CoordConv, one epoch",
+            f"{statistics.median(paces):.1f} s",
+            f"{an_epoch:.1f} s, plain",
+            **spread(ratios(plain, paces)),
+        ),
+        Row(
+            "quadrant",
+            "CoordConv once trained, a step in fp32",
+            f"{1e3 * statistics.median(flushed):.0f} ms, no denormal numbers",
+            f"{1e3 * statistics.median(kept):.0f} ms with them",
+            **spread(ratios(kept, flushed)),
+        ),
+    ]
     if epochs:
         total = [epochs * value for value in plain]
         arrived = sum(run.arrived for run in ours)
-        rows.append(Row("quadrant", "CoordConv, 100 % of the held-out quadrant", f"{taken:.1f} s ({arrived} of {rounds} runs arrive)",
-                        f"{'' if exact else 'more than '}{statistics.median(total):.0f} s, plain", **spread(ratios(total, times)),
-                        target=None if quick else FASTER.get(instruction_set())))
+        rows.append(
+            Row(
+                "quadrant",
+                "CoordConv, 100 % of the held-out quadrant",
+                f"{taken:.1f} s ({arrived} of {rounds} runs arrive)",
+                f"{'' if exact else 'more than '}{statistics.median(total):.0f} s, plain",
+                **spread(ratios(total, times)),
+                target=None if quick else FASTER.get(instruction_set()),
+            )
+        )
     return rows
 
 
 class Run(NamedTuple):
-    """One training by our recipe: processor seconds and epochs until every held-out position is named right (scores included), and
-    whether that happened; if not, they are those of the whole schedule. The model is as the schedule leaves it."""
+    """One training by our recipe: processor seconds and epochs until every held-out position is
+    named right (scores included), and whether that happened; if not, they are those of the whole
+    schedule. The model is as the schedule leaves it.
+    """
 
     seconds: float
     epochs: int
@@ -69,21 +96,39 @@ def to_perfect(size: int, seed: int) -> Run:
     start = time.process_time()
 
     def score(model) -> float:
-        right = sum(int((out.argmax(1) == part.target).sum()) for out, part in training.predictions(model, test, exact))
+        right = sum(
+            int((out.argmax(1) == part.target).sum())
+            for out, part in training.predictions(model, test, exact)
+        )
         if right == len(test):
             reached.append(time.process_time() - start)
         return right / len(test)
 
     with execution.arithmetic():
-        fit = training.fit(model, prepare(data.train, data, execution), loss="cross_entropy", learning_rate=RATE, beta2=0.99,
-                           weight_decay=0.002, schedule="cosine", batch_size=16, max_epochs=EPOCHS, stop_loss=None, mark_epoch=None,
-                           order=torch.Generator().manual_seed(seed), execution=execution, score=score)
+        fit = training.fit(
+            model,
+            prepare(data.train, data, execution),
+            loss="cross_entropy",
+            learning_rate=RATE,
+            beta2=0.99,
+            weight_decay=0.002,
+            schedule="cosine",
+            batch_size=16,
+            max_epochs=EPOCHS,
+            stop_loss=None,
+            mark_epoch=None,
+            order=torch.Generator().manual_seed(seed),
+            execution=execution,
+            score=score,
+        )
     first = next((k for k, entry in enumerate(fit.curve, 1) if entry["score"] == 1), EPOCHS)
     return Run(reached[0] if reached else time.process_time() - start, first, bool(reached), model)
 
 
 def denormals(model, size: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of a training step of a trained network in fp32, with denormal numbers and with zeros in their place."""
+    """Seconds of a training step of a trained network in fp32, with denormal numbers and with zeros
+    in their place.
+    """
     import torch
 
     from spatialbias import datasets, training
@@ -95,13 +140,17 @@ def denormals(model, size: int, rounds: int) -> tuple[list[float], list[float]]:
             loss = training.LOSSES["cross_entropy"](model.train()(*batch.inputs), batch.target)
             torch.autograd.grad(loss, list(model.parameters()))
 
-    taken = alternate({flush: partial(step, training.Execution(flush=flush)) for flush in (False, True)}, 3 * rounds)
+    taken = alternate(
+        {flush: partial(step, training.Execution(flush=flush)) for flush in (False, True)},
+        3 * rounds,
+    )
     return taken[False], taken[True]
 
 
 def plain_epoch(size: int, steps: int) -> float:
-    """Seconds of a whole epoch of the plain program, the held-out score included, from so many of its steps of either kind: of
-    the processor, shared among its threads."""
+    """Seconds of a whole epoch of the plain program, the held-out score included, from so many of
+    its steps of either kind: of the processor, shared among its threads.
+    """
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -110,11 +159,16 @@ def plain_epoch(size: int, steps: int) -> float:
     from spatialbias import datasets
 
     data = datasets.load("not_so_clevr", split="quadrant", size=size)
-    train, test = (DataLoader(TensorDataset(*part.inputs, part.target), 16, shuffle=part is data.train) for part in (data.train, data.test))
+    train, test = (
+        DataLoader(TensorDataset(*part.inputs, part.target), 16, shuffle=part is data.train)
+        for part in (data.train, data.test)
+    )
     places = torch.linspace(-1, 1, size)
     grid = torch.stack((places.expand(size, size), places[:, None].expand(size, size)))
     widths = (4, 32, 32, 64, 64, 1)
-    layers = [part for a, b in zip(widths, widths[1:]) for part in (nn.Conv2d(a, b, 1), nn.ReLU())][:-1]
+    layers = [part for a, b in zip(widths, widths[1:]) for part in (nn.Conv2d(a, b, 1), nn.ReLU())][
+        :-1
+    ]
     model = nn.Sequential(*layers)
     optimiser = torch.optim.Adam(model.parameters(), 0.005, (0.9, 0.99))
 
@@ -124,7 +178,9 @@ def plain_epoch(size: int, steps: int) -> float:
 
     def learn(centre, target) -> None:
         loss = F.cross_entropy(named(centre), target)
-        loss = loss + 0.001 * sum(layer.weight.square().sum() for layer in model if isinstance(layer, nn.Conv2d))
+        loss = loss + 0.001 * sum(
+            layer.weight.square().sum() for layer in model if isinstance(layer, nn.Conv2d)
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -141,11 +197,18 @@ def plain_epoch(size: int, steps: int) -> float:
 
 
 def needed() -> tuple[float | None, bool]:
-    """Median epochs that the released recipe needs until the held-out quadrant is perfect, from its records, None if there are none; and
-    whether every run got there: those that did not count with all their epochs, so that the median is a lower bound."""
+    """Median epochs that the released recipe needs until the held-out quadrant is perfect, from its
+    records, None if there are none; and whether every run got there: those that did not count with
+    all their epochs, so that the median is a lower bound.
+    """
     from spatialbias.studies import study
 
     results = study("coordconv.full_size").plan("paper", splits=("quadrant",)).sweep(missing="show")
-    perfect = [next((e["epoch"] for e in record["curve"] if e.get("score") == 1), None) for _, _, record in results.present]
-    epochs = [seen or record["stop"]["epoch"] for seen, (_, _, record) in zip(perfect, results.present)]
+    perfect = [
+        next((e["epoch"] for e in record["curve"] if e.get("score") == 1), None)
+        for _, _, record in results.present
+    ]
+    epochs = [
+        seen or record["stop"]["epoch"] for seen, (_, _, record) in zip(perfect, results.present)
+    ]
     return (statistics.median(epochs) if epochs else None), None not in perfect

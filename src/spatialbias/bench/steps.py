@@ -1,17 +1,23 @@
-"""One training step, one thread: a network against its own matrix products, coordinate layers against a convolution."""
+"""One training step, one thread: a network against its own matrix products, coordinate layers
+against a convolution.
+"""
 
 import statistics
 from functools import partial
 
 from spatialbias.bench.measuring import Row, alternate, ratios, spread, threads, workers
 
-FLOOR = {"coordinet": {"avx512_bf16": 0.6, "amx": 0.4}, "simple_cnn": {}}  # least share of the step that may be matrix products
+FLOOR = {
+    "coordinet": {"avx512_bf16": 0.6, "amx": 0.4},
+    "simple_cnn": {},
+}  # least share of the step that may be matrix products
 LAYERS = 1.10  # most times nn.Conv2d
 
 
 def floor(quick: bool) -> list[Row]:
-    """A training step on 64 images against nothing but its matrix products, in a worker: those of Coordinet's pixel path, and
-    those that the simple CNN's convolutions are."""
+    """A training step on 64 images against nothing but its matrix products, in a worker: those of
+    Coordinet's pixel path, and those that the simple CNN's convolutions are.
+    """
     with workers(1) as pool:
         return pool.submit(_floor, quick).result()
 
@@ -24,17 +30,35 @@ def _floor(quick: bool) -> list[Row]:
     rows = []
     for name, products in (("coordinet", path_products), ("simple_cnn", convolution_products)):
         with threads(1):
-            taken = alternate({"step": training_step(name, batch, execution), "products": products(batch, execution)},
-                              2 if quick else 15)
-        rate = {which: f"{batch / statistics.median(values):,.0f} images/s" for which, values in taken.items()}
-        rows.append(Row("floor", f"{name}, training step, {execution.precision}", rate["step"],
-                        f"{rate['products']}, products alone", **spread(ratios(taken["products"], taken["step"])),
-                        shown="{:.0%}", target=None if quick else FLOOR[name].get(instruction_set())))
+            taken = alternate(
+                {
+                    "step": training_step(name, batch, execution),
+                    "products": products(batch, execution),
+                },
+                2 if quick else 15,
+            )
+        rate = {
+            which: f"{batch / statistics.median(values):,.0f} images/s"
+            for which, values in taken.items()
+        }
+        rows.append(
+            Row(
+                "floor",
+                f"{name}, training step, {execution.precision}",
+                rate["step"],
+                f"{rate['products']}, products alone",
+                **spread(ratios(taken["products"], taken["step"])),
+                shown="{:.0%}",
+                target=None if quick else FLOOR[name].get(instruction_set()),
+            )
+        )
     return rows
 
 
 def training_step(name: str, batch: int, execution):
-    """A function that takes one whole training step as `training.fit` does: the network, its loss, Adam."""
+    """A function that takes one whole training step as `training.fit` does: the network, its loss,
+    Adam.
+    """
     import torch
 
     from spatialbias import models, training
@@ -56,8 +80,10 @@ def training_step(name: str, batch: int, execution):
 
 
 def path_products(batch: int, execution):
-    """A function that computes only the matrix products of the path, by the shapes of `layers.modfc`: forward, and
-    backward with respect to the matrices and, after the first layer, to the inputs."""
+    """A function that computes only the matrix products of the path, by the shapes of
+    `layers.modfc`: forward, and backward with respect to the matrices and, after the first layer,
+    to the inputs.
+    """
     import torch
 
     from spatialbias import models
@@ -71,7 +97,9 @@ def path_products(batch: int, execution):
         x = torch.randn(B, P, layer.in_features, dtype=dtype)
         matrix = torch.randn(B, layer.out_features, layer.in_features, dtype=dtype)
         d = torch.randn(B, P, layer.out_features, dtype=dtype)
-        layers.append((k, x, matrix, d, torch.empty_like(d), torch.empty_like(matrix), torch.empty_like(x)))
+        layers.append(
+            (k, x, matrix, d, torch.empty_like(d), torch.empty_like(matrix), torch.empty_like(x))
+        )
 
     def products() -> None:
         for _ in range(batch // B):
@@ -85,8 +113,11 @@ def path_products(batch: int, execution):
 
 
 def convolution_products(batch: int, execution):
-    """A function that computes only what the simple CNN's convolutions are as matrix products, of patches that are taken as
-    given: forward, and backward with respect to the kernels and, after the first layer, to the patches."""
+    """A function that computes only what the simple CNN's convolutions are as matrix products, of
+    patches that are taken as
+    given: forward, and backward with respect to the kernels and, after the first layer, to the
+    patches.
+    """
     import torch
     from torch import nn
 
@@ -94,12 +125,26 @@ def convolution_products(batch: int, execution):
 
     dtype = torch.bfloat16 if execution.precision == "bf16" else torch.float32
     side, layers = 32, []
-    for k, conv in enumerate(layer for layer in models.build("simple_cnn") if isinstance(layer, nn.Conv2d)):
+    for k, conv in enumerate(
+        layer for layer in models.build("simple_cnn") if isinstance(layer, nn.Conv2d)
+    ):
         side -= conv.kernel_size[0] - 1
-        kernels = torch.randn(conv.weight.shape[0], conv.weight[0].numel(), dtype=dtype)  # (out, in K K)
+        kernels = torch.randn(
+            conv.weight.shape[0], conv.weight[0].numel(), dtype=dtype
+        )  # (out, in K K)
         patches = torch.randn(batch * side**2, kernels.shape[1], dtype=dtype)
         d = torch.randn(len(patches), len(kernels), dtype=dtype)
-        layers.append((k, patches, kernels, d, torch.empty_like(d), torch.empty_like(kernels), torch.empty_like(patches)))
+        layers.append(
+            (
+                k,
+                patches,
+                kernels,
+                d,
+                torch.empty_like(d),
+                torch.empty_like(kernels),
+                torch.empty_like(patches),
+            )
+        )
 
     def products() -> None:
         for k, patches, kernels, d, y, d_kernels, d_patches in layers:
@@ -119,30 +164,54 @@ def layers(quick: bool) -> list[Row]:
     from spatialbias.layers import CoordBiasConv2d, CoordConv2d, coordinate_grid
 
     class Concatenating(nn.Conv2d):
-        """The usual form of CoordConv: coordinates are copied beside the features, image by image."""
+        """The usual form of CoordConv: coordinates are copied beside the features, image by
+        image.
+        """
 
         def forward(self, x):
             grid = coordinate_grid(*x.shape[2:], x.dtype, x.device).expand(len(x), -1, -1, -1)
             return super().forward(torch.cat([x, grid], 1))
 
     B, C, H = (1, 8, 16) if quick else (8, 64, 64)
-    kinds = {"Conv2d": nn.Conv2d, "CoordConv2d": CoordConv2d, "CoordBiasConv2d": CoordBiasConv2d,
-             "concatenated": Concatenating}
+    kinds = {
+        "Conv2d": nn.Conv2d,
+        "CoordConv2d": CoordConv2d,
+        "CoordBiasConv2d": CoordBiasConv2d,
+        "concatenated": Concatenating,
+    }
     rows = []
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        for form, memory in (("", torch.contiguous_format), (", channels last", torch.channels_last)):
+        for form, memory in (
+            ("", torch.contiguous_format),
+            (", channels last", torch.channels_last),
+        ):
             x = torch.randn(B, C, H, H).to(dtype, memory_format=memory).requires_grad_()
             gradient = torch.randn(B, C, H, H).to(dtype, memory_format=memory)
-            layer = {name: kind(C + 2 * (kind is Concatenating), C, 3, padding=1).to(dtype, memory_format=memory)
-                     for name, kind in kinds.items()}
+            layer = {
+                name: kind(C + 2 * (kind is Concatenating), C, 3, padding=1).to(
+                    dtype, memory_format=memory
+                )
+                for name, kind in kinds.items()
+            }
             with threads(1):
-                taken = alternate({name: partial(_both_ways, layer[name], x, gradient) for name in kinds},
-                                  2 if quick else 25)
+                taken = alternate(
+                    {name: partial(_both_ways, layer[name], x, gradient) for name in kinds},
+                    2 if quick else 25,
+                )
             for name in list(kinds)[1:]:
-                milliseconds = [f"{statistics.median(taken[k]) * 1e3:.1f} ms" for k in (name, "Conv2d")]
-                rows.append(Row("layers", f"{name}, {precision}{form}", *milliseconds,
-                                **spread(ratios(taken[name], taken["Conv2d"])), at_most=True,
-                                target=None if quick or name == "concatenated" else LAYERS))
+                milliseconds = [
+                    f"{statistics.median(taken[k]) * 1e3:.1f} ms" for k in (name, "Conv2d")
+                ]
+                rows.append(
+                    Row(
+                        "layers",
+                        f"{name}, {precision}{form}",
+                        *milliseconds,
+                        **spread(ratios(taken[name], taken["Conv2d"])),
+                        at_most=True,
+                        target=None if quick or name == "concatenated" else LAYERS,
+                    )
+                )
     return rows
 
 

@@ -1,9 +1,10 @@
-"""Trials an hour at N = 390 with accuracy, rotation and resized crops: two single-threaded workers of the engine
-against one plain trial after another on both cores.
+"""Trials an hour at N = 390 with accuracy, rotation and resized crops: two single-threaded workers
+of the engine against one plain trial after another on both cores.
 
-A whole trial takes minutes, so its pieces are timed: epochs of training (with the loss over the training images at each
-end), classifying test images, and shifting them. A trial is then added up from the counts below. Making the shifted
-images is counted in full on both sides, though the engine makes them once for all trials on the same fold.
+A whole trial takes minutes, so its pieces are timed: epochs of training (with the loss over the
+training images at each end), classifying test images, and shifting them. A trial is then added up
+from the counts below. Making the shifted images is counted in full on both sides, though the engine
+makes them once for all trials on the same fold.
 """
 
 import statistics
@@ -14,7 +15,10 @@ from spatialbias.bench.measuring import CORES, Row, seconds, spread, threads, wo
 N_TRAIN = 390
 EPOCHS = {"simple_cnn": 50, "coordinet": 20}  # about as many as they take to reach loss 0.1
 TEST, FOLD = 10_000, 2_000  # CIFAR-10's test images, and one fifth of them
-TARGETS = {"avx512_bf16": {"simple_cnn": 3.0, "coordinet": 4.0}, "amx": {"simple_cnn": 5.0, "coordinet": 5.0}}
+TARGETS = {
+    "avx512_bf16": {"simple_cnn": 3.0, "coordinet": 4.0},
+    "amx": {"simple_cnn": 5.0, "coordinet": 5.0},
+}
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,18 @@ class Pieces:
     shift: float
 
     def whole(self, name: str) -> float:
-        """Seconds for a whole trial: training, the curve's scores on 500 images, the test images and their shifts."""
+        """Seconds for a whole trial: training, the curve's scores on 500 images, the test images
+        and their shifts.
+        """
         from spatialbias.measures.images import ANGLES, CROPS
         from spatialbias.training import curve_epoch
 
         epochs = EPOCHS[name]
         shifted = FOLD * (len(ANGLES) + len(CROPS))
         scored = 500 * sum(map(curve_epoch, range(1, epochs + 1)))
-        return epochs * self.epoch + (TEST + scored + shifted) * self.classify + shifted * self.shift
+        return (
+            epochs * self.epoch + (TEST + scored + shifted) * self.classify + shifted * self.shift
+        )
 
 
 def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
@@ -46,10 +54,12 @@ def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     trial, data, shifts = _work(name, n_train, epochs)
     execution = detect(device="cpu")
     trained = {}
-    training = seconds(lambda: trained.update(trials.run(trial, execution, measures=())[1]))  # its states
+    training = seconds(
+        lambda: trained.update(trials.run(trial, execution, measures=())[1])
+    )  # its states
     model = models.build(name).to(memory_format=torch.channels_last)
     model.load_state_dict(trained["stop"])
-    subject = measures.Subject(model, trial, data, data.test[:5 * images], execution)
+    subject = measures.Subject(model, trial, data, data.test[: 5 * images], execution)
     measures.SHIFTED.clear()
     shift = classify = 0.0
     for label, function in shifts.items():
@@ -62,7 +72,9 @@ def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
 
 
 def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
-    """The same pieces in the plainest way, on all the threads that torch has, as if none ever waited for another."""
+    """The same pieces in the plainest way, on all the threads that torch has, as if none ever
+    waited for another.
+    """
     import torch
 
     from spatialbias.bench import plain
@@ -72,12 +84,23 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     train, test = examples(trial, data)[0], data.test[:images]
     torch.manual_seed(trial.seed("init"))
     model = plain.build(name)
-    training = seconds(lambda: plain.train(model, data.normalise(train.inputs[0]), train.target, epochs=epochs,
-                                           learning_rate=trial.learning_rate))
+    training = seconds(
+        lambda: plain.train(
+            model,
+            data.normalise(train.inputs[0]),
+            train.target,
+            epochs=epochs,
+            learning_rate=trial.learning_rate,
+        )
+    )
     classify = seconds(plain.evaluate, model, *test.inputs, test.target, data.normalise)
     shift = sum(seconds(function, test.inputs[0]) for function in shifts.values())
     cores = torch.get_num_threads()
-    return Pieces(training / epochs / cores, classify / len(test) / cores, shift / len(shifts) / len(test) / cores)
+    return Pieces(
+        training / epochs / cores,
+        classify / len(test) / cores,
+        shift / len(shifts) / len(test) / cores,
+    )
 
 
 def _work(name: str, n_train: int, epochs: int):
@@ -87,7 +110,11 @@ def _work(name: str, n_train: int, epochs: int):
 
     data = images()
     trial = Trial(model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0)
-    return trial, data, {"turn": lambda x: shifts.rotate(x, 30), "crop": lambda x: shifts.resized_crop(x, 27)}
+    return (
+        trial,
+        data,
+        {"turn": lambda x: shifts.rotate(x, 30), "crop": lambda x: shifts.resized_crop(x, 27)},
+    )
 
 
 def images():
@@ -109,7 +136,10 @@ def part(quick: bool) -> list[Row]:
             size = (64, 1, 100) if quick else (N_TRAIN, 1 if name == "coordinet" else 4, 500)
             speedups, hourly = [], {"ours": [], "plain": []}
             for k in range(-1, rounds):  # the first does not count
-                found = [future.result() for future in [pool.submit(ours, name, *size) for _ in range(CORES)]]
+                found = [
+                    future.result()
+                    for future in [pool.submit(ours, name, *size) for _ in range(CORES)]
+                ]
                 with threads(CORES):
                     baseline = plainly(name, *size).whole(name)
                 if k >= 0:
@@ -117,7 +147,18 @@ def part(quick: bool) -> list[Row]:
                     hourly["plain"].append(3600 / baseline)
                     speedups.append(hourly["ours"][-1] / hourly["plain"][-1])
             target = TARGETS.get(instruction_set(), {}).get(name)
-            an_hour = {side: f"{statistics.median(values):,.0f} trials/h" for side, values in hourly.items()}
-            rows.append(Row("trial", f"{name}, {EPOCHS[name]} epochs", an_hour["ours"], an_hour["plain"],
-                            **spread(speedups), target=None if quick else target))
+            an_hour = {
+                side: f"{statistics.median(values):,.0f} trials/h"
+                for side, values in hourly.items()
+            }
+            rows.append(
+                Row(
+                    "trial",
+                    f"{name}, {EPOCHS[name]} epochs",
+                    an_hour["ours"],
+                    an_hour["plain"],
+                    **spread(speedups),
+                    target=None if quick else target,
+                )
+            )
     return rows

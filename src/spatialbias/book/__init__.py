@@ -1,1 +1,3 @@
-"""The book's machinery: which pages there are, executing them, building the HTML and checking it."""
+"""The book's machinery: which pages there are, executing them, building the HTML and checking
+it.
+"""

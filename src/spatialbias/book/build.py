@@ -1,4 +1,6 @@
-"""Build the book: execute its pages, stage them with nothing else, turn them into HTML, and check what came out."""
+"""Build the book: execute its pages, stage them with nothing else, turn them into HTML, and check
+what came out.
+"""
 
 from __future__ import annotations
 
@@ -22,34 +24,55 @@ class BuildError(RuntimeError):
     """The book could not be built; the message says where and why."""
 
 
-def build(profile: str = "paper", out: str | Path | None = None, pages: list[str] | None = None, execute: bool = True, *,
-          root: Path | None = None) -> Path:
+def build(
+    profile: str = "paper",
+    out: str | Path | None = None,
+    pages: list[str] | None = None,
+    execute: bool = True,
+    *,
+    root: Path | None = None,
+) -> Path:
     """Build the book's HTML and return the path of its `index.html`.
 
     Args:
-        profile: `paper` (shows the shipped records), `quick` (trains afresh, minutes) or `smoke` (for tests).
-        out: the folder for the HTML, by default `_build/html`. An earlier book in it is deleted first.
-        pages: execute these alone. The others come from their last execution under the same profile; a page that has
-            none is left out of the book.
+        profile: `paper` (shows the shipped records), `quick` (trains afresh, minutes) or `smoke`
+            (for tests).
+        out: the folder for the HTML, by default `_build/html`. An earlier book in it is deleted
+            first.
+        pages: execute these alone. The others come from their last execution under the same
+            profile; a page that has none is left out of the book.
         execute: False executes nothing and takes every page from its last execution.
-        root: the project's folder, by default the one that holds this package or the working folder.
+        root: the project's folder, by default the one that holds this package or the working
+            folder.
 
     Raises:
-        PageError: a wrong profile, page or parameter, before anything is executed; or a failing page, with its error.
+        PageError: a wrong profile, page or parameter, before anything is executed; or a failing
+            page, with its error.
         BuildError: a warning or error while building, or a fault in the finished HTML.
     """
     root = (root or paths.project()).resolve()
     check_profile(profile)
     out = Path(out or root / "_build" / "html").resolve()
     _refuse_foreign(out, root)
-    absent = [d for d in book_pages.contents(root) if not any((root / f"{d}{s}").is_file() for s in (".md", ".ipynb"))]
+    absent = [
+        d
+        for d in book_pages.contents(root)
+        if not any((root / f"{d}{s}").is_file() for s in (".md", ".ipynb"))
+    ]
     if absent:
-        raise BuildError(f"_toc.yml names {', '.join(absent)}, which {'do' if absent[1:] else 'does'} not exist")
+        raise BuildError(
+            f"_toc.yml names {', '.join(absent)}, which {'do' if absent[1:] else 'does'} not exist"
+        )
     chosen = book_pages.choose(root, pages) if execute else []
     work = root / "_build" / profile  # one build a profile: two profiles may be built at once
     executed, stage = work / "executed", work / "stage"
     first = book_pages.contents(root)[0]  # no book without it
-    if chosen and first in book_pages.pages(root) and first not in chosen and not (executed / f"{first}.ipynb").is_file():
+    if (
+        chosen
+        and first in book_pages.pages(root)
+        and first not in chosen
+        and not (executed / f"{first}.ipynb").is_file()
+    ):
         chosen = [first, *chosen]
 
     start = time.perf_counter()
@@ -74,11 +97,15 @@ def build(profile: str = "paper", out: str | Path | None = None, pages: list[str
 
 
 def _stage(root: Path, executed: Path, stage: Path) -> list[str]:
-    """Fill the staging folder with the book's files and executed pages; return the pages that never were executed."""
+    """Fill the staging folder with the book's files and executed pages; return the pages that never
+    were executed.
+    """
     import yaml
 
     shutil.rmtree(stage, ignore_errors=True)
-    shutil.copytree(root / "book", stage / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "__pycache__"))
+    shutil.copytree(
+        root / "book", stage / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
+    )
     for name in STAGED:
         if (root / name).is_file():
             shutil.copy(root / name, stage / name)
@@ -92,10 +119,14 @@ def _stage(root: Path, executed: Path, stage: Path) -> list[str]:
             left_out.append(page)
 
     settings = yaml.safe_load((stage / "_config.yml").read_text(encoding="utf-8"))
-    settings.setdefault("execute", {})["execute_notebooks"] = "off"  # as a string: YAML's bare off is False
+    settings.setdefault("execute", {})["execute_notebooks"] = (
+        "off"  # as a string: YAML's bare off is False
+    )
     (stage / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     toc = yaml.safe_load((stage / "_toc.yml").read_text(encoding="utf-8"))
-    (stage / "_toc.yml").write_text(yaml.safe_dump(_without(toc, left_out), sort_keys=False), encoding="utf-8")
+    (stage / "_toc.yml").write_text(
+        yaml.safe_dump(_without(toc, left_out), sort_keys=False), encoding="utf-8"
+    )
     return left_out
 
 
@@ -104,7 +135,11 @@ def _without(entry: dict, left_out: list[str]) -> dict:
     kept = dict(entry)
     for key in ("parts", "chapters", "sections", "subtrees", "entries"):
         if key in kept:
-            children = (_without(child, left_out) for child in kept.pop(key) or () if child.get("file") not in left_out)
+            children = (
+                _without(child, left_out)
+                for child in kept.pop(key) or ()
+                if child.get("file") not in left_out
+            )
             if filled := [child for child in children if set(child) - {"caption"}]:
                 kept[key] = filled
     return kept
@@ -112,28 +147,53 @@ def _without(entry: dict, left_out: list[str]) -> dict:
 
 def _jupyter_book(stage: Path, log: Path, strict: bool) -> Path:
     """Run Jupyter Book on the staging folder and return the folder of its HTML."""
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage), "--all"]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(stage),
+        "--all",
+    ]
     if strict:
         command += ["-W", "--keep-going"]
     environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "SPHINX_NO_COLOR": "1"}
     print("building the HTML", flush=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
         said = re.sub(r"\x1b\[[0-9;]*m", "", process.communicate()[0])
     # myst-nb counts lines as 10000 x cell + line
-    said = re.sub(r"(\.ipynb):(\d+)(\d{4})\b", lambda at: f"{at[1]}: cell {at[2]}, about line {int(at[3])}", said)
+    said = re.sub(
+        r"(\.ipynb):(\d+)(\d{4})\b",
+        lambda at: f"{at[1]}: cell {at[2]}, about line {int(at[3])}",
+        said,
+    )
     log.write_text(said, encoding="utf-8")
-    complaints = [line for line in said.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b", line)]
+    complaints = [
+        line
+        for line in said.splitlines()
+        if re.search(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b", line)
+    ]
     if process.returncode:
         reason = "\n".join(complaints) or "\n".join(said.splitlines()[-25:])
-        raise BuildError(f"Jupyter Book failed (everything it said is in {log}):\n{reason}".replace(f"{stage}/", ""))
+        raise BuildError(
+            f"Jupyter Book failed (everything it said is in {log}):\n{reason}".replace(
+                f"{stage}/", ""
+            )
+        )
     for line in complaints:
         print(line.replace(f"{stage}/", ""))
     return stage / "_build" / "html"
 
 
 def _complete(html: Path, stage: Path) -> None:
-    """Raise BuildError unless every document of the contents was built: an exit status of 0 is not enough."""
-    missing = [d for d in ("index", *book_pages.contents(stage)) if not (html / f"{d}.html").is_file()]
+    """Raise BuildError unless every document of the contents was built: an exit status of 0 is not
+    enough.
+    """
+    missing = [
+        d for d in ("index", *book_pages.contents(stage)) if not (html / f"{d}.html").is_file()
+    ]
     if missing:
         raise BuildError(f"Jupyter Book reported success but did not build {', '.join(missing)}")
 
@@ -143,4 +203,6 @@ def _refuse_foreign(out: Path, root: Path) -> None:
     if out == root or out in root.parents or (out.exists() and not out.is_dir()):
         raise BuildError(f"{out} cannot hold the book: name a folder of its own")
     if out.is_dir() and any(out.iterdir()) and not (out / "_static").is_dir():
-        raise BuildError(f"{out} is not empty and holds no earlier book; name another folder or empty it")
+        raise BuildError(
+            f"{out} is not empty and holds no earlier book; name another folder or empty it"
+        )

@@ -8,11 +8,26 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-# What fetches, per element: (element, attribute). Links in `a` only lead away when they are clicked.
-RESOURCES = (("script", "src"), ("img", "src"), ("iframe", "src"), ("embed", "src"), ("object", "data"), ("source", "src"),
-             ("video", "src"), ("video", "poster"), ("audio", "src"), ("track", "src"), ("input", "src"), ("image", "href"),
-             ("use", "href"))
-FETCHING_LINKS = set("stylesheet preload prefetch modulepreload preconnect dns-prefetch icon manifest".split())
+# What fetches, per element: (element, attribute). Links in `a` only lead away when they are
+# clicked.
+RESOURCES = (
+    ("script", "src"),
+    ("img", "src"),
+    ("iframe", "src"),
+    ("embed", "src"),
+    ("object", "data"),
+    ("source", "src"),
+    ("video", "src"),
+    ("video", "poster"),
+    ("audio", "src"),
+    ("track", "src"),
+    ("input", "src"),
+    ("image", "href"),
+    ("use", "href"),
+)
+FETCHING_LINKS = set(
+    "stylesheet preload prefetch modulepreload preconnect dns-prefetch icon manifest".split()
+)
 # In a script: an address that is loaded as code or style rather than merely mentioned.
 LOADED = re.compile(
     r"""(?:\bfrom|\bimport|\bimport\s*\(|\.src\s*=|\.href\s*=|fetch\s*\(|paths\s*:\s*\{[^}]*:)\s*["'`](?:https?:)?//[^"'`\s]+"""
@@ -20,7 +35,9 @@ LOADED = re.compile(
 IN_STYLE = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])((?:https?:)?//[^"')\s]+)""")
 DRAWS = re.compile(r"<(?:path|use|text|image|circle|rect|line|polyline|polygon|ellipse)\b")
 # What an object says of itself where it should have been drawn.
-UNDRAWN = re.compile(r"<(?:Figure size|Axes|matplotlib\.|IPython\.|ipywidgets\.|function |module )[^>]*>")
+UNDRAWN = re.compile(
+    r"<(?:Figure size|Axes|matplotlib\.|IPython\.|ipywidgets\.|function |module )[^>]*>"
+)
 FAILED_OUTPUT = ".output.traceback, .output.error, .output.stderr, .system-message, .problematic"
 
 
@@ -34,21 +51,29 @@ class Fault(NamedTuple):
 
 
 def check(site: str | Path) -> list[Fault]:
-    """Every fault of a built site, in the order of its pages; an empty list means that none was found.
+    """Every fault of a built site, in the order of its pages; an empty list means that none was
+    found.
 
-    Looked for: missing or broken images, empty figures, failed cells and warnings shown as output, widgets that need a
-    kernel, links and anchors that lead nowhere inside the site, and anything fetched from another host.
+    Looked for: missing or broken images, empty figures, failed cells and warnings shown as output,
+    widgets that need a kernel, links and anchors that lead nowhere inside the site, and anything
+    fetched from another host.
     """
     _blank.cache_clear()  # the site may have been built again
     _anchors.cache_clear()
     site = Path(site)
-    files = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.relative_to(site).parts]
+    files = [
+        path
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.relative_to(site).parts
+    ]
     if not files:
         return [Fault(".", "link", f"no page in {site}")]
     faults = [fault for path in files for fault in _check_page(site, path)]
     for path in sorted(site.rglob("*.css")):
         text = path.read_text(encoding="utf-8", errors="replace")
-        faults += [Fault(_name(site, path), "foreign", address) for address in IN_STYLE.findall(text)]
+        faults += [
+            Fault(_name(site, path), "foreign", address) for address in IN_STYLE.findall(text)
+        ]
     return faults
 
 
@@ -72,7 +97,9 @@ def _check_page(site: Path, path: Path) -> list[Fault]:
     for tag in soup.find_all("script", src=False):
         found += [("foreign", loaded) for loaded in LOADED.findall(tag.get_text())]
         if "widget-view" in tag.get("type", ""):
-            found.append(("widget", "an ipywidget, which needs a kernel; show a picture in its place"))
+            found.append(
+                ("widget", "an ipywidget, which needs a kernel; show a picture in its place")
+            )
     for tag in soup.find_all("style"):
         found += [("foreign", address) for address in IN_STYLE.findall(tag.get_text())]
     for tag in soup.find_all(style=True):
@@ -86,10 +113,14 @@ def _check_page(site: Path, path: Path) -> list[Fault]:
         if undrawn := UNDRAWN.search(tag.get_text()):
             found.append(("figure", f"text in place of what should be shown: {undrawn[0]}"))
     for tag in soup.find_all("figure"):
-        if not tag.find(["img", "svg", "object", "video", "canvas", "table", "pre", "div", "iframe"]):
+        if not tag.find(
+            ["img", "svg", "object", "video", "canvas", "table", "pre", "div", "iframe"]
+        ):
             found.append(("figure", f"figure {tag.get('id', '')} shows nothing"))
     for tag in soup.find_all("svg"):
-        if tag.find_parent(["figure", "div"], class_=["cell_output", "figure"]) and not DRAWS.search(str(tag)):
+        if tag.find_parent(
+            ["figure", "div"], class_=["cell_output", "figure"]
+        ) and not DRAWS.search(str(tag)):
             found.append(("figure", "an inline SVG that draws nothing"))
 
     for tag in soup.find_all("a", href=True):
@@ -120,7 +151,11 @@ def _check_link(site: Path, page: Path, address: str) -> list[tuple[str, str]]:
         target /= "index.html"
     if not target.is_file():
         return [("link", f"{address} leads nowhere")]
-    if parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in _anchors(target):
+    if (
+        parts.fragment
+        and target.suffix == ".html"
+        and unquote(parts.fragment) not in _anchors(target)
+    ):
         return [("anchor", f"{address} names no place on its page")]
     return []
 
@@ -152,7 +187,9 @@ def _anchors(path: Path) -> set[str]:
 
 
 def _resolve(site: Path, page: Path, address: str) -> Path:
-    """The file that an address means; what leaves the site counts as missing, for the site may be moved or served."""
+    """The file that an address means; what leaves the site counts as missing, for the site may be
+    moved or served.
+    """
     base = site if address.startswith("/") else page.parent
     target = (base / unquote(address).lstrip("/")).resolve()
     return target if target.is_relative_to(site.resolve()) else site / "outside the site"

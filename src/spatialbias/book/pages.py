@@ -15,11 +15,14 @@ from pathlib import Path
 
 from spatialbias.book.parameters import PageError, check_profile, closest, listed, with_profile
 
-# ------------------------------------------------------------------------------------------------ which pages there are
+# ------------------------------------------------------------------------------------------------
+# which pages there are
 
 
 def contents(root: Path) -> list[str]:
-    """Every document of `_toc.yml` in reading order, as paths without suffix: `book/coordinet/rotation`."""
+    """Every document of `_toc.yml` in reading order, as paths without suffix:
+    `book/coordinet/rotation`.
+    """
     import yaml
 
     def walk(entry) -> Iterator[str]:
@@ -37,7 +40,9 @@ def pages(root: Path) -> list[str]:
 
 
 def choose(root: Path, wanted: list[str] | None) -> list[str]:
-    """The pages meant by `wanted` (None: all): `rotation`, `coordinet/rotation`, `book/coordinet/rotation.ipynb`."""
+    """The pages meant by `wanted` (None: all): `rotation`, `coordinet/rotation`,
+    `book/coordinet/rotation.ipynb`.
+    """
     there = pages(root)
     if wanted is None:
         return there
@@ -46,33 +51,49 @@ def choose(root: Path, wanted: list[str] | None) -> list[str]:
         plain = str(name).removesuffix(".ipynb").strip("/")
         found = [page for page in there if page == plain or page.endswith("/" + plain)]
         if len(found) != 1:
-            what = f"{name!r} may be any of {listed(found)}" if found else f"no page {name!r}{closest(plain, there)}"
+            what = (
+                f"{name!r} may be any of {listed(found)}"
+                if found
+                else f"no page {name!r}{closest(plain, there)}"
+            )
             raise PageError(f"{what}; the pages are {listed(there) or 'none yet'}")
         chosen += found
     return [page for page in there if page in chosen]
 
 
-# ------------------------------------------------------------------------------------------------------------ execution
+# ------------------------------------------------------------------------------------------------------------
+# execution
 
 
-def execute(root: Path, chosen: list[str], target: Path, profile: str, say: Callable[[str], None] = print,
-            at_once: int | None = None) -> None:
+def execute(
+    root: Path,
+    chosen: list[str],
+    target: Path,
+    profile: str,
+    say: Callable[[str], None] = print,
+    at_once: int | None = None,
+) -> None:
     """Execute pages and write the executed copies under `target`, in the same folders.
 
     Args:
         root: the project's folder; also the working folder of the pages.
         chosen: pages as `pages()` names them.
-        profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as SPATIALBIAS_PROFILE.
-        at_once: so many pages at a time, by default two (no more than cores): half of what a page takes is its start and figures.
+        profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as
+            SPATIALBIAS_PROFILE.
+        at_once: so many pages at a time, by default two (no more than cores): half of what a page
+            takes is its start and figures.
 
     Raises:
-        PageError: a wrong profile (before anything is executed), or a failing cell, with its error; pages that were running beside
-            it are stopped.
+        PageError: a wrong profile (before anything is executed), or a failing cell, with its error;
+            pages that were running beside it are stopped.
     """
     import nbformat
 
     check_profile(profile)
-    ready = [(page, with_profile(nbformat.read(root / f"{page}.ipynb", as_version=4), profile)) for page in chosen]
+    ready = [
+        (page, with_profile(nbformat.read(root / f"{page}.ipynb", as_version=4), profile))
+        for page in chosen
+    ]
     at_once = max(min(at_once or 2, len(ready), os.cpu_count() or 1), 1)
     numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
     with _environment(root, profile, at_once):
@@ -81,15 +102,26 @@ def execute(root: Path, chosen: list[str], target: Path, profile: str, say: Call
                 say(f"{numbers[page]} ({profile})")
                 say(f"{numbers[page]}: {_execute_one(page, notebook, target, root):.1f} s")
         else:
-            _beside_each_other(ready, target, root, at_once, lambda page, said: say(numbers[page] + said), profile)
+            _beside_each_other(
+                ready, target, root, at_once, lambda page, said: say(numbers[page] + said), profile
+            )
 
 
-def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say: Callable[[str, str], None], profile: str) -> None:
+def _beside_each_other(
+    ready: list,
+    target: Path,
+    root: Path,
+    at_once: int,
+    say: Callable[[str, str], None],
+    profile: str,
+) -> None:
     """In processes, which can be stopped; a page's kernel ends with the process that started it."""
     from spatialbias.sweep import stop
 
     spawn = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(at_once, spawn, initializer=_take_a_line, initargs=(spawn.Value("i", 0),))
+    executor = ProcessPoolExecutor(
+        at_once, spawn, initializer=_take_a_line, initargs=(spawn.Value("i", 0),)
+    )
     waiting, flying = list(reversed(ready)), {}
     try:
         while waiting or flying:
@@ -101,7 +133,9 @@ def _beside_each_other(ready: list, target: Path, root: Path, at_once: int, say:
                 try:
                     seconds = future.result()
                 except BrokenProcessPool:
-                    raise PageError(f"a process died that executed {listed(list(flying.values()))}, perhaps for want of memory") from None
+                    raise PageError(
+                        f"a process died that executed {listed(list(flying.values()))}, perhaps for want of memory"
+                    ) from None
                 say(flying.pop(future), f": {seconds:.1f} s")
     finally:
         stop(executor)
@@ -150,10 +184,14 @@ def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
             extra_arguments=KERNEL,
         )
     except PapermillExecutionError as error:
-        raise PageError(f"page {page} failed in cell {error.cell_index + 1}:\n\n{_indented(error.source)}\n\n"
-                        f"{_plain(chr(10).join(error.traceback)) or f'{error.ename}: {error.evalue}'}") from None
+        raise PageError(
+            f"page {page} failed in cell {error.cell_index + 1}:\n\n{_indented(error.source)}\n\n"
+            f"{_plain(chr(10).join(error.traceback)) or f'{error.ename}: {error.evalue}'}"
+        ) from None
     except DeadKernelError:
-        raise PageError(f"page {page} failed: its kernel died, perhaps for want of memory") from None
+        raise PageError(
+            f"page {page} failed: its kernel died, perhaps for want of memory"
+        ) from None
     finally:
         unfinished.unlink(missing_ok=True)
     nbformat.write(_stripped(done), path)
@@ -161,23 +199,30 @@ def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
 
 
 def _stripped(notebook):
-    """The executed page without times, paths, widget states and progress bars: equal runs give equal files."""
+    """The executed page without times, paths, widget states and progress bars: equal runs give
+    equal files.
+    """
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata = type(notebook.metadata)(kernelspec=kernel, language_info={"name": "python"})
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+            cell.outputs = [
+                o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")
+            ]
     return notebook
 
 
 @contextlib.contextmanager
 def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
-    """What the pages' kernels inherit: the profile, their share of the cores, and folders that mean the same from wherever they are read."""
+    """What the pages' kernels inherit: the profile, their share of the cores, and folders that mean
+    the same from wherever they are read.
+    """
     given = dict(os.environ)
     cores = os.cpu_count() or 1
-    # Processes for a page's trials; 0: the page's kernel itself, where one more process would gain nothing.
+    # Processes for a page's trials; 0: the page's kernel itself, where one more process would gain
+    # nothing.
     workers = 0 if profile == "smoke" or cores // at_once == 1 else cores // at_once
     os.environ.update(
         {
@@ -185,9 +230,15 @@ def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
             "SPATIALBIAS_PROJECT": str(root),
             "SPATIALBIAS_WORKERS": given.get("SPATIALBIAS_WORKERS", str(workers)),
             "OMP_NUM_THREADS": given.get("OMP_NUM_THREADS", str(max(cores // at_once, 1))),
-            **({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}),  # a log needs no animation
+            **(
+                {} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}
+            ),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
-            **{k: os.path.abspath(given[k]) for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE") if given.get(k)},
+            **{
+                k: os.path.abspath(given[k])
+                for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE")
+                if given.get(k)
+            },
         }
     )
     try:

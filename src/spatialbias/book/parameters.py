@@ -1,7 +1,8 @@
 """The parameters of a page: the profile that the book gives it, and names that are wrong.
 
-The first code cell of a page, tagged `parameters`, assigns them: `profile` and the study's own. Papermill only warns of
-a parameter that a page does not have: `check_parameters`, which the page calls, stops it.
+The first code cell of a page, tagged `parameters`, assigns them: `profile` and the study's own.
+Papermill only warns of a parameter that a page does not have: `check_parameters`, which the page
+calls, stops it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ INJECTED = "# Parameters"  # how papermill begins the cell that it injects
 
 
 class PageError(RuntimeError):
-    """A page that cannot be run as asked, or that failed; the message is meant for the person who asked."""
+    """A page that cannot be run as asked, or that failed; the message is meant for the person who
+    asked.
+    """
 
     def _render_traceback_(self):  # IPython shows the message alone
         return [f"{type(self).__name__}: {self}"]
@@ -31,7 +34,8 @@ def check_profile(profile: str) -> None:
 
 
 def check_parameters(history: list[str] | None = None) -> None:
-    """Called by a page after its parameters: raise PageError if papermill injected a name that the page does not have.
+    """Called by a page after its parameters: raise PageError if papermill injected a name that the
+    page does not have.
 
     Args:
         history: the sources of the cells executed so far; None takes them from the running kernel.
@@ -48,12 +52,16 @@ def check_parameters(history: list[str] | None = None) -> None:
             if source.startswith(INJECTED):
                 for name in names:
                     if name not in have:
-                        raise PageError(f"this page has no parameter {name!r}{closest(name, have)}; it has {listed(sorted(have))}")
+                        raise PageError(
+                            f"this page has no parameter {name!r}{closest(name, have)}; it has {listed(sorted(have))}"
+                        )
             have |= set(names)
 
 
 def with_profile(notebook, profile: str):
-    """A copy of the page whose `parameters` cell holds the profile, so that the page shows what it ran with."""
+    """A copy of the page whose `parameters` cell holds the profile, so that the page shows what it
+    ran with.
+    """
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", ()):
@@ -64,9 +72,17 @@ def with_profile(notebook, profile: str):
 def _assignments(source: str) -> dict[str, ast.expr]:
     found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+        ):
             found[node.targets[0].id] = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+        elif (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and node.value is not None
+        ):
             found[node.target.id] = node.value
     return found
 

@@ -1,12 +1,14 @@
 """A small Sphinx extension: what the rendered book needs beyond Jupyter Book's settings.
 
-Widgets need a kernel. In the rendered page their output gives way to the picture that stands beside it, or to nothing.
+Widgets need a kernel. In the rendered page their output gives way to the picture that stands beside
+it, or to nothing.
 
 Images are described for those who do not see them: by their caption, for want of better words.
 
-Figures follow the page from light to dark. A figure is an SVG file in an `img`, so the page's stylesheet cannot reach
-into it, but its own stylesheet is told by the page whether the page is dark. In dark mode black and grey inks trade
-places with white, and hues too dark to be read are mixed with white; embedded photographs stay what they are.
+Figures follow the page from light to dark. A figure is an SVG file in an `img`, so the page's
+stylesheet cannot reach into it, but its own stylesheet is told by the page whether the page is
+dark. In dark mode black and grey inks trade places with white, and hues too dark to be read are
+mixed with white; embedded photographs stay what they are.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ def setup(app):
                     continue
                 kinds = [form.get("mime_type") for form in bundle.children]
                 if WIDGET in kinds:
-                    bundle.children = [f for f in bundle.children if f.get("mime_type") not in (WIDGET, "text/plain")]
+                    bundle.children = [
+                        f
+                        for f in bundle.children
+                        if f.get("mime_type") not in (WIDGET, "text/plain")
+                    ]
 
     class NameImages(SphinxPostTransform):
         default_priority = 5  # just after it
@@ -68,8 +74,12 @@ def follow_theme(svg: str) -> str:
         other = _exchanged(ink)
         if other:
             for what in ("fill", "stroke"):
-                rules.append(f'[style*="{what}: {ink}"], [{what}="{ink}"] {{ {what}: {other} !important }}')
-    style = f'<style id="{MARK}">@media (prefers-color-scheme: dark) {{ {" ".join(rules)} }}</style>'
+                rules.append(
+                    f'[style*="{what}: {ink}"], [{what}="{ink}"] {{ {what}: {other} !important }}'
+                )
+    style = (
+        f'<style id="{MARK}">@media (prefers-color-scheme: dark) {{ {" ".join(rules)} }}</style>'
+    )
     return svg[: start.end()] + style + svg[start.end() :]
 
 
@@ -78,7 +88,9 @@ def _exchanged(ink: str) -> str | None:
     from matplotlib.colors import to_rgb
 
     rgb = [round(255 * level) for level in to_rgb(ink)]
-    if max(rgb) - min(rgb) <= 24:  # neutral: black becomes a soft white, white the page's dark, greys in between
+    if (
+        max(rgb) - min(rgb) <= 24
+    ):  # neutral: black becomes a soft white, white the page's dark, greys in between
         grey = round(232 - (232 - PAGE) * sum(rgb) / 3 / 255)
         return "#" + 3 * f"{grey:02x}"
     lighter = rgb
@@ -91,5 +103,7 @@ def _exchanged(ink: str) -> str | None:
 
 def _luminance(rgb: list[float]) -> float:
     """Relative luminance, as WCAG defines it for contrast."""
-    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+    linear = [
+        c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,7 +1,8 @@
 """The ledger: every claim of the works, one file a work, and what the judge says about it.
 
-A work's file (`claims/<work>.py`) holds the tuple `CLAIMS`, whose rules and n are committed before the records exist, and
-`READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" | "undecided" | "not-run": what follows from it}}.
+A work's file (`claims/<work>.py`) holds the tuple `CLAIMS`, whose rules and n are committed before
+the records exist, and `READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" |
+"undecided" | "not-run": what follows from it}}.
 """
 
 from collections.abc import Iterable
@@ -13,11 +14,24 @@ from spatialbias.claims.judge import JudgeError, judge
 from spatialbias.statistics import ALPHA
 from spatialbias.studies import WORKS
 
-__all__ = ["Claim", "JudgeError", "Published", "Values", "Verdict", "expected_false_verdicts", "judge", "ledger", "over", "readings"]
+__all__ = [
+    "Claim",
+    "JudgeError",
+    "Published",
+    "Values",
+    "Verdict",
+    "expected_false_verdicts",
+    "judge",
+    "ledger",
+    "over",
+    "readings",
+]
 
 
 def ledger() -> tuple[Claim, ...]:
-    """The claims of every work whose file exists, in the book's order. Raises ValueError if two claims share an id."""
+    """The claims of every work whose file exists, in the book's order. Raises ValueError if two
+    claims share an id.
+    """
     claims = tuple(claim for module in _modules() for claim in module.CLAIMS)
     ids = [claim.id for claim in claims]
     if twice := sorted({id for id in ids if ids.count(id) > 1}):
@@ -27,17 +41,22 @@ def ledger() -> tuple[Claim, ...]:
 
 def readings() -> dict[str, dict[str, str]]:
     """What follows from the verdicts on some claims, in the order in which a chapter says it."""
-    return {claim: sentences for module in _modules() for claim, sentences in module.READINGS.items()}
+    return {
+        claim: sentences for module in _modules() for claim, sentences in module.READINGS.items()
+    }
 
 
 def _modules() -> list:
-    return [import_module(f"{__name__}.{work}") for work in WORKS if find_spec(f"{__name__}.{work}")]
+    return [
+        import_module(f"{__name__}.{work}") for work in WORKS if find_spec(f"{__name__}.{work}")
+    ]
 
 
 def expected_false_verdicts(claims: Iterable[Claim]) -> float:
     """At most so many false verdicts are to be expected among these claims, once all are judged.
 
-    A claim errs with probability .025 at most; with twice that where τ and τ′ coincide, for then an effect that lies
-    exactly there (no trend at all) can be missed on either side. The extra margins of "large margin" are not counted.
+    A claim errs with probability .025 at most; with twice that where τ and τ′ coincide, for then an
+    effect that lies exactly there (no trend at all) can be missed on either side. The extra margins
+    of "large margin" are not counted.
     """
     return sum(ALPHA * (2 if claim.tau[0] >= claim.tau[1] else 1) for claim in claims)

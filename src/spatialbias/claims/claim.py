@@ -1,7 +1,9 @@
-"""What a source says, as plain data: the statement, its numbers, and the contrast over records that tests it.
+"""What a source says, as plain data: the statement, its numbers, and the contrast over records that
+tests it.
 
-A claim is written so that it reads like the sentence it tests: `arm` does `rule` against `rivals` in `word` of
-`conditions`, judged on `values` over `n` replicates. The judge (judge.py) turns it and a tidy frame into a `Verdict`.
+A claim is written so that it reads like the sentence it tests: `arm` does `rule` against `rivals`
+in `word` of `conditions`, judged on `values` over `n` replicates. The judge (judge.py) turns it and
+a tidy frame into a `Verdict`.
 """
 
 from collections.abc import Callable
@@ -19,7 +21,11 @@ from spatialbias.statistics import SignTest, slope
 COLUMNS = "study arm dataset split n_train replicate measure at part x value n stop_reason epochs numerics current".split()
 
 # the word in the source -> in how many of m conditions at least
-WORDS: dict[str, Callable[[int], int]] = {"always": lambda m: m, "usually": lambda m: m // 2 + 1, "sometimes": lambda m: 1}
+WORDS: dict[str, Callable[[int], int]] = {
+    "always": lambda m: m,
+    "usually": lambda m: m // 2 + 1,
+    "sometimes": lambda m: 1,
+}
 
 # rule -> (τ, τ′), in the unit of the values: it holds above τ, it fails below τ′
 RULES: dict[str, tuple[float, float]] = {
@@ -40,16 +46,23 @@ def _area(curves: pd.DataFrame) -> np.ndarray:
     return np.trapezoid(curves.to_numpy(), x, axis=1) / np.ptp(x)
 
 
-# curves (replicates x sorted x) -> one number a replicate; an area is divided by its span, so it is in points too
-REDUCERS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {"area": _area, "mean": lambda curves: curves.to_numpy().mean(axis=1),
-                                                             "slope": lambda curves: slope(curves.columns.to_numpy(float),
-                                                                                           curves.to_numpy())}
+# curves (replicates x sorted x) -> one number a replicate; an area is divided by its span, so it is
+# in points too
+REDUCERS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
+    "area": _area,
+    "mean": lambda curves: curves.to_numpy().mean(axis=1),
+    "slope": lambda curves: slope(curves.columns.to_numpy(float), curves.to_numpy()),
+}
 
-Selector = str | dict[str, Any]  # an arm by its label, or any columns with the values that they must have
+Selector = (
+    str | dict[str, Any]
+)  # an arm by its label, or any columns with the values that they must have
 
 
 def selection(arm: Selector) -> dict[str, Any]:
-    """The columns and values that an arm stands for; "" selects nothing (the conditions then name the arm)."""
+    """The columns and values that an arm stands for; "" selects nothing (the conditions then name
+    the arm).
+    """
     return ({"arm": arm} if arm else {}) if isinstance(arm, str) else dict(arm)
 
 
@@ -58,26 +71,39 @@ def label_of(arm: Selector) -> str:
     return arm if isinstance(arm, str) else ", ".join(str(value) for value in arm.values())
 
 
-def over(column: str, *values: Any, label: str = "{}", position: Callable = lambda value: value) -> tuple[dict, ...]:
+def over(
+    column: str, *values: Any, label: str = "{}", position: Callable = lambda value: value
+) -> tuple[dict, ...]:
     """Conditions along one column: over("n_train", 97, 195, label="N = {}", position=math.log2).
 
     position: where a slope puts the condition; by default the value itself.
     """
-    return tuple({"label": label.format(value), column: value, "position": position(value)} for value in values)
+    return tuple(
+        {"label": label.format(value), column: value, "position": position(value)}
+        for value in values
+    )
 
 
 @dataclass(frozen=True)
 class Values:
-    """Which number each run contributes: rows are chosen, then `baseline`, `x` and `reduce` applied in this order."""
+    """Which number each run contributes: rows are chosen, then `baseline`, `x` and `reduce` applied
+    in this order.
+    """
 
     measure: str
     at: str = "stop"  # or "published": the protocol
     part: str | None = None  # None if the measure has no parts
-    x: float | tuple[float, ...] | None = None  # the point of a curve or, to reduce, the points; None if there is one
+    x: float | tuple[float, ...] | None = (
+        None  # the point of a curve or, to reduce, the points; None if there is one
+    )
     baseline: float | None = None  # subtract the curve's value at this x, per run
     reduce: str | None = None  # None (exactly one point is left) or one of REDUCERS, over x
-    sign: int = 1  # -1 if smaller is better (a loss, a number of epochs): "better" then means smaller
-    success: float = 1.0  # the value from which a run counts as a success (rule "success rate" only)
+    sign: int = (
+        1  # -1 if smaller is better (a loss, a number of epochs): "better" then means smaller
+    )
+    success: float = (
+        1.0  # the value from which a run counts as a success (rule "success rate" only)
+    )
     unit: str = "points"  # fractions, shown times 100; any other unit is shown as it is
 
     def __post_init__(self):
@@ -92,9 +118,11 @@ class Published:
     """One number that a source prints, in the unit of the values (whatever their sign).
 
     arm: whose number; "" for the difference between the claim's arm and its first rival.
-    condition: label of the claim's condition that it belongs to (may be left out if there is one only).
+    condition: label of the claim's condition that it belongs to (may be left out if there is one
+    only).
     select: columns that differ from the claim's values, e.g. {"at": "published"}.
-    kind: what it is of, unless a single run: "best of 324 settings, 1,000 epochs". Such a number is not held against single runs.
+    kind: what it is of, unless a single run: "best of 324 settings, 1,000 epochs". Such a number is
+    not held against single runs.
     """
 
     value: float
@@ -107,7 +135,8 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement of a source and the contrast that tests it. Raises ValueError if it cannot be judged as written.
+    """A statement of a source and the contrast that tests it. Raises ValueError if it cannot be
+    judged as written.
 
     An arm's selection goes before a condition's, a condition's before that of the values.
     """
@@ -121,11 +150,15 @@ class Claim:
     study: str  # whose records
     arm: Selector  # against every rival; without rivals the value itself is tested
     rivals: tuple[Selector, ...] = ()
-    conditions: tuple[dict[str, Any], ...] = ({"label": "all"},)  # columns and their values, each with a label: `over`
+    conditions: tuple[dict[str, Any], ...] = (
+        {"label": "all"},
+    )  # columns and their values, each with a label: `over`
     values: Values
     word: str = "always"  # a key of WORDS
     rule: str = "better"  # a key of RULES
-    thresholds: tuple[float, float] | None = None  # (τ, τ′) in place of the rule's, where values are not accuracies
+    thresholds: tuple[float, float] | None = (
+        None  # (τ, τ′) in place of the rule's, where values are not accuracies
+    )
     n: int  # declared replicates: exactly the first n are used
     published: tuple[Published, ...] = ()
     cost: float  # core-hours of the records
@@ -138,22 +171,39 @@ class Claim:
         one_of(WORDS, word=self.word)
         one_of(RULES, rule=self.rule)
         labels = [condition.get("label") for condition in self.conditions]
-        selections = [*map(selection, (self.arm, *self.rivals)), *self.conditions, *(p.select for p in self.published)]
-        unknown = {column for chosen in selections for column in chosen} - {*COLUMNS, "label", "position"}
+        selections = [
+            *map(selection, (self.arm, *self.rivals)),
+            *self.conditions,
+            *(p.select for p in self.published),
+        ]
+        unknown = {column for chosen in selections for column in chosen} - {
+            *COLUMNS,
+            "label",
+            "position",
+        }
         positions = {condition.get("position") for condition in self.conditions}
-        for fault, found in {"the id must read work.name": self.id.count(".") != 1, "n must be at least 2": self.n < 2,
-                             "every condition needs its own label": None in labels or not labels or len(set(labels)) < len(labels),
-                             f"a frame has no column {', '.join(sorted(unknown))}": bool(unknown),
-                             "rivals must be a tuple": not isinstance(self.rivals, tuple),
-                             "an arm cannot be its own rival": self.arm in self.rivals,
-                             "best of several needs several rivals": self.rule == "best of several" and len(self.rivals) < 2,
-                             "a success rate has no rivals": self.rule == "success rate" and bool(self.rivals),
-                             "an interaction needs two conditions": self.rule == "interaction" and len(labels) != 2,
-                             "a slope needs two or more distinct numeric positions": self.rule == "slope"
-                             and (len(positions) < 2 or not all(isinstance(position, Real) for position in positions)),
-                             "a published number names no condition of this claim": any(p.condition not in labels
-                                                                                        and (p.condition or len(labels) > 1)
-                                                                                        for p in self.published)}.items():
+        for fault, found in {
+            "the id must read work.name": self.id.count(".") != 1,
+            "n must be at least 2": self.n < 2,
+            "every condition needs its own label": None in labels
+            or not labels
+            or len(set(labels)) < len(labels),
+            f"a frame has no column {', '.join(sorted(unknown))}": bool(unknown),
+            "rivals must be a tuple": not isinstance(self.rivals, tuple),
+            "an arm cannot be its own rival": self.arm in self.rivals,
+            "best of several needs several rivals": self.rule == "best of several"
+            and len(self.rivals) < 2,
+            "a success rate has no rivals": self.rule == "success rate" and bool(self.rivals),
+            "an interaction needs two conditions": self.rule == "interaction" and len(labels) != 2,
+            "a slope needs two or more distinct numeric positions": self.rule == "slope"
+            and (
+                len(positions) < 2 or not all(isinstance(position, Real) for position in positions)
+            ),
+            "a published number names no condition of this claim": any(
+                p.condition not in labels and (p.condition or len(labels) > 1)
+                for p in self.published
+            ),
+        }.items():
             if found:
                 raise ValueError(f"claim {self.id}: {fault}")
 
@@ -164,13 +214,17 @@ class Claim:
 
     @property
     def tau(self) -> tuple[float, float]:
-        """(τ, τ′): a claim holds where the mean is shown to lie above τ, fails where it is shown to lie below τ′."""
+        """(τ, τ′): a claim holds where the mean is shown to lie above τ, fails where it is shown to
+        lie below τ′.
+        """
         return self.thresholds or RULES[self.rule]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What the records say about one contrast: a condition and a rival, or the trend over all conditions."""
+    """What the records say about one contrast: a condition and a rival, or the trend over all
+    conditions.
+    """
 
     condition: str
     rival: str
@@ -203,10 +257,14 @@ class Verdict:
     claim: Claim
     word: str  # "holds", "holds (negligible)", "fails", "undecided", "undecided (n of planned)" or "not run"
     reason: str  # in plain words
-    p_hold: float = float("nan")  # both nan where no verdict is due: no records, too few pairs, too many failed fits
+    p_hold: float = float(
+        "nan"
+    )  # both nan where no verdict is due: no records, too few pairs, too many failed fits
     p_fail: float = float("nan")
     findings: tuple[Finding, ...] = ()  # one a condition and rival
     trend: tuple[Finding, ...] = ()  # one a rival, for the rules "slope" and "interaction"
-    margins: dict[float, str] = field(default_factory=dict)  # for "large margin": threshold -> verdict there
+    margins: dict[float, str] = field(
+        default_factory=dict
+    )  # for "large margin": threshold -> verdict there
     published: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()  # replicates left out or unused, failed fits

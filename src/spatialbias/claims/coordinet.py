@@ -1,7 +1,9 @@
-"""What Gillen (2021) claims of Coordinet, and the contrasts that test it. Written before the records existed.
+"""What Gillen (2021) claims of Coordinet, and the contrasts that test it. Written before the
+records existed.
 
-Accuracies are fractions of the test images. "stop" is the source's stated protocol (trained to loss 0.1), "published"
-what its plots show (the same, but cut at 100 epochs). Published numbers were read off its plots: single runs.
+Accuracies are fractions of the test images. "stop" is the source's stated protocol (trained to loss
+0.1), "published" what its plots show (the same, but cut at 100 epochs). Published numbers were read
+off its plots: single runs.
 """
 
 import math
@@ -9,7 +11,10 @@ import math
 from spatialbias.claims.claim import Claim, Published, Values, over
 from spatialbias.studies.coordinet_arms import PUBLISHED_N as PUBLISHED_SIZES
 
-SIZES = tuple(c | {"dataset": "cifar10"} for c in over("n_train", *PUBLISHED_SIZES, label="N = {}", position=math.log2))
+SIZES = tuple(
+    c | {"dataset": "cifar10"}
+    for c in over("n_train", *PUBLISHED_SIZES, label="N = {}", position=math.log2)
+)
 ONE = ({"label": "N = 390", "n_train": 390, "dataset": "cifar10"},)
 TURNS = tuple(float(a) for a in range(10, 90, 10))
 N = 10  # replicates declared for every contrast of the chapter
@@ -20,31 +25,63 @@ LAST = {  # test accuracy at the last plotted epoch
     "fully_connected": (0.137, 0.182, 0.247, 0.313),
 }
 ROTATED = {  # accuracy at 10, 20, ..., 80 degrees; by N = 195, 390, 781, 1562
-    "simple_cnn": ((.192, .188, .189, .187, .179, .172, .166, .160), (.210, .198, .180, .166, .155, .147, .146, .138),
-                   (.293, .279, .256, .233, .213, .189, .173, .157), (.301, .282, .261, .227, .198, .180, .171, .157)),
-    "coordinet": ((.148, .134, .125, .117, .113, .117, .120, .134), (.139, .122, .120, .118, .119, .115, .114, .115),
-                  (.221, .196, .177, .168, .169, .172, .166, .153), (.233, .182, .158, .155, .157, .154, .159, .178)),
-    "fully_connected": ((.136, .137, .137, .137, .139, .139, .137, .137), (.151, .135, .137, .139, .138, .139, .138, .140),
-                        (.215, .192, .164, .167, .170, .168, .157, .146), (.261, .192, .157, .149, .142, .141, .135, .162)),
+    "simple_cnn": (
+        (0.192, 0.188, 0.189, 0.187, 0.179, 0.172, 0.166, 0.160),
+        (0.210, 0.198, 0.180, 0.166, 0.155, 0.147, 0.146, 0.138),
+        (0.293, 0.279, 0.256, 0.233, 0.213, 0.189, 0.173, 0.157),
+        (0.301, 0.282, 0.261, 0.227, 0.198, 0.180, 0.171, 0.157),
+    ),
+    "coordinet": (
+        (0.148, 0.134, 0.125, 0.117, 0.113, 0.117, 0.120, 0.134),
+        (0.139, 0.122, 0.120, 0.118, 0.119, 0.115, 0.114, 0.115),
+        (0.221, 0.196, 0.177, 0.168, 0.169, 0.172, 0.166, 0.153),
+        (0.233, 0.182, 0.158, 0.155, 0.157, 0.154, 0.159, 0.178),
+    ),
+    "fully_connected": (
+        (0.136, 0.137, 0.137, 0.137, 0.139, 0.139, 0.137, 0.137),
+        (0.151, 0.135, 0.137, 0.139, 0.138, 0.139, 0.138, 0.140),
+        (0.215, 0.192, 0.164, 0.167, 0.170, 0.168, 0.157, 0.146),
+        (0.261, 0.192, 0.157, 0.149, 0.142, 0.141, 0.135, 0.162),
+    ),
 }
 CROPPED = {  # accuracy at crops of 23, 24, ..., 32 pixels; by N
-    "simple_cnn": ((.182, .181, .183, .185, .181, .189, .185, .190, .190, .192), (.188, .202, .194, .211, .203, .212, .213, .213, .213, .219),
-                   (.273, .277, .277, .283, .287, .290, .292, .296, .295, .300), (.278, .286, .286, .288, .287, .300, .304, .310, .310, .311)),
-    "coordinet": ((.157, .154, .155, .156, .154, .156, .157, .157, .157, .156), (.148, .149, .151, .150, .153, .151, .152, .154, .153, .156),
-                  (.227, .232, .235, .242, .236, .240, .240, .245, .240, .250), (.273, .285, .290, .289, .293, .300, .306, .309, .305, .311)),
-    "fully_connected": ((.137, .138, .137, .137, .136, .137, .138, .137, .137, .137), (.183, .176, .174, .176, .177, .183, .183, .178, .180, .182),
-                        (.216, .220, .226, .229, .235, .234, .239, .248, .247, .248), (.281, .290, .288, .293, .291, .304, .302, .309, .310, .313)),
+    "simple_cnn": (
+        (0.182, 0.181, 0.183, 0.185, 0.181, 0.189, 0.185, 0.190, 0.190, 0.192),
+        (0.188, 0.202, 0.194, 0.211, 0.203, 0.212, 0.213, 0.213, 0.213, 0.219),
+        (0.273, 0.277, 0.277, 0.283, 0.287, 0.290, 0.292, 0.296, 0.295, 0.300),
+        (0.278, 0.286, 0.286, 0.288, 0.287, 0.300, 0.304, 0.310, 0.310, 0.311),
+    ),
+    "coordinet": (
+        (0.157, 0.154, 0.155, 0.156, 0.154, 0.156, 0.157, 0.157, 0.157, 0.156),
+        (0.148, 0.149, 0.151, 0.150, 0.153, 0.151, 0.152, 0.154, 0.153, 0.156),
+        (0.227, 0.232, 0.235, 0.242, 0.236, 0.240, 0.240, 0.245, 0.240, 0.250),
+        (0.273, 0.285, 0.290, 0.289, 0.293, 0.300, 0.306, 0.309, 0.305, 0.311),
+    ),
+    "fully_connected": (
+        (0.137, 0.138, 0.137, 0.137, 0.136, 0.137, 0.138, 0.137, 0.137, 0.137),
+        (0.183, 0.176, 0.174, 0.176, 0.177, 0.183, 0.183, 0.178, 0.180, 0.182),
+        (0.216, 0.220, 0.226, 0.229, 0.235, 0.234, 0.239, 0.248, 0.247, 0.248),
+        (0.281, 0.290, 0.288, 0.293, 0.291, 0.304, 0.302, 0.309, 0.310, 0.313),
+    ),
 }
 LABELS = tuple(c["label"] for c in SIZES)
 
 
 def last(*arms: str) -> tuple[Published, ...]:
-    return tuple(Published(v, arm, label, select={"at": "published"}) for arm in arms for label, v in zip(LABELS, LAST[arm], strict=True))
+    return tuple(
+        Published(v, arm, label, select={"at": "published"})
+        for arm in arms
+        for label, v in zip(LABELS, LAST[arm], strict=True)
+    )
 
 
 def turned(*arms: str) -> tuple[Published, ...]:
     """The mean of the published accuracies from 10 to 80 degrees."""
-    return tuple(Published(sum(v) / len(v), arm, label) for arm in arms for label, v in zip(LABELS, ROTATED[arm], strict=True))
+    return tuple(
+        Published(sum(v) / len(v), arm, label)
+        for arm in arms
+        for label, v in zip(LABELS, ROTATED[arm], strict=True)
+    )
 
 
 def cropped(arm: str, rival: str) -> tuple[Published, ...]:
@@ -57,98 +94,371 @@ ALL = ("simple_cnn", "coordinet", "fully_connected")
 CHAPTER = {"tag": "S", "n": N}
 FEW = {"study": "coordinet.few_samples", "page": "coordinet/few_samples", **CHAPTER}
 TURN = {"study": "coordinet.rotation", "page": "coordinet/rotation", **CHAPTER, "cost": 1.5}
-WHY = {"study": "coordinet.hypotheses", "page": "coordinet/hypotheses", **CHAPTER, "conditions": ONE, "cost": 0.5}
-PART = {"study": "coordinet.ablations", "page": "coordinet/ablations", **CHAPTER, "conditions": ONE, "cost": 1.0}
-AVERAGE = WHY | {"study": "coordinet.averaging", "cost": 0.4, "tag": "O", "kind": "hypothesis", "values": Values("accuracy"), "where": "our own question"}
-GRID = {"study": "coordinet.beyond_the_grid", "page": "coordinet/beyond_the_grid", **CHAPTER, "cost": 0.5}
+WHY = {
+    "study": "coordinet.hypotheses",
+    "page": "coordinet/hypotheses",
+    **CHAPTER,
+    "conditions": ONE,
+    "cost": 0.5,
+}
+PART = {
+    "study": "coordinet.ablations",
+    "page": "coordinet/ablations",
+    **CHAPTER,
+    "conditions": ONE,
+    "cost": 1.0,
+}
+AVERAGE = WHY | {
+    "study": "coordinet.averaging",
+    "cost": 0.4,
+    "tag": "O",
+    "kind": "hypothesis",
+    "values": Values("accuracy"),
+    "where": "our own question",
+}
+GRID = {
+    "study": "coordinet.beyond_the_grid",
+    "page": "coordinet/beyond_the_grid",
+    **CHAPTER,
+    "cost": 0.5,
+}
 ACCURACY = Values("accuracy")
 
 CLAIMS = (
-    Claim(id="coordinet.cnn_beats_both", statement="Trained to the same loss, the convolutional network always beats both others by a large margin.",
-          where="Experiments, first paragraph under the graphs", arm="simple_cnn", rivals=("coordinet", "fully_connected"),
-          conditions=SIZES, values=ACCURACY, word="always", rule="large margin", published=last("simple_cnn"), cost=2.0, **FEW),
-    Claim(id="coordinet.cnn_beats_both_at_cap", statement="The same, as its plots have it: cut at 100 epochs.",
-          where="Experiments, first four graphs", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
-          values=Values("accuracy", at="published"), word="always", rule="large margin", cost=2.0, **FEW | {"tag": "F"}),
-    Claim(id="coordinet.coordinet_beats_fc", statement="Coordinet usually beats the fully connected network.",
-          where="Experiments, first paragraph under the graphs", arm="coordinet", rivals=("fully_connected",), conditions=SIZES,
-          values=ACCURACY, word="usually", rule="better", published=last("coordinet", "fully_connected"), cost=2.0, **FEW),
-    Claim(id="coordinet.coordinet_near_cnn", statement="Coordinet is hoped to be comparable to the convolutional network (within a point).",
-          where="Introduction", kind="hypothesis", arm="coordinet", rivals=("simple_cnn",), conditions=SIZES, values=ACCURACY,
-          word="usually", rule="level", cost=2.0, **FEW),
-    Claim(id="coordinet.same_loss", statement="All three networks are trained to loss 0.1 (within the 100 epochs that the plots show).",
-          where="Experiments, first paragraph", arm="", conditions=tuple(
-              {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n, "dataset": "cifar10"} for arm in ALL for n in PUBLISHED_SIZES),
-          values=Values("converged", at="published", unit=""), word="always", rule="success rate", cost=4.0, **FEW | {"n": 20}),
-    Claim(id="coordinet.data_overwhelms", statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks.",
-          where="Experiments, first paragraph, our reading", kind="hypothesis", arm="fully_connected", rivals=("simple_cnn",), conditions=SIZES,
-          values=ACCURACY, rule="slope", cost=2.0, **FEW | {"tag": "O"}),
-
-    Claim(id="coordinet.cnn_rotation", statement="Under rotation the convolutional network mostly beats both others by a large margin.",
-          where="Experiments, rotation", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
-          values=Values("rotation", x=TURNS, reduce="mean"), word="usually", rule="large margin", published=turned(*ALL), **TURN),
-    Claim(id="coordinet.cnn_rotation_loss", statement="Under rotation the convolutional network loses less of its accuracy than both others.",
-          where="Experiments, rotation, our reading", arm="simple_cnn", rivals=("coordinet", "fully_connected"), conditions=SIZES,
-          values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"), word="usually", rule="best of several", **TURN | {"tag": "O"}),
-    Claim(id="coordinet.coordinet_worst_rotation", statement="Under rotation Coordinet usually generalises worst of the three.",
-          where="Experiments, rotation", arm="coordinet", rivals=("simple_cnn", "fully_connected"), conditions=SIZES,
-          values=Values("rotation", x=TURNS, reduce="mean", sign=-1), word="usually", rule="best of several", **TURN),
-    Claim(id="coordinet.coordinet_drops_fastest", statement="Coordinet loses most accuracy in the first 20 degrees.",
-          where="Rotation graphs", arm="coordinet", rivals=("simple_cnn", "fully_connected"), conditions=SIZES,
-          values=Values("rotation", x=20.0, baseline=0.0, sign=-1), word="usually", rule="best of several", **TURN | {"tag": "F"}),
-
-    Claim(id="coordinet.black_ground", statement="Where pictures lie on black anyway (MNIST), the convolutional network still loses less by turning than both others.",
-          where="our own question", kind="hypothesis", arm="simple_cnn", rivals=("coordinet", "fully_connected"),
-          conditions=tuple(c | {"dataset": "mnist"} for c in over("n_train", 97, 390, label="N = {}")),
-          values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"), rule="best of several",
-          **TURN | {"study": "coordinet.mnist", "tag": "O", "cost": 0.5}),
-
-    Claim(id="coordinet.crop_level", statement="Cropping to 23 pixels costs Coordinet as much as the convolutional network (within a point).",
-          where="our own question, put to the ResizedCrop graphs", kind="hypothesis", arm="coordinet", rivals=("simple_cnn",), conditions=SIZES,
-          values=Values("resized_crop", x=23.0, baseline=32.0), word="usually", rule="level", published=cropped("coordinet", "simple_cnn"), cost=1.5,
-          study="coordinet.resized_crop", page="coordinet/resized_crop", **CHAPTER | {"tag": "O"}),
-
-    Claim(id="coordinet.h2_cnn_needs_places", statement="The source's convolutional network uses the arrangement: with all pixels permuted it loses.",
-          where="Hypothesis 2, our reading (both hypotheses predict it)", kind="hypothesis", arm="simple_cnn", rivals=("simple_cnn, permuted",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h2_places_help", statement="Relative location is what Coordinet uses: true places beat random ones.",
-          where="Hypothesis 2, our reading", kind="hypothesis", arm="coordinet, true places", rivals=("coordinet, random places",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h2_places_help_unmodulated", statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
-          where="Hypothesis 2, our reading", kind="hypothesis", arm="no modulation", rivals=("no modulation, random places",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h1_sharing", statement="Sharing helps: one kernel everywhere beats one kernel a position.",
-          where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, flattened", rivals=("unshared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h1_invariance", statement="Position invariance itself helps: averaging over positions beats keeping them apart.",
-          where="Hypothesis 1, our reading", kind="hypothesis", arm="shared, pooled", rivals=("shared, flattened",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.h1_locality", statement="Locality helps even without sharing: one kernel a position beats full connection.",
-          where="our own question", kind="hypothesis", arm="unshared, flattened", rivals=("fully_connected",), values=ACCURACY, **WHY | {"tag": "O"}),
-    Claim(id="coordinet.averaging_unshared", statement="Averaging over positions helps without sharing, too: one kernel a position, averaged, beats the same flattened.",
-          arm="unshared, pooled", rivals=("unshared, flattened",), **AVERAGE),
-    Claim(id="coordinet.sharing_averaged", statement="Where positions are averaged, sharing helps: one kernel everywhere beats one a position.",
-          arm="shared, pooled", rivals=("unshared, pooled",), **AVERAGE),
-    Claim(id="coordinet.pooled_needs_places", statement="A pooled and normalised convolutional network needs the arrangement: with all pixels permuted it loses by a large margin.",
-          arm="pooled_cnn", rivals=("pooled_cnn, permuted",), rule="large margin", **AVERAGE),
-    Claim(id="coordinet.pooled_without_places", statement="Even with all pixels permuted it beats the fully connected network.",
-          arm="pooled_cnn, permuted", rivals=("fully_connected",), **AVERAGE),
-    Claim(id="coordinet.conclusion", statement="Telling a network where its pixels are cannot replicate the convolution's prior: the convolutional network beats Coordinet.",
-          where="Conclusions", arm="simple_cnn", rivals=("coordinet",), values=ACCURACY, **WHY),
-
-    Claim(id="coordinet.modulation_helps", statement="Modulation lets the network adapt to the image: it beats the same network without.",
-          where="Techniques, ModFC", kind="hypothesis", arm="coordinet", rivals=("no modulation",), values=ACCURACY, **PART),
-    Claim(id="coordinet.output_as_input", statement="Modulating the output and normalising does the same as CIPS's modulated, demodulated weights (within a point).",
-          where="Techniques, ModFC", kind="hypothesis", arm="coordinet", rivals=("input side, demodulated",), values=ACCURACY, rule="level", **PART),
-    Claim(id="coordinet.sine_beats_raw", statement="Raw coordinates work, but a vector of sines improves on them.",
-          where="Techniques, positional encoding", kind="hypothesis", arm="coordinet", rivals=("raw coordinates",), values=ACCURACY, **PART),
-
-    Claim(id="coordinet.other_resolutions", statement="Other resolutions are processed easily: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
-          where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "weighted", "x": 32.0},),
-          conditions=tuple({"label": f"{s:.0f} pixels", "n_train": 390, "dataset": "cifar10", "x": s} for s in (24.0, 48.0, 64.0)),
-          values=Values("sizes"), rule="level", **GRID),
-    Claim(id="coordinet.mixed_resolution", statement="Different resolutions within one image are processed easily (within a point of the full image).",
-          where="Importance", kind="hypothesis", arm={"arm": "coordinet", "part": "weighted"}, rivals=({"arm": "coordinet", "part": "full"},),
-          conditions=ONE, values=Values("foveated"), rule="level", **GRID),
-    Claim(id="coordinet.lens", statement="Told the true places of a fish-eye picture, Coordinet beats the convolutional network on the straightened one.",
-          where="Importance, our reading", kind="hypothesis", arm={"arm": "coordinet", "part": "told"}, rivals=({"arm": "simple_cnn", "part": "straightened"},),
-          conditions=tuple({"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s} for s in (0.25, 0.5, 1.0)),
-          values=Values("warps"), **GRID | {"tag": "O"}),
+    Claim(
+        id="coordinet.cnn_beats_both",
+        statement="Trained to the same loss, the convolutional network always beats both others by a large margin.",
+        where="Experiments, first paragraph under the graphs",
+        arm="simple_cnn",
+        rivals=("coordinet", "fully_connected"),
+        conditions=SIZES,
+        values=ACCURACY,
+        word="always",
+        rule="large margin",
+        published=last("simple_cnn"),
+        cost=2.0,
+        **FEW,
+    ),
+    Claim(
+        id="coordinet.cnn_beats_both_at_cap",
+        statement="The same, as its plots have it: cut at 100 epochs.",
+        where="Experiments, first four graphs",
+        arm="simple_cnn",
+        rivals=("coordinet", "fully_connected"),
+        conditions=SIZES,
+        values=Values("accuracy", at="published"),
+        word="always",
+        rule="large margin",
+        cost=2.0,
+        **FEW | {"tag": "F"},
+    ),
+    Claim(
+        id="coordinet.coordinet_beats_fc",
+        statement="Coordinet usually beats the fully connected network.",
+        where="Experiments, first paragraph under the graphs",
+        arm="coordinet",
+        rivals=("fully_connected",),
+        conditions=SIZES,
+        values=ACCURACY,
+        word="usually",
+        rule="better",
+        published=last("coordinet", "fully_connected"),
+        cost=2.0,
+        **FEW,
+    ),
+    Claim(
+        id="coordinet.coordinet_near_cnn",
+        statement="Coordinet is hoped to be comparable to the convolutional network (within a point).",
+        where="Introduction",
+        kind="hypothesis",
+        arm="coordinet",
+        rivals=("simple_cnn",),
+        conditions=SIZES,
+        values=ACCURACY,
+        word="usually",
+        rule="level",
+        cost=2.0,
+        **FEW,
+    ),
+    Claim(
+        id="coordinet.same_loss",
+        statement="All three networks are trained to loss 0.1 (within the 100 epochs that the plots show).",
+        where="Experiments, first paragraph",
+        arm="",
+        conditions=tuple(
+            {"label": f"{arm}, N = {n}", "arm": arm, "n_train": n, "dataset": "cifar10"}
+            for arm in ALL
+            for n in PUBLISHED_SIZES
+        ),
+        values=Values("converged", at="published", unit=""),
+        word="always",
+        rule="success rate",
+        cost=4.0,
+        **FEW | {"n": 20},
+    ),
+    Claim(
+        id="coordinet.data_overwhelms",
+        statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks.",
+        where="Experiments, first paragraph, our reading",
+        kind="hypothesis",
+        arm="fully_connected",
+        rivals=("simple_cnn",),
+        conditions=SIZES,
+        values=ACCURACY,
+        rule="slope",
+        cost=2.0,
+        **FEW | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.cnn_rotation",
+        statement="Under rotation the convolutional network mostly beats both others by a large margin.",
+        where="Experiments, rotation",
+        arm="simple_cnn",
+        rivals=("coordinet", "fully_connected"),
+        conditions=SIZES,
+        values=Values("rotation", x=TURNS, reduce="mean"),
+        word="usually",
+        rule="large margin",
+        published=turned(*ALL),
+        **TURN,
+    ),
+    Claim(
+        id="coordinet.cnn_rotation_loss",
+        statement="Under rotation the convolutional network loses less of its accuracy than both others.",
+        where="Experiments, rotation, our reading",
+        arm="simple_cnn",
+        rivals=("coordinet", "fully_connected"),
+        conditions=SIZES,
+        values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"),
+        word="usually",
+        rule="best of several",
+        **TURN | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.coordinet_worst_rotation",
+        statement="Under rotation Coordinet usually generalises worst of the three.",
+        where="Experiments, rotation",
+        arm="coordinet",
+        rivals=("simple_cnn", "fully_connected"),
+        conditions=SIZES,
+        values=Values("rotation", x=TURNS, reduce="mean", sign=-1),
+        word="usually",
+        rule="best of several",
+        **TURN,
+    ),
+    Claim(
+        id="coordinet.coordinet_drops_fastest",
+        statement="Coordinet loses most accuracy in the first 20 degrees.",
+        where="Rotation graphs",
+        arm="coordinet",
+        rivals=("simple_cnn", "fully_connected"),
+        conditions=SIZES,
+        values=Values("rotation", x=20.0, baseline=0.0, sign=-1),
+        word="usually",
+        rule="best of several",
+        **TURN | {"tag": "F"},
+    ),
+    Claim(
+        id="coordinet.black_ground",
+        statement="Where pictures lie on black anyway (MNIST), the convolutional network still loses less by turning than both others.",
+        where="our own question",
+        kind="hypothesis",
+        arm="simple_cnn",
+        rivals=("coordinet", "fully_connected"),
+        conditions=tuple(
+            c | {"dataset": "mnist"} for c in over("n_train", 97, 390, label="N = {}")
+        ),
+        values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean"),
+        rule="best of several",
+        **TURN | {"study": "coordinet.mnist", "tag": "O", "cost": 0.5},
+    ),
+    Claim(
+        id="coordinet.crop_level",
+        statement="Cropping to 23 pixels costs Coordinet as much as the convolutional network (within a point).",
+        where="our own question, put to the ResizedCrop graphs",
+        kind="hypothesis",
+        arm="coordinet",
+        rivals=("simple_cnn",),
+        conditions=SIZES,
+        values=Values("resized_crop", x=23.0, baseline=32.0),
+        word="usually",
+        rule="level",
+        published=cropped("coordinet", "simple_cnn"),
+        cost=1.5,
+        study="coordinet.resized_crop",
+        page="coordinet/resized_crop",
+        **CHAPTER | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h2_cnn_needs_places",
+        statement="The source's convolutional network uses the arrangement: with all pixels permuted it loses.",
+        where="Hypothesis 2, our reading (both hypotheses predict it)",
+        kind="hypothesis",
+        arm="simple_cnn",
+        rivals=("simple_cnn, permuted",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h2_places_help",
+        statement="Relative location is what Coordinet uses: true places beat random ones.",
+        where="Hypothesis 2, our reading",
+        kind="hypothesis",
+        arm="coordinet, true places",
+        rivals=("coordinet, random places",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h2_places_help_unmodulated",
+        statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
+        where="Hypothesis 2, our reading",
+        kind="hypothesis",
+        arm="no modulation",
+        rivals=("no modulation, random places",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h1_sharing",
+        statement="Sharing helps: one kernel everywhere beats one kernel a position.",
+        where="Hypothesis 1, our reading",
+        kind="hypothesis",
+        arm="shared, flattened",
+        rivals=("unshared, flattened",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h1_invariance",
+        statement="Position invariance itself helps: averaging over positions beats keeping them apart.",
+        where="Hypothesis 1, our reading",
+        kind="hypothesis",
+        arm="shared, pooled",
+        rivals=("shared, flattened",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.h1_locality",
+        statement="Locality helps even without sharing: one kernel a position beats full connection.",
+        where="our own question",
+        kind="hypothesis",
+        arm="unshared, flattened",
+        rivals=("fully_connected",),
+        values=ACCURACY,
+        **WHY | {"tag": "O"},
+    ),
+    Claim(
+        id="coordinet.averaging_unshared",
+        statement="Averaging over positions helps without sharing, too: one kernel a position, averaged, beats the same flattened.",
+        arm="unshared, pooled",
+        rivals=("unshared, flattened",),
+        **AVERAGE,
+    ),
+    Claim(
+        id="coordinet.sharing_averaged",
+        statement="Where positions are averaged, sharing helps: one kernel everywhere beats one a position.",
+        arm="shared, pooled",
+        rivals=("unshared, pooled",),
+        **AVERAGE,
+    ),
+    Claim(
+        id="coordinet.pooled_needs_places",
+        statement="A pooled and normalised convolutional network needs the arrangement: with all pixels permuted it loses by a large margin.",
+        arm="pooled_cnn",
+        rivals=("pooled_cnn, permuted",),
+        rule="large margin",
+        **AVERAGE,
+    ),
+    Claim(
+        id="coordinet.pooled_without_places",
+        statement="Even with all pixels permuted it beats the fully connected network.",
+        arm="pooled_cnn, permuted",
+        rivals=("fully_connected",),
+        **AVERAGE,
+    ),
+    Claim(
+        id="coordinet.conclusion",
+        statement="Telling a network where its pixels are cannot replicate the convolution's prior: the convolutional network beats Coordinet.",
+        where="Conclusions",
+        arm="simple_cnn",
+        rivals=("coordinet",),
+        values=ACCURACY,
+        **WHY,
+    ),
+    Claim(
+        id="coordinet.modulation_helps",
+        statement="Modulation lets the network adapt to the image: it beats the same network without.",
+        where="Techniques, ModFC",
+        kind="hypothesis",
+        arm="coordinet",
+        rivals=("no modulation",),
+        values=ACCURACY,
+        **PART,
+    ),
+    Claim(
+        id="coordinet.output_as_input",
+        statement="Modulating the output and normalising does the same as CIPS's modulated, demodulated weights (within a point).",
+        where="Techniques, ModFC",
+        kind="hypothesis",
+        arm="coordinet",
+        rivals=("input side, demodulated",),
+        values=ACCURACY,
+        rule="level",
+        **PART,
+    ),
+    Claim(
+        id="coordinet.sine_beats_raw",
+        statement="Raw coordinates work, but a vector of sines improves on them.",
+        where="Techniques, positional encoding",
+        kind="hypothesis",
+        arm="coordinet",
+        rivals=("raw coordinates",),
+        values=ACCURACY,
+        **PART,
+    ),
+    Claim(
+        id="coordinet.other_resolutions",
+        statement="Other resolutions are processed easily: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
+        where="Importance",
+        kind="hypothesis",
+        arm={"arm": "coordinet", "part": "weighted"},
+        rivals=({"arm": "coordinet", "part": "weighted", "x": 32.0},),
+        conditions=tuple(
+            {"label": f"{s:.0f} pixels", "n_train": 390, "dataset": "cifar10", "x": s}
+            for s in (24.0, 48.0, 64.0)
+        ),
+        values=Values("sizes"),
+        rule="level",
+        **GRID,
+    ),
+    Claim(
+        id="coordinet.mixed_resolution",
+        statement="Different resolutions within one image are processed easily (within a point of the full image).",
+        where="Importance",
+        kind="hypothesis",
+        arm={"arm": "coordinet", "part": "weighted"},
+        rivals=({"arm": "coordinet", "part": "full"},),
+        conditions=ONE,
+        values=Values("foveated"),
+        rule="level",
+        **GRID,
+    ),
+    Claim(
+        id="coordinet.lens",
+        statement="Told the true places of a fish-eye picture, Coordinet beats the convolutional network on the straightened one.",
+        where="Importance, our reading",
+        kind="hypothesis",
+        arm={"arm": "coordinet", "part": "told"},
+        rivals=({"arm": "simple_cnn", "part": "straightened"},),
+        conditions=tuple(
+            {"label": f"strength {s}", "n_train": 390, "dataset": "cifar10", "x": s}
+            for s in (0.25, 0.5, 1.0)
+        ),
+        values=Values("warps"),
+        **GRID | {"tag": "O"},
+    ),
 )
 
 READINGS = {  # what follows from the verdicts that the chapter turns on

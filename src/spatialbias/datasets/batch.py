@@ -1,4 +1,6 @@
-"""What a data set hands to a network: `model(*batch.inputs, *batch.shared)` is to be close to `batch.target`."""
+"""What a data set hands to a network: `model(*batch.inputs, *batch.shared)` is to be close to
+`batch.target`.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples as tensors whose first axis counts them; `shared` inputs are the same for every example."""
+    """Examples as tensors whose first axis counts them; `shared` inputs are the same for every
+    example.
+    """
 
     inputs: tuple[Tensor, ...]
     target: Tensor
@@ -22,18 +26,24 @@ class Batch:
 
 @dataclass(frozen=True)
 class Data:
-    """Training and test examples of one data set. `source` says where they came from (found, downloaded, made)."""
+    """Training and test examples of one data set. `source` says where they came from (found,
+    downloaded, made).
+    """
 
     train: Batch
     test: Batch
     name: str
     classes: tuple[str, ...] = ()
     source: str = ""
-    mean: tuple[float, ...] = ()  # by channel, of the training images, in [0, 1]: inputs are normalised with them
+    mean: tuple[
+        float, ...
+    ] = ()  # by channel, of the training images, in [0, 1]: inputs are normalised with them
     std: tuple[float, ...] = ()
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 images (B, C, H, W) to float32 of zero mean and unit deviation by channel; others are returned as they are."""
+        """uint8 images (B, C, H, W) to float32 of zero mean and unit deviation by channel; others
+        are returned as they are.
+        """
         if not self.mean or images.is_floating_point():
             return images
         mean = images.new_tensor(self.mean, dtype=images.new_empty(0).float().dtype).view(-1, 1, 1)

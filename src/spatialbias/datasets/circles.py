@@ -1,6 +1,8 @@
-"""Coloured circles on noise, whose class depends on where they lie: a loose abstraction of lane detection.
+"""Coloured circles on noise, whose class depends on where they lie: a loose abstraction of lane
+detection.
 
-Source: pskugit, "custom-conv2d", 2020, whose released rules these are. It fixes no seed: its own images are lost.
+Source: pskugit, "custom-conv2d", 2020, whose released rules these are. It fixes no seed: its own
+images are lost.
 """
 
 import numpy as np
@@ -13,7 +15,9 @@ CLASSES = ("background", "yellow right", "yellow left", "red bottom")
 CIRCLES = 3  # an image
 CELLS = 4  # of the noise's lattice, along each axis
 NODES = (CELLS + 1) ** 2
-NUMBERS = 3 * NODES + 5 * CIRCLES  # drawn for an image: an angle for every node and colour, then five a circle
+NUMBERS = (
+    3 * NODES + 5 * CIRCLES
+)  # drawn for an image: an angle for every node and colour, then five a circle
 CHUNK = 250  # images at a time, to bound the memory needed
 
 
@@ -28,8 +32,12 @@ def load(n_train: int = 5000, n_test: int = 2500, seed: int = 0, size: int = 128
         size: side in pixels, a multiple of 4 from 32 to 1024; everything scales with it.
     """
     check(n_train, n_test, seed, size)
-    train, test = (Batch(*generate(n, size, np.random.default_rng([seed, part]))) for part, n in enumerate((n_train, n_test)))
-    # uint8 with mean 0 and deviation 1: `Data.normalise` then does what the source does, a division by 255
+    train, test = (
+        Batch(*generate(n, size, np.random.default_rng([seed, part])))
+        for part, n in enumerate((n_train, n_test))
+    )
+    # uint8 with mean 0 and deviation 1: `Data.normalise` then does what the source does, a division
+    # by 255
     return Data(train, test, "circles", CLASSES, "generated", (0.0,) * 3, (1.0,) * 3)
 
 
@@ -44,7 +52,10 @@ def check(n_train: int, n_test: int, seed: int, size: int) -> None:
 
 def generate(n: int, size: int, random: np.random.Generator) -> tuple[tuple[Tensor], Tensor]:
     """`n` images, as inputs and target of a batch."""
-    images, labels = torch.empty(n, 3, size, size, dtype=torch.uint8), torch.empty(n, size, size, dtype=torch.long)
+    images, labels = (
+        torch.empty(n, 3, size, size, dtype=torch.uint8),
+        torch.empty(n, size, size, dtype=torch.long),
+    )
     noise = noise_basis(size)
     for start in range(0, n, CHUNK):
         part = slice(start, min(start + CHUNK, n))
@@ -55,10 +66,14 @@ def generate(n: int, size: int, random: np.random.Generator) -> tuple[tuple[Tens
         background = (fields - low) / (high - low) * 127.5  # half of full brightness
         image = background.round_().to(torch.uint8).view(-1, 3, size, size)
         label = torch.zeros(len(image), size, size, dtype=torch.long)
-        for circle in np.split(drawn[:, 3 * NODES :], CIRCLES, axis=1):  # later circles cover earlier ones
+        for circle in np.split(
+            drawn[:, 3 * NODES :], CIRCLES, axis=1
+        ):  # later circles cover earlier ones
             yellow, x, y, radius, kind = place(circle, size)
             inside = discs(x, y, radius, size)  # (n, H, W)
-            colour = torch.stack((torch.ones_like(yellow), yellow, torch.zeros_like(yellow)), 1) * 255  # (n, 3)
+            colour = (
+                torch.stack((torch.ones_like(yellow), yellow, torch.zeros_like(yellow)), 1) * 255
+            )  # (n, 3)
             image = torch.where(inside[:, None], colour.to(torch.uint8)[:, :, None, None], image)
             label = torch.where(inside, kind[:, None, None], label)
         images[part], labels[part] = image, label
@@ -66,11 +81,12 @@ def generate(n: int, size: int, random: np.random.Generator) -> tuple[tuple[Tens
 
 
 def place(uniform: np.ndarray, size: int) -> tuple[Tensor, ...]:
-    """Five uniform numbers a circle, (n, 5), to: yellow or red, centre x and y, radius, class; all (n,) of int64.
+    """Five uniform numbers a circle, (n, 5), to: yellow or red, centre x and y, radius, class; all
+    (n,) of int64.
 
-    A circle lies in the left or the right half without touching the midline, and never crosses the upper edge; it may
-    cross the lower one. Yellow is class 1 on the right and 2 on the left; red is class 3 in the lower half, else
-    background.
+    A circle lies in the left or the right half without touching the midline, and never crosses the
+    upper edge; it may cross the lower one. Yellow is class 1 on the right and 2 on the left; red is
+    class 3 in the lower half, else background.
     """
     half = size // 2
     yellow, side = uniform[:, 0] < 0.5, uniform[:, 1] >= 0.5
@@ -90,14 +106,20 @@ def discs(x: Tensor, y: Tensor, radius: Tensor, size: int) -> Tensor:
 
 
 def noise_basis(size: int) -> Tensor:
-    """Perlin noise is linear in the unit vectors at its lattice points: noise (H W,) = vectors @ basis (2 nodes, H W).
+    """Perlin noise is linear in the unit vectors at its lattice points: noise (H W,) = vectors @
+    basis (2 nodes, H W).
 
-    The vectors' x components come first. A node reaches the four cells around it, where its weight falls from 1 to 0
-    along each axis by 1 - 6 t^5 + 15 t^4 - 10 t^3, and contributes the product of its vector with the offset from it.
+    The vectors' x components come first. A node reaches the four cells around it, where its weight
+    falls from 1 to 0 along each axis by 1 - 6 t^5 + 15 t^4 - 10 t^3, and contributes the product of
+    its vector with the offset from it.
     """
-    offset = torch.arange(size) * (CELLS / size) - torch.arange(CELLS + 1)[:, None]  # (nodes an axis, pixels), in cells
+    offset = (
+        torch.arange(size) * (CELLS / size) - torch.arange(CELLS + 1)[:, None]
+    )  # (nodes an axis, pixels), in cells
     t = offset.abs().clamp(max=1)
     fade = 1 - t**3 * (t * (6 * t - 15) + 10)
     ramp = fade * offset
-    basis = torch.stack((torch.einsum("ah,bw->abhw", fade, ramp), torch.einsum("ah,bw->abhw", ramp, fade)))
+    basis = torch.stack(
+        (torch.einsum("ah,bw->abhw", fade, ramp), torch.einsum("ah,bw->abhw", ramp, fade))
+    )
     return basis.reshape(2 * NODES, size * size)

@@ -1,4 +1,6 @@
-"""The ways to look at a picture: one view for every setting of the sliders, and the row of views of a shift."""
+"""The ways to look at a picture: one view for every setting of the sliders, and the row of views of
+a shift.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from spatialbias.components import one_of
 
 @dataclass(frozen=True)
 class View:
-    """Turn by `degrees` counter-clockwise, then enlarge the central `crop` pixels (None: all), then move."""
+    """Turn by `degrees` counter-clockwise, then enlarge the central `crop` pixels (None: all), then
+    move.
+    """
 
     degrees: int = 0
     crop: int | None = None
@@ -29,7 +33,9 @@ class View:
 
 @dataclass(frozen=True)
 class Shift:
-    """A row of views: what is drawn, how an amount is written, and its view of images with a given side in pixels."""
+    """A row of views: what is drawn, how an amount is written, and its view of images with a given
+    side in pixels.
+    """
 
     amounts: tuple[int, ...]
     unit: str
@@ -38,8 +44,12 @@ class Shift:
 
 SHIFTS = {  # crops and moves are given in 32nds of the side, as everywhere in the book
     "rotation": Shift((0, 20, 40, 60, 80), "°", lambda amount, side: View(degrees=amount)),
-    "resized_crop": Shift((32, 30, 28, 26, 24), " px", lambda amount, side: View(crop=round(amount * side / 32))),
-    "translation": Shift((0, 2, 4, 6, 8), " px", lambda amount, side: View(right=round(amount * side / 32))),
+    "resized_crop": Shift(
+        (32, 30, 28, 26, 24), " px", lambda amount, side: View(crop=round(amount * side / 32))
+    ),
+    "translation": Shift(
+        (0, 2, 4, 6, 8), " px", lambda amount, side: View(right=round(amount * side / 32))
+    ),
 }
 
 

@@ -1,4 +1,6 @@
-"""What the page `coordinet/beyond_the_grid` shows: other resolutions, subsets of the pixels, a fovea, a lens."""
+"""What the page `coordinet/beyond_the_grid` shows: other resolutions, subsets of the pixels, a
+fovea, a lens.
+"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -38,7 +40,14 @@ def parts(frame: pd.DataFrame, measure: str, xlabel: str, log: bool = False) -> 
 
     lines = {part: look for part, look in PARTS.items() if part in set(frame["part"])}
     arms = arms_in(frame, NETWORKS[::-1])  # Coordinet first: a phone shows it first
-    return panels(arms, lines, lambda arm, part: curve(frame, measure, arm, part), xlabel, doubled if log else None, marked=True)
+    return panels(
+        arms,
+        lines,
+        lambda arm, part: curve(frame, measure, arm, part),
+        xlabel,
+        doubled if log else None,
+        marked=True,
+    )
 
 
 def together(frame: pd.DataFrame, measure: str) -> str:
@@ -48,14 +57,27 @@ def together(frame: pd.DataFrame, measure: str) -> str:
         groups: list[dict[str, pd.Series]] = []
         for part, rows in frame[frame["arm"] == arm].groupby("part", sort=False):
             line = rows.groupby("x")["value"].mean()
-            home = next((g for g in groups if all((line - other).abs().max() <= TOGETHER for other in g.values())), None)
+            home = next(
+                (
+                    g
+                    for g in groups
+                    if all((line - other).abs().max() <= TOGETHER for other in g.values())
+                ),
+                None,
+            )
             groups.append({part: line}) if home is None else home.update({part: line})
         for group in groups:
             if len(group) > 1:
                 apart, quoted = pd.concat(group, axis=1), [f"“{PARTS[part][0]}”" for part in group]
                 most = (apart.max(axis=1) - apart.min(axis=1)).max()
-                found.append(f"{listed(quoted)} ({label(arm)}; {100 * most:.1f} points apart at most)")
-    return f"Lines that coincide, or nearly: {'; '.join(found)}." if found else "No two lines of a panel coincide."
+                found.append(
+                    f"{listed(quoted)} ({label(arm)}; {100 * most:.1f} points apart at most)"
+                )
+    return (
+        f"Lines that coincide, or nearly: {'; '.join(found)}."
+        if found
+        else "No two lines of a panel coincide."
+    )
 
 
 def fovea() -> Figure:
@@ -70,7 +92,9 @@ def fovea() -> Figure:
     axes[0].imshow(chosen[0].permute(1, 2, 0).numpy())
     axes[0].set_title(f"{chosen.shape[2] * chosen.shape[3]} pixels")
     colours = (values[0].t() / 255).numpy()
-    axes[1].scatter(places[:, 0], -places[:, 1], s=areas.numpy() * 9, c=colours, marker="s", linewidths=0)
+    axes[1].scatter(
+        places[:, 0], -places[:, 1], s=areas.numpy() * 9, c=colours, marker="s", linewidths=0
+    )
     axes[1].set_title(f"{len(places)} pixels of three sizes")
     axes[1].set_aspect("equal")
     for ax in axes:
@@ -79,26 +103,50 @@ def fovea() -> Figure:
 
 
 def grid_numbers(frame: pd.DataFrame) -> dict[str, str]:
-    """Accuracies on the foveated picture, on parts of one, and what a lens and knowing it do; for the prose."""
+    """Accuracies on the foveated picture, on parts of one, and what a lens and knowing it do; for
+    the prose.
+    """
     rows = frame[(frame["measure"] == "foveated") & (frame["at"] == "stop")]
     numbers = {"N": sizes(frame)}
-    for key, arm, shown in (("coordinet", "coordinet", "full filled direct weighted"), ("cnn", "simple_cnn", "full filled")):
+    for key, arm, shown in (
+        ("coordinet", "coordinet", "full filled direct weighted"),
+        ("cnn", "simple_cnn", "full filled"),
+    ):
         for part in shown.split():
-            numbers[f"{key}_{part}"] = said(rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"])
-    told, straight = at(frame, "warps", "coordinet", "told", *LENSES), at(frame, "warps", "coordinet", "straightened", *LENSES)
-    ahead = {share: at(frame, "subsets", "fully_connected", "filled", share) - at(frame, "subsets", "coordinet", "weighted", share)
-             for share in (0.25, 1.0)}
-    return numbers | {"told": points(told - straight), "strongest": f"{LENSES[-1]:g}",
-                      "warped_cnn": said(at(frame, "warps", "simple_cnn", "warped", LENSES[-1])),
-                      "warped_coordinet": said(at(frame, "warps", "coordinet", "warped", LENSES[-1])), "quarter_gap": points(ahead[0.25]),
-                      "all_gap": points(ahead[1.0]), "quarter_weighted": said(at(frame, "subsets", "coordinet", "weighted", 0.25)),
-                      "quarter_filled": said(at(frame, "subsets", "fully_connected", "filled", 0.25)), "lens": lens(frame),
-                      "built_in": built_in(at(frame, "sizes", "coordinet", "weighted, unmodulated", 32.0))}
+            numbers[f"{key}_{part}"] = said(
+                rows[(rows["arm"] == arm) & (rows["part"] == part)]["value"]
+            )
+    told, straight = (
+        at(frame, "warps", "coordinet", "told", *LENSES),
+        at(frame, "warps", "coordinet", "straightened", *LENSES),
+    )
+    ahead = {
+        share: at(frame, "subsets", "fully_connected", "filled", share)
+        - at(frame, "subsets", "coordinet", "weighted", share)
+        for share in (0.25, 1.0)
+    }
+    return numbers | {
+        "told": points(told - straight),
+        "strongest": f"{LENSES[-1]:g}",
+        "warped_cnn": said(at(frame, "warps", "simple_cnn", "warped", LENSES[-1])),
+        "warped_coordinet": said(at(frame, "warps", "coordinet", "warped", LENSES[-1])),
+        "quarter_gap": points(ahead[0.25]),
+        "all_gap": points(ahead[1.0]),
+        "quarter_weighted": said(at(frame, "subsets", "coordinet", "weighted", 0.25)),
+        "quarter_filled": said(at(frame, "subsets", "fully_connected", "filled", 0.25)),
+        "lens": lens(frame),
+        "built_in": built_in(at(frame, "sizes", "coordinet", "weighted, unmodulated", 32.0)),
+    }
 
 
 def at(frame: pd.DataFrame, measure: str, arm: str, part: str, *places: float) -> pd.Series:
     """The mean over places, by replicate."""
-    found = frame[(frame["measure"] == measure) & (frame["at"] == "stop") & (frame["arm"] == arm) & (frame["part"] == part)]
+    found = frame[
+        (frame["measure"] == measure)
+        & (frame["at"] == "stop")
+        & (frame["arm"] == arm)
+        & (frame["part"] == part)
+    ]
     return found[found["x"].isin(places)].groupby("replicate")["value"].mean()
 
 
@@ -109,24 +157,50 @@ def _by_interval(difference: pd.Series, above: str, below: str, neither: str) ->
 
 
 def lens(frame: pd.DataFrame) -> str:
-    """What Coordinet's lead over the simple CNN says of lenses: whether a network that is not told has it as well, and what is left of it
-    without a lens; for the prose."""
-    told, cnn = at(frame, "warps", "coordinet", "told", *LENSES), at(frame, "warps", "simple_cnn", "straightened", *LENSES)
+    """What Coordinet's lead over the simple CNN says of lenses: whether a network that is not told
+    has it as well, and what is left of it without a lens; for the prose.
+    """
+    told, cnn = (
+        at(frame, "warps", "coordinet", "told", *LENSES),
+        at(frame, "warps", "simple_cnn", "straightened", *LENSES),
+    )
     straight = at(frame, "warps", "fully_connected", "straightened", *LENSES)
-    without = at(frame, "warps", "coordinet", "warped", 0.0) - at(frame, "warps", "simple_cnn", "warped", 0.0)
+    without = at(frame, "warps", "coordinet", "warped", 0.0) - at(
+        frame, "warps", "simple_cnn", "warped", 0.0
+    )
     if told.empty or cnn.empty or straight.empty:
         return f"What lenses do is {NOTHING}."
-    also = _by_interval(straight - cnn, "beats the simple CNN, too", "is behind the simple CNN", "is not told apart from the simple CNN")
-    beside = _by_interval(told - straight, "is ahead of it", "is behind it", "is not told apart from it")
-    change = _by_interval(told - cnn - without, "a lens adds to it", "a lens takes from it", "a lens is not shown to change it")
-    start = "The last verdict says little of lenses. " if "too" in also and "ahead" not in beside else ""
-    return (f"{start}The fully connected network, on the straightened picture, {also} ({points(straight - cnn)}); Coordinet, told, "
-            f"{beside} ({points(told - straight)}). Coordinet's lead over the simple CNN is {points(told - cnn, n=False)} with a lens and "
-            f"{points(without)}, without: {change}.")
+    also = _by_interval(
+        straight - cnn,
+        "beats the simple CNN, too",
+        "is behind the simple CNN",
+        "is not told apart from the simple CNN",
+    )
+    beside = _by_interval(
+        told - straight, "is ahead of it", "is behind it", "is not told apart from it"
+    )
+    change = _by_interval(
+        told - cnn - without,
+        "a lens adds to it",
+        "a lens takes from it",
+        "a lens is not shown to change it",
+    )
+    start = (
+        "The last verdict says little of lenses. "
+        if "too" in also and "ahead" not in beside
+        else ""
+    )
+    return (
+        f"{start}The fully connected network, on the straightened picture, {also} ({points(straight - cnn)}); Coordinet, told, "
+        f"{beside} ({points(told - straight)}). Coordinet's lead over the simple CNN is {points(told - cnn, n=False)} with a lens and "
+        f"{points(without)}, without: {change}."
+    )
 
 
 def built_in(alone: pd.Series) -> str:
-    """What the pixel path does without the modulator's vectors, and what the page tests then; for the prose. alone: accuracies."""
+    """What the pixel path does without the modulator's vectors, and what the page tests then; for
+    the prose. alone: accuracies.
+    """
     _, low, _, n = mean_interval(alone)
     if not n:
         return f"What the pixel path does without its vectors is {NOTHING}."
@@ -139,10 +213,14 @@ def built_in(alone: pd.Series) -> str:
 
 
 def fair(trials: pd.DataFrame) -> str:
-    """Whether networks trained without a modulator reach the loss, which a fair test would need; trials: of `coordinet.ablations`."""
+    """Whether networks trained without a modulator reach the loss, which a fair test would need;
+    trials: of `coordinet.ablations`.
+    """
     plain = trials[trials["arm"] == "no modulation"]
     if plain.empty:
         return "no such network is on record"
     reached = int((plain["stop_reason"] == "loss").sum())
-    return (f"of the {len(plain)} such network{'s' * (len(plain) > 1)} on record, {reached} reached the loss within the "
-            f"{plain['epochs'].max():.0f} epochs given")
+    return (
+        f"of the {len(plain)} such network{'s' * (len(plain) > 1)} on record, {reached} reached the loss within the "
+        f"{plain['epochs'].max():.0f} epochs given"
+    )

@@ -14,10 +14,16 @@ from spatialbias.studies import Results
 from spatialbias.studies.coordinet_arms import NETWORKS
 
 
-def published(numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[int], at: Iterable[float]) -> dict:
+def published(
+    numbers: Mapping[str, Sequence[Sequence[float]]], sizes: Sequence[int], at: Iterable[float]
+) -> dict:
     """The source's curves as `plots.lines` takes them: {(N, arm): [(x, accuracy), …]}."""
     at = tuple(at)
-    return {(n, arm): list(zip(at, curve, strict=True)) for arm, curves in numbers.items() for n, curve in zip(sizes, curves, strict=True)}
+    return {
+        (n, arm): list(zip(at, curve, strict=True))
+        for arm, curves in numbers.items()
+        for n, curve in zip(sizes, curves, strict=True)
+    }
 
 
 def curve(frame: pd.DataFrame, measure: str, arm: str, part: str | None = None) -> pd.DataFrame:
@@ -30,24 +36,50 @@ def curve(frame: pd.DataFrame, measure: str, arm: str, part: str | None = None) 
 def shade(ax: Axes, table: pd.DataFrame, ink: str) -> None:
     """The 95 % band of replicates x points of fractions."""
     bands = [mean_interval(table[x].dropna()) for x in table]
-    ax.fill_between(table.columns, [100 * b.low for b in bands], [100 * b.high for b in bands], color=ink, alpha=0.12, linewidth=0)
+    ax.fill_between(
+        table.columns,
+        [100 * b.low for b in bands],
+        [100 * b.high for b in bands],
+        color=ink,
+        alpha=0.12,
+        linewidth=0,
+    )
 
 
-def panels(arms: Sequence[str], lines: Mapping[str, tuple], table: Callable[[str, str], pd.DataFrame], xlabel: str,
-           beside: Callable[[Axes, str], None] | None = None, marked: bool = False) -> Figure:
+def panels(
+    arms: Sequence[str],
+    lines: Mapping[str, tuple],
+    table: Callable[[str, str], pd.DataFrame],
+    xlabel: str,
+    beside: Callable[[Axes, str], None] | None = None,
+    marked: bool = False,
+) -> Figure:
     """One panel a network, with the means and bands of some lines over x, told apart by their dash.
 
-    lines: key -> (name in the legend, dash). table(arm, key): replicates by x, in fractions; empty if there is no such line.
-    beside(axes, arm) draws what else belongs into a panel. marked: every x has the network's mark.
+    lines: key -> (name in the legend, dash). table(arm, key): replicates by x, in fractions; empty
+    if there is no such line. beside(axes, arm) draws what else belongs into a panel. marked: every
+    x has the network's mark.
     """
     if not arms:
         return blank()
-    figure, axes = canvas(len(arms), width=7.6, height=3.0 if len(arms) < 4 else 2.6, columns=2 if len(arms) == 4 else None)
+    figure, axes = canvas(
+        len(arms),
+        width=7.6,
+        height=3.0 if len(arms) < 4 else 2.6,
+        columns=2 if len(arms) == 4 else None,
+    )
     for k, (ax, arm) in enumerate(zip(axes, arms, strict=True)):
         mark = {"marker": marker(arm), "markersize": 3.5} if marked else {}
         for key, (_, dash) in lines.items():
             if len(values := table(arm, key)):
-                ax.plot(values.columns, 100 * values.mean(), color=colour(arm), linestyle=dash, linewidth=1.7, **mark)
+                ax.plot(
+                    values.columns,
+                    100 * values.mean(),
+                    color=colour(arm),
+                    linestyle=dash,
+                    linewidth=1.7,
+                    **mark,
+                )
                 shade(ax, values, colour(arm))
         if beside:
             beside(ax, arm)
@@ -58,7 +90,13 @@ def panels(arms: Sequence[str], lines: Mapping[str, tuple], table: Callable[[str
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("test accuracy (%)")
     handles = [axes[0].plot([], [], color=INK, linestyle=dash)[0] for _, dash in lines.values()]
-    figure.legend(handles, [name for name, _ in lines.values()], loc="outside lower center", ncols=min(len(lines), 4), fontsize=8)
+    figure.legend(
+        handles,
+        [name for name, _ in lines.values()],
+        loc="outside lower center",
+        ncols=min(len(lines), 4),
+        fontsize=8,
+    )
     return figure
 
 
@@ -69,8 +107,16 @@ def dashed(names: Mapping[str, str]) -> dict[str, tuple]:
 
 
 def crop_controls(frame: pd.DataFrame) -> Figure:
-    """Cropped, centred exactly, blurred alone, by network: the three, and the pooled CNN, which pads, where it is on record."""
-    lines = dashed({"resized_crop": "cropped", "resized_crop_exact": "centred exactly", "crop_blur": "blur alone"})
+    """Cropped, centred exactly, blurred alone, by network: the three, and the pooled CNN, which
+    pads, where it is on record.
+    """
+    lines = dashed(
+        {
+            "resized_crop": "cropped",
+            "resized_crop_exact": "centred exactly",
+            "crop_blur": "blur alone",
+        }
+    )
     measured = arms_in(frame[frame["measure"] == "crop_blur"], (*NETWORKS[::-1], "pooled_cnn"))
     return panels(measured, lines, lambda arm, measure: curve(frame, measure, arm), "pixels of 32")
 
@@ -84,26 +130,50 @@ def reached(*results: Results) -> str:
     if late.empty:
         return f"All {len(trials)} trials reached loss 0.1."
     counts = late.groupby(["arm", "n_train", "stop_reason"], sort=False).size()
-    how = {"cap": "stopped at the cap", "diverged": "diverged", "epochs": "stopped after the epochs given"}
-    which = "; ".join(f"{count} of {label(arm)} at N = {n}, which {how.get(why, why)}" for (arm, n, why), count in counts.items())
-    return f"Of {len(trials)} trials {len(trials) - len(late)} reached loss 0.1; the others: {which}."
+    how = {
+        "cap": "stopped at the cap",
+        "diverged": "diverged",
+        "epochs": "stopped after the epochs given",
+    }
+    which = "; ".join(
+        f"{count} of {label(arm)} at N = {n}, which {how.get(why, why)}"
+        for (arm, n, why), count in counts.items()
+    )
+    return (
+        f"Of {len(trials)} trials {len(trials) - len(late)} reached loss 0.1; the others: {which}."
+    )
 
 
-def late(frame: pd.DataFrame, arm: str, rival: str, otherwise: int, cap: int = 100) -> dict[str, str]:
-    """Which trials went on past the published cap of epochs, and where most of them are (or at N = `otherwise`) the difference of two
-    arms at that cap and at the stop; for the prose."""
+def late(
+    frame: pd.DataFrame, arm: str, rival: str, otherwise: int, cap: int = 100
+) -> dict[str, str]:
+    """Which trials went on past the published cap of epochs, and where most of them are (or at N =
+    `otherwise`) the difference of two arms at that cap and at the stop; for the prose.
+    """
     beyond = frame[(frame["measure"] == "epochs") & (frame["value"] > cap)]
     counts = beyond.groupby(["n_train", "arm"]).size()
     size = int(counts.groupby("n_train").sum().idxmax()) if len(counts) else otherwise
     rows = frame[(frame["measure"] == "accuracy") & (frame["n_train"] == size)]
     gaps = {at: points(paired(rows[rows["at"] == at], arm, rival)) for at in ("published", "stop")}
-    said_ = ", ".join(f"{count} of {label(name)} at N = {n}" for (n, name), count in counts.items()) or "none"
-    return {"late": said_, "late_n": str(size), "late_capped": gaps["published"], "late_stop": gaps["stop"]}
+    said_ = (
+        ", ".join(f"{count} of {label(name)} at N = {n}" for (n, name), count in counts.items())
+        or "none"
+    )
+    return {
+        "late": said_,
+        "late_n": str(size),
+        "late_capped": gaps["published"],
+        "late_stop": gaps["stop"],
+    }
 
 
 def longest(frame: pd.DataFrame, batch: int) -> str:
-    """Where networks take most epochs and, if that is one N for most of them, what its last batch is like; for the prose."""
-    rows = frame[(frame["measure"] == "epochs") & (frame["at"] == "stop") & (frame["arm"] != "kernel_ridge")]
+    """Where networks take most epochs and, if that is one N for most of them, what its last batch
+    is like; for the prose.
+    """
+    rows = frame[
+        (frame["measure"] == "epochs") & (frame["at"] == "stop") & (frame["arm"] != "kernel_ridge")
+    ]
     medians = rows.groupby(["arm", "n_train"])["value"].median().unstack()
     if len(medians.columns) < 2:
         return ""
@@ -113,8 +183,10 @@ def longest(frame: pd.DataFrame, batch: int) -> str:
     text = f"Most epochs, by the median, are taken at N = {n} by {who} networks."
     whole, rest = divmod(n, batch)
     if rest and rest < batch / 4 and whole:
-        text += (f" A cause that we have not tested: {n} = {whole}·{batch} + {rest}, so one step in {whole + 1} is taken on {rest} images, "
-                 "as large a step as the others and a much noisier one.")
+        text += (
+            f" A cause that we have not tested: {n} = {whole}·{batch} + {rest}, so one step in {whole + 1} is taken on {rest} images, "
+            "as large a step as the others and a much noisier one."
+        )
     return text
 
 
@@ -128,10 +200,18 @@ def best(accuracy: pd.DataFrame, size: int) -> str:
 
 
 def against_published(verdicts: Iterable) -> dict[str, str]:
-    """How many published single runs lie outside our prediction intervals, and below; for the prose."""
-    there = [c for verdict in verdicts if verdict for c in verdict.published if c.inside is not None]
+    """How many published single runs lie outside our prediction intervals, and below; for the
+    prose.
+    """
+    there = [
+        c for verdict in verdicts if verdict for c in verdict.published if c.inside is not None
+    ]
     outside = [c for c in there if not c.inside]
-    counts = {"published": len(there), "outside": len(outside), "below": sum(c.published.value < c.low for c in outside)}
+    counts = {
+        "published": len(there),
+        "outside": len(outside),
+        "below": sum(c.published.value < c.low for c in outside),
+    }
     return {name: str(n) if there else NOTHING for name, n in counts.items()}
 
 

@@ -1,4 +1,6 @@
-"""What the page `coordconv/regression` says of the networks that find a pixel: three ways to count in one table, and rivals compared."""
+"""What the page `coordconv/regression` says of the networks that find a pixel: three ways to count
+in one table, and rivals compared.
+"""
 
 import html
 
@@ -14,7 +16,8 @@ NARROW = "\u00a0"  # a space at which no line ends
 
 
 def counts(right: pd.DataFrame, error: pd.DataFrame, order: tuple[str, ...]) -> str:
-    """One row a split and network, as HTML: single coordinates right, positions right, error in pixels; held out, in small type trained on.
+    """One row a split and network, as HTML: single coordinates right, positions right, error in
+    pixels; held out, in small type trained on.
 
     right, error: the measures `right` and `score`.
     """
@@ -22,11 +25,23 @@ def counts(right: pd.DataFrame, error: pd.DataFrame, order: tuple[str, ...]) -> 
     for split in splits_in(error):
         for arm in arms_in(error, order):
             cells, where = [], {"arm": arm, "split": split}
-            for frame, single, unit in ((right, ", single", "%"), (right, "", "%"), (error, "", "")):
-                held, fitted = (said(rows_of(frame, part=part + single, **where)["value"], unit, n=False) for part in ("test", "train"))
-                cells.append(f"{held.replace(' ', NARROW)}<br><small>{fitted.partition(' [')[0]}</small>")
+            for frame, single, unit in (
+                (right, ", single", "%"),
+                (right, "", "%"),
+                (error, "", ""),
+            ):
+                held, fitted = (
+                    said(rows_of(frame, part=part + single, **where)["value"], unit, n=False)
+                    for part in ("test", "train")
+                )
+                cells.append(
+                    f"{held.replace(' ', NARROW)}<br><small>{fitted.partition(' [')[0]}</small>"
+                )
             rows.append([html.escape(label(arm)), html.escape(split_name(split)), *cells])
-    head = "".join(f"<th>{name}</th>" for name in ("network", "split", "coordinates", "positions", "error (pixels)"))
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("network", "split", "coordinates", "positions", "error (pixels)")
+    )
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<div class='scroll'><table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
@@ -38,7 +53,9 @@ def repeats(error: pd.DataFrame) -> str:
 
 
 def gap(error: pd.DataFrame, arm: str, rival: str, split: str) -> str:
-    """How much more an arm errs than its rival on a split, in pixels, with its interval and in how many replicates."""
+    """How much more an arm errs than its rival on a split, in pixels, with its interval and in how
+    many replicates.
+    """
     d = paired(rows_of(error, part="test", split=split), arm, rival)
     mean, low, high, n = mean_interval(d)
     if not n:
@@ -58,5 +75,7 @@ def weaker(error: pd.DataFrame, built: str, other: str, split: str) -> str:
 
 
 def lead(right: pd.DataFrame, arm: str, rival: str, split: str) -> str:
-    """By how many points an arm finds more single held-out coordinates than its rival on a split."""
+    """By how many points an arm finds more single held-out coordinates than its rival on a
+    split.
+    """
     return points(paired(rows_of(right, part="test, single", split=split), arm, rival))

@@ -1,4 +1,6 @@
-"""How the book draws a map over positions: bare axes, zero clear, blue below it and orange above."""
+"""How the book draws a map over positions: bare axes, zero clear, blue below it and orange
+above.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,9 +11,19 @@ from torch import Tensor
 from spatialbias.figures.style import COLOURS, INK
 
 # Zero is nearly clear: it takes the page's own background, light or dark.
-DIVERGING = LinearSegmentedColormap.from_list("diverging", [(0, .45, .7, 1), (.34, .71, .91, .55), (.5, .5, .5, .04), (.9, .62, 0, .55),
-                                                            (.84, .37, 0, 1)])
-MARKED = LinearSegmentedColormap.from_list("marked", [INK + "14", COLOURS["fully_connected"]])  # of pictures of nought and one
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging",
+    [
+        (0, 0.45, 0.7, 1),
+        (0.34, 0.71, 0.91, 0.55),
+        (0.5, 0.5, 0.5, 0.04),
+        (0.9, 0.62, 0, 0.55),
+        (0.84, 0.37, 0, 1),
+    ],
+)
+MARKED = LinearSegmentedColormap.from_list(
+    "marked", [INK + "14", COLOURS["fully_connected"]]
+)  # of pictures of nought and one
 
 
 def bare(ax: Axes, title: str = "", size: float = 8) -> None:
@@ -23,17 +35,35 @@ def bare(ax: Axes, title: str = "", size: float = 8) -> None:
     ax.set_title(title, size=size, loc="center")
 
 
-def plane(ax: Axes, values: Tensor | np.ndarray, title: str = "", limit: float | None = None, cmap=DIVERGING,
-          numbers: bool = False) -> AxesImage:
-    """One map (H, W) of values from -limit to limit (default: the largest), or from 0 with another `cmap` such as MARKED.
+def plane(
+    ax: Axes,
+    values: Tensor | np.ndarray,
+    title: str = "",
+    limit: float | None = None,
+    cmap=DIVERGING,
+    numbers: bool = False,
+) -> AxesImage:
+    """One map (H, W) of values from -limit to limit (default: the largest), or from 0 with another
+    `cmap` such as MARKED.
 
     numbers: write them in, where there are few.
     """
     values = np.asarray(values.detach() if isinstance(values, Tensor) else values)
     limit = limit or float(np.abs(values).max()) or 1.0
-    drawn = ax.imshow(values, cmap=cmap, vmin=-limit if cmap is DIVERGING else 0, vmax=limit, interpolation="none")
+    drawn = ax.imshow(
+        values, cmap=cmap, vmin=-limit if cmap is DIVERGING else 0, vmax=limit, interpolation="none"
+    )
     bare(ax, title)
     for (i, j), value in np.ndenumerate(values if numbers else np.empty((0, 0))):
         strong = abs(value) > 0.6 * limit
-        ax.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center", size=8.5, color="black" if strong else INK, weight="bold")
+        ax.text(
+            j,
+            i,
+            f"{value:g}".replace("-", "−"),
+            ha="center",
+            va="center",
+            size=8.5,
+            color="black" if strong else INK,
+            weight="bold",
+        )
     return drawn

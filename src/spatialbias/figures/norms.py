@@ -1,4 +1,6 @@
-"""The theorem on norms, checked for the page `coordinet/architecture`: what does not change a Coordinet's answer, in float64."""
+"""The theorem on norms, checked for the page `coordinet/architecture`: what does not change a
+Coordinet's answer, in float64.
+"""
 
 import pandas as pd
 import torch
@@ -20,8 +22,12 @@ ROWS = {  # what `theorem` finds, as a reader meets it
 }
 
 
-def path(model: nn.Module, x: Tensor, m: Tensor, inner: bool = True, epsilon: float = 0.0) -> Tensor:
-    """The pixel path (B, P, E) -> (B, P, width) of any LayerNorm variant; `inner=False` leaves out the scale of all norms but the last."""
+def path(
+    model: nn.Module, x: Tensor, m: Tensor, inner: bool = True, epsilon: float = 0.0
+) -> Tensor:
+    """The pixel path (B, P, E) -> (B, P, width) of any LayerNorm variant; `inner=False` leaves out
+    the scale of all norms but the last.
+    """
     for k, (layer, part) in enumerate(zip(model.path, m.split(model.sizes, 1))):
         y = F.linear(F.relu(x) if k else x, layer.weight, layer.bias) * part[:, None]
         y = y - y.mean(-1, keepdim=True)
@@ -32,13 +38,17 @@ def path(model: nn.Module, x: Tensor, m: Tensor, inner: bool = True, epsilon: fl
 
 
 def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) -> dict[str, float]:
-    """How much the logits of a fresh Coordinet change, relative to their largest, when what should not matter is changed (float64).
+    """How much the logits of a fresh Coordinet change, relative to their largest, when what should
+    not matter is changed (float64).
 
-    Biases and affine parameters, where `arguments` ask for them, are moved off their start by 0.1. `images` (B, C, H, W) normalised.
+    Biases and affine parameters, where `arguments` ask for them, are moved off their start by 0.1.
+    `images` (B, C, H, W) normalised.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build("coordinet", channels=images.shape[1], size=images.shape[2], **arguments).double()
+        model = build(
+            "coordinet", channels=images.shape[1], size=images.shape[2], **arguments
+        ).double()
         for layer in model.path:
             for start in (layer.bias, layer.gain, layer.shift):
                 if start is not None:
@@ -46,7 +56,10 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
         direction = torch.randn(len(images), model.decoder[-1].out_features, dtype=torch.float64)
     images = images.double()
     code = model.encoding(model.grid).double().detach().expand(len(images), -1, -1)
-    x, m = torch.cat([images.flatten(2).transpose(1, 2), code], 2), model.modulations(images).detach().requires_grad_()
+    x, m = (
+        torch.cat([images.flatten(2).transpose(1, 2), code], 2),
+        model.modulations(images).detach().requires_grad_(),
+    )
     wrt = [m, *(layer.weight for layer in model.path)]
 
     def logits(x=x, m=m, inner=True):
@@ -58,18 +71,44 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
     usual, bare = logits(), logits(inner=False)
     wanted, found = gradients(usual), gradients(bare)
     worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted))
-    along = max(float(F.cosine_similarity(w.detach().flatten(), g.flatten(), dim=0).abs()) for w, g in zip(wrt[1:], wanted[1:]))
+    along = max(
+        float(F.cosine_similarity(w.detach().flatten(), g.flatten(), dim=0).abs())
+        for w, g in zip(wrt[1:], wanted[1:])
+    )
     with torch.no_grad():
         length = path(model, x, m, True, epsilon).norm(dim=2)
-        changed = {"m of every layer × 10": logits(m=10 * m), "a pixel’s whole input × 10": logits(x=10 * x)}
+        changed = {
+            "m of every layer × 10": logits(m=10 * m),
+            "a pixel’s whole input × 10": logits(x=10 * x),
+        }
         model.path[len(model.path) // 2].weight.mul_(10)
         changed = {"inner norms left out": bare, **changed, "one weight matrix × 10": logits()}
-        change = {name: float((out - usual).abs().max() / usual.abs().max()) for name, out in changed.items()}
-    return {"inner norms left out": change.pop("inner norms left out"), "inner norms left out: gradients": worst, **change,
-            "gradient along the weights": along, "spread of the votes’ lengths": float(length.std() / length.mean())}
+        change = {
+            name: float((out - usual).abs().max() / usual.abs().max())
+            for name, out in changed.items()
+        }
+    return {
+        "inner norms left out": change.pop("inner norms left out"),
+        "inner norms left out: gradients": worst,
+        **change,
+        "gradient along the weights": along,
+        "spread of the votes’ lengths": float(length.std() / length.mean()),
+    }
 
 
 def theorem_table(found: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """`theorem` for several variants, one column each: "exact" below `ROUNDING`, else the number."""
-    return pd.DataFrame([{"what is done": ROWS[row], **{name: "exact" if changes[row] < ROUNDING else power(changes[row])
-                                                       for name, changes in found.items()}} for row in ROWS])
+    """`theorem` for several variants, one column each: "exact" below `ROUNDING`, else the
+    number.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "what is done": ROWS[row],
+                **{
+                    name: "exact" if changes[row] < ROUNDING else power(changes[row])
+                    for name, changes in found.items()
+                },
+            }
+            for row in ROWS
+        ]
+    )

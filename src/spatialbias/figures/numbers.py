@@ -19,12 +19,15 @@ def rows_of(frame: pd.DataFrame, **where) -> pd.DataFrame:
 
 
 def said(values: Iterable[float], unit: str = "%", n: bool = True) -> str:
-    """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10"; without an interval if n is 1.
+    """A mean: "28.7 % [27.9, 29.4], n = 10" of fractions, "0.31 pixels [0.25, 0.37], n = 10";
+    without an interval if n is 1.
 
     n: whether it is told; tables have a column for it.
     """
     if unit == "%":
-        return _text(values, ".1f", unit, 100, (0, 1), n)  # shares end there, Student's interval does not
+        return _text(
+            values, ".1f", unit, 100, (0, 1), n
+        )  # shares end there, Student's interval does not
     return _text(values, ".2f", unit, ends=(0, math.inf), told=n)  # nor is an error below none
 
 
@@ -39,12 +42,17 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def standing(differences: Mapping[int, pd.Series]) -> str:
-    """At which N differences lie above and below zero by their 95 % intervals: "ahead at N = 390, 781, not told apart at N = 195"."""
+    """At which N differences lie above and below zero by their 95 % intervals: "ahead at N = 390,
+    781, not told apart at N = 195".
+    """
     where: dict[str, list[str]] = {"ahead": [], "behind": [], "not told apart": []}
     for n, one in differences.items():
         _, low, high, _ = mean_interval(one)
         where["ahead" if low > 0 else "behind" if high < 0 else "not told apart"].append(str(n))
-    return ", ".join(f"{word} at N = {', '.join(sizes)}" for word, sizes in where.items() if sizes) or NOTHING
+    return (
+        ", ".join(f"{word} at N = {', '.join(sizes)}" for word, sizes in where.items() if sizes)
+        or NOTHING
+    )
 
 
 def span(values: pd.Series, form: str) -> str:
@@ -57,11 +65,19 @@ def power(value: float) -> str:
     if not value or abs(value) >= 1e-4:
         return f"{value:.2g}"
     digits, exponent = f"{value:.0e}".split("e")
-    return f"{digits}·10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits}·10" + str(int(exponent)).translate(
+        str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    )
 
 
-def _text(values: Iterable[float], form: str, unit: str, scale: float = 1, ends: tuple[float, float] = (-math.inf, math.inf),
-          told: bool = True) -> str:
+def _text(
+    values: Iterable[float],
+    form: str,
+    unit: str,
+    scale: float = 1,
+    ends: tuple[float, float] = (-math.inf, math.inf),
+    told: bool = True,
+) -> str:
     mean, low, high, n = mean_interval(pd.Series(values, dtype=float).dropna())
     if not n:
         return NOTHING

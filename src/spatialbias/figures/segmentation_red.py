@@ -1,5 +1,6 @@
-"""What a network knows of place from red, in points that no guesser can buy: the background that it keeps beyond what an observer keeps
-who sees colour alone and calls as much red low, by lot, in the same test images.
+"""What a network knows of place from red, in points that no guesser can buy: the background that it
+keeps beyond what an observer keeps who sees colour alone and calls as much red low, by lot, in the
+same test images.
 """
 
 from collections.abc import Sequence
@@ -21,16 +22,31 @@ def background(drawn: circles.Scenes) -> float:
 
 
 def beyond_colour(frame: pd.DataFrame, images: int, size: int) -> pd.DataFrame:
-    """arm, replicate, value: the background's recall minus that of an observer of colour at the same recall of red, a run.
+    """arm, replicate, value: the background's recall minus that of an observer of colour at the
+    same recall of red, a run.
 
     images, size: of the test images, which are those of the run's own replicate.
     """
-    rows = part(frame, "recall").pivot_table(index=["arm", "replicate"], columns="x", values="value").reindex(columns=[0.0, 3.0]).dropna()
-    drawn = {r: circles.scenes(images, size, int(r), part=1) for r in rows.index.unique("replicate")}
-    upper = {r: circles.upper_red(one, background(one)) for r, one in drawn.items()}  # by lot, it loses that share of them
+    rows = (
+        part(frame, "recall")
+        .pivot_table(index=["arm", "replicate"], columns="x", values="value")
+        .reindex(columns=[0.0, 3.0])
+        .dropna()
+    )
+    drawn = {
+        r: circles.scenes(images, size, int(r), part=1) for r in rows.index.unique("replicate")
+    }
+    upper = {
+        r: circles.upper_red(one, background(one)) for r, one in drawn.items()
+    }  # by lot, it loses that share of them
     values = [row[0.0] - (1 - upper[r] * row[3.0]) for (_, r), row in rows.iterrows()]
-    return pd.DataFrame({"arm": rows.index.get_level_values("arm"), "replicate": rows.index.get_level_values("replicate"),
-                         "value": np.array(values, float)})
+    return pd.DataFrame(
+        {
+            "arm": rows.index.get_level_values("arm"),
+            "replicate": rows.index.get_level_values("replicate"),
+            "value": np.array(values, float),
+        }
+    )
 
 
 def excess(beyond: pd.DataFrame, arm: str, usual: int | None = None) -> str:
@@ -51,18 +67,31 @@ def _fine(values: pd.Series, usual: int | None) -> str:
 
 
 def beyond_size(beyond: pd.DataFrame, drawn: circles.Scenes, arms: Sequence[str]) -> str:
-    """What it is worth at most to see a circle's size, which is no place, and whose 95 % interval lies above that: two sentences."""
-    colour, size = (circles.trade_off(drawn, circles.beliefs(drawn, "y")[observer], "y") for observer in ("colour", "size"))
+    """What it is worth at most to see a circle's size, which is no place, and whose 95 % interval
+    lies above that: two sentences.
+    """
+    colour, size = (
+        circles.trade_off(drawn, circles.beliefs(drawn, "y")[observer], "y")
+        for observer in ("colour", "size")
+    )
     recalls = np.linspace(0, 1, 201)
-    most = circles.upper_red(drawn, background(drawn)) * float(np.max(np.interp(recalls, *size) - np.interp(recalls, *colour)))
+    most = circles.upper_red(drawn, background(drawn)) * float(
+        np.max(np.interp(recalls, *size) - np.interp(recalls, *colour))
+    )
     intervals = {arm: mean_interval(beyond.loc[beyond["arm"] == arm, "value"]) for arm in arms}
     above = [label(arm) for arm, found in intervals.items() if found.n > 1 and found.low > most]
-    who = f"Above that, with the whole interval: {'; '.join(above)}" if above else "No interval lies above that"
+    who = (
+        f"Above that, with the whole interval: {'; '.join(above)}"
+        if above
+        else "No interval lies above that"
+    )
     return f"To see a circle's size, without any place, is worth up to {100 * most:.2f} points of it. {who}."
 
 
 def of_red(beyond: pd.DataFrame, arm: str) -> str:
-    """Whether a network shows knowledge of place in its answers to red, a predicate chosen by the 95 % interval."""
+    """Whether a network shows knowledge of place in its answers to red, a predicate chosen by the
+    95 % interval.
+    """
     _, low, high, n = mean_interval(beyond.loc[beyond["arm"] == arm, "value"])
     if n < 2:
         return "has too few runs on record to tell"
@@ -79,13 +108,19 @@ def of_reds(beyond: pd.DataFrame, arm: str = "vanilla") -> str:
     return f"In our protocol the plain network {ours}; as released it {released}."
 
 
-def published_excess(drawn: circles.Scenes, ground: float, kept: float = circles.RECALLS["vanilla"][0]) -> str:
-    """The background that the published plain network kept beyond an observer of colour, as text; drawn: scenes like its own."""
+def published_excess(
+    drawn: circles.Scenes, ground: float, kept: float = circles.RECALLS["vanilla"][0]
+) -> str:
+    """The background that the published plain network kept beyond an observer of colour, as text;
+    drawn: scenes like its own.
+    """
     return f"{100 * (kept - circles.kept(drawn, ground, 'colour', VANILLA[2])):+.2f} points"
 
 
 def repeated(beyond: pd.DataFrame, arm: str) -> str:
-    """Whether our runs repeat what is inferred from the published background (that more than colour is seen), in words."""
+    """Whether our runs repeat what is inferred from the published background (that more than colour
+    is seen), in words.
+    """
     _, low, _, n = mean_interval(beyond.loc[beyond["arm"] == arm, "value"])
     if n < 2:
         return "whether ours repeat it, an interval of two runs or more must tell"

@@ -1,7 +1,7 @@
 """Coordinate bias: a convolution whose bias is a ramp over the map.
 
-Source: pskugit, "custom-conv2d: a study for a custom convolution layer in which the x and y components of an image
-pixel are added to the kernel inputs", 2020.
+Source: pskugit, "custom-conv2d: a study for a custom convolution layer in which the x and y
+components of an image pixel are added to the kernel inputs", 2020.
 """
 
 from contextlib import contextmanager
@@ -14,49 +14,84 @@ from .position import add_position, check_convolution
 
 @contextmanager
 def random_aside():
-    """Draw what only one of two compared networks has, and leave the CPU's random state as it was for all else.
+    """Draw what only one of two compared networks has, and leave the CPU's random state as it was
+    for all else.
 
-    The state inside is another one, for the numbers drawn here would otherwise be drawn again after it.
+    The state inside is another one, for the numbers drawn here would otherwise be drawn again after
+    it.
     """
     with torch.random.fork_rng(devices=()):
         seed = torch.randint(2**63 - 1, (), device="cpu")
-        if type(seed) is Tensor:  # a fake one (FakeTensorMode) has no value; nor is anything drawn then
+        if (
+            type(seed) is Tensor
+        ):  # a fake one (FakeTensorMode) has no value; nor is anything drawn then
             torch.default_generator.manual_seed(seed.item())
         yield
 
 
 def unit_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(2, height, width): x, then y, from exactly 0 to exactly 1; 0 along an axis of size 1."""
-    exact = torch.promote_types(dtype, torch.float32)  # whole numbers above 256 do not survive in bfloat16
-    x, y = (torch.arange(size, dtype=exact, device=device) / max(size - 1, 1) for size in (width, height))
+    exact = torch.promote_types(
+        dtype, torch.float32
+    )  # whole numbers above 256 do not survive in bfloat16
+    x, y = (
+        torch.arange(size, dtype=exact, device=device) / max(size - 1, 1)
+        for size in (width, height)
+    )
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width))).to(dtype)
 
 
 class CoordBiasConv2d(nn.Conv2d):
-    """`nn.Conv2d` plus b_x X + b_y Y, with two parameters a filter and X, Y in [0, 1] over the output map.
+    """`nn.Conv2d` plus b_x X + b_y Y, with two parameters a filter and X, Y in [0, 1] over the
+    output map.
 
     Args: all of `nn.Conv2d`'s.
 
-    `coordinate_bias` is (C_out, 2), x (column) first; it is drawn like a bias, uniform within 1 / sqrt(fan-in), and
-    present with `bias=False` too. An axis of size 1 has coordinate 0. The draw leaves the random state as `nn.Conv2d`
+    `coordinate_bias` is (C_out, 2), x (column) first; it is drawn like a bias, uniform within 1 /
+    sqrt(fan-in), and present with `bias=False` too. An axis of size 1 has coordinate 0. The draw
+    leaves the random state as `nn.Conv2d`
     would: whole networks built under one seed with either layer share all other weights.
 
-    The layer is CoordConv with 1x1 coordinate filters. Against CoordConv's K x K filters it lacks only what they do at
-    zero-padded borders: inside, a kernel applied to a ramp is a ramp plus a constant.
+    The layer is CoordConv with 1x1 coordinate filters. Against CoordConv's K x K filters it lacks
+    only what they do at zero-padded borders: inside, a kernel applied to a ramp is a ramp plus a
+    constant.
 
-    Folding a batch norm into the weights must scale `coordinate_bias` too: torch's `fuse_conv_bn_eval` knows nothing of
-    it, and gives another function without a word.
+    Folding a batch norm into the weights must scale `coordinate_bias` too: torch's
+    `fuse_conv_bn_eval` knows nothing of it, and gives another function without a word.
 
     Raises:
-        ValueError: for sizes that are not positive, negative padding, a dtype that is not floating, and for whatever
-            `nn.Conv2d` refuses.
+        ValueError: for sizes that are not positive, negative padding, a dtype that is not floating,
+            and for whatever `nn.Conv2d` refuses.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1,
-                 padding: int | tuple[int, int] | str = 0, dilation: int | tuple[int, int] = 1, groups: int = 1, bias: bool = True,
-                 padding_mode: str = "zeros", device=None, dtype=None):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device=None,
+        dtype=None,
+    ):
         check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
         self.coordinate_bias = nn.Parameter(self.weight.new_empty(out_channels, 2))
         self.reset_coordinate_bias()
 
@@ -69,10 +104,16 @@ class CoordBiasConv2d(nn.Conv2d):
         """Uniform within 1 / sqrt(fan-in), leaving the random state as it was."""
         bound = (self.weight[0].numel() or 1) ** -0.5
         with random_aside(), torch.no_grad():
-            self.coordinate_bias.copy_(torch.empty(self.coordinate_bias.shape, device="cpu").uniform_(-bound, bound))
+            self.coordinate_bias.copy_(
+                torch.empty(self.coordinate_bias.shape, device="cpu").uniform_(-bound, bound)
+            )
 
-    def coordinates(self, height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """What the coordinate bias multiplies, on an output map of this size: (2, height, width)."""
+    def coordinates(
+        self, height: int, width: int, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        """What the coordinate bias multiplies, on an output map of this size: (2, height,
+        width).
+        """
         return unit_grid(height, width, dtype, device)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
-"""Modulated fully connected layers: the Coordinet's (Gillen 2021, section Techniques), after CIPS (Anokhin et al. 2020).
+"""Modulated fully connected layers: the Coordinet's (Gillen 2021, section Techniques), after CIPS
+(Anokhin et al. 2020).
 
-The source multiplies the *output* of the matrix product by the modulation and normalises it:
-`y = LayerNorm((W x) * m)`. CIPS multiplies along the *input* side and divides each row of the product by its length
-(demodulation). Both are here, so that the difference can be measured; the default is the source's.
+The source multiplies the *output* of the matrix product by the modulation and normalises it: `y =
+LayerNorm((W x) * m)`. CIPS multiplies along the *input* side and divides each row of the product by
+its length (demodulation). Both are here, so that the difference can be measured; the default is the
+source's.
 """
 
 import torch
@@ -11,23 +13,35 @@ from torch import Tensor, nn
 
 from .position import check_dtype, check_sizes
 
-EPSILON = 1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
+EPSILON = (
+    1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
+)
 
 
 class ModFC(nn.Module):
-    """A linear map whose outputs (or inputs) are scaled by a vector that another network computes, then normalised.
+    """A linear map whose outputs (or inputs) are scaled by a vector that another network computes,
+    then normalised.
 
-    `side="output"`, `norm="layer"` is the source's layer; `side="input"`, `norm="demodulation"` is that of CIPS.
-    No bias and no affine parameters unless `bias` / `affine` (our choice: the source is silent). `device`, `dtype`: as in
-    `nn.Linear`.
+    `side="output"`, `norm="layer"` is the source's layer; `side="input"`, `norm="demodulation"` is
+    that of CIPS. No bias and no affine parameters unless `bias` / `affine` (our choice: the source
+    is silent). `device`, `dtype`: as in `nn.Linear`.
 
     Raises:
-        ValueError: for features that are not positive, unknown options, a dtype that is not floating; at the call, for an
-            input or a modulation of another shape than it says.
+        ValueError: for features that are not positive, unknown options, a dtype that is not
+            floating; at the call, for an input or a modulation of another shape than it says.
     """
 
-    def __init__(self, in_features: int, out_features: int, side: str = "output", norm: str = "layer",
-                 bias: bool = False, affine: bool = False, device=None, dtype=None) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        side: str = "output",
+        norm: str = "layer",
+        bias: bool = False,
+        affine: bool = False,
+        device=None,
+        dtype=None,
+    ) -> None:
         super().__init__()
         check_sizes(in_features=in_features, out_features=out_features)
         check_dtype(dtype)
@@ -37,11 +51,18 @@ class ModFC(nn.Module):
             raise ValueError(f"norm={norm!r}: it must be 'layer' or 'demodulation'")
         if affine and norm != "layer":
             raise ValueError("affine=True scales a layer norm: use norm='layer'")
-        self.in_features, self.out_features, self.side, self.norm = in_features, out_features, side, norm
+        self.in_features, self.out_features, self.side, self.norm = (
+            in_features,
+            out_features,
+            side,
+            norm,
+        )
         place = {"device": device, "dtype": dtype}
         self.weight = nn.Parameter(torch.empty(out_features, in_features, **place))
         for name, wanted in (("bias", bias), ("gain", affine), ("shift", affine)):
-            self.register_parameter(name, nn.Parameter(torch.empty(out_features, **place)) if wanted else None)
+            self.register_parameter(
+                name, nn.Parameter(torch.empty(out_features, **place)) if wanted else None
+            )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -52,18 +73,24 @@ class ModFC(nn.Module):
                 nn.init.constant_(parameter, value)
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
-        """`x` (B, P, in_features), `modulation` (B, out_features; in_features for side="input") or None for ones.
+        """`x` (B, P, in_features), `modulation` (B, out_features; in_features for side="input") or
+        None for ones.
 
-        Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also be (B, in_features)).
+        Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also
+        be (B, in_features)).
         """
         if x.dim() < 2 or x.shape[-1] != self.in_features:
-            raise ValueError(f"x is {tuple(x.shape)}: it must be (B, ..., {self.in_features}), as in_features is {self.in_features}")
+            raise ValueError(
+                f"x is {tuple(x.shape)}: it must be (B, ..., {self.in_features}), as in_features is {self.in_features}"
+            )
         m = None
         if modulation is not None:
             B, width = x.shape[0], self.in_features if self.side == "input" else self.out_features
             if modulation.shape != (B, width):
-                raise ValueError(f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {self.in_features}) "
-                                 f"it must be (B, {width}), one vector an image")
+                raise ValueError(
+                    f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {self.in_features}) "
+                    f"it must be (B, {width}), one vector an image"
+                )
             m = modulation.view(B, *[1] * (x.dim() - 2), width)
         if self.side == "input":
             y = F.linear(x if m is None else x * m, self.weight, self.bias)
@@ -81,31 +108,47 @@ class ModFC(nn.Module):
             return (squares.sum(1) + EPSILON).rsqrt()[None]
         if self.side == "input":
             return (modulation.square() @ squares.t() + EPSILON).rsqrt()
-        return (modulation.square() * squares.sum(1) + EPSILON).rsqrt()  # the size of m cancels, its sign stays
+        return (
+            modulation.square() * squares.sum(1) + EPSILON
+        ).rsqrt()  # the size of m cancels, its sign stays
 
     def extra_repr(self) -> str:
-        return (f"{self.in_features}, {self.out_features}, side={self.side!r}, norm={self.norm!r}, bias={self.bias is not None}, "
-                f"affine={self.gain is not None}")
+        return (
+            f"{self.in_features}, {self.out_features}, side={self.side!r}, norm={self.norm!r}, bias={self.bias is not None}, "
+            f"affine={self.gain is not None}"
+        )
 
 
-def folded_path(x: Tensor, modulations: Tensor | None, weights: list[Tensor], pixel_weights: Tensor | None = None) -> Tensor:
+def folded_path(
+    x: Tensor,
+    modulations: Tensor | None,
+    weights: list[Tensor],
+    pixel_weights: Tensor | None = None,
+) -> Tensor:
     """A stack of default ModFC layers with ReLU between them, summed over the pixels; faster.
 
-    `x` (B, P, E); `modulations` (B, L, H) or None for ones; `weights` L matrices, (H, E) then (H, H);
-    `pixel_weights` (B, P), (P,) or None for ones. Returns the sum over pixels, (B, H).
+    `x` (B, P, E); `modulations` (B, L, H) or None for ones; `weights` L matrices, (H, E) then (H,
+    H); `pixel_weights` (B, P), (P,) or None for ones. Returns the sum over pixels, (B, H).
 
-    With neither bias nor affine parameters the scale of each inner norm passes through the ReLU and the next linear map
-    and cancels in the next norm, so only the last norm is computed (exact but for the epsilons: the page
-    `coordinet/architecture` proves it). What is left of the inner norms is the centring, and centring and
-    modulation fold into one matrix an image, `V = centre(diag(m) W)`. The backward pass is written by hand, once: there
-    are no second derivatives.
+    With neither bias nor affine parameters the scale of each inner norm passes through the ReLU and
+    the next linear map and cancels in the next norm, so only the last norm is computed (exact but
+    for the epsilons: the page `coordinet/architecture` proves it). What is left of the inner norms
+    is the centring, and centring and modulation fold into one matrix an image, `V = centre(diag(m)
+    W)`. The backward pass is written by hand, once: there are no second derivatives.
 
-    The range: the scales that are left out multiply, and what reaches the last norm must stay well above its epsilon. With
-    modulations near c in all of four layers of the default width, as initialised, the sum differs from the stack's by
-    1e-6 of its length for c = 1 (where the modulator starts) and above, 0.1 % for c = 0.5, 6 % for 0.3, 50 % for 0.2.
+    The range: the scales that are left out multiply, and what reaches the last norm must stay well
+    above its epsilon. With modulations near c in all of four layers of the default width, as
+    initialised, the sum differs from the stack's by 1e-6 of its length for c = 1 (where the
+    modulator starts) and above, 0.1 % for c = 0.5, 6 % for 0.3, 50 % for 0.2.
     """
-    ones = torch.ones(len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype)
-    compute = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else weights[0].dtype
+    ones = torch.ones(
+        len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype
+    )
+    compute = (
+        torch.get_autocast_dtype(x.device.type)
+        if torch.is_autocast_enabled(x.device.type)
+        else weights[0].dtype
+    )
     with torch.autocast(x.device.type, enabled=False):
         m = ones if modulations is None else modulations.to(weights[0].dtype)
         if pixel_weights is not None:
@@ -118,7 +161,8 @@ MICRO_BATCH = 16  # images whose activations stay in the caches of one core; 8 t
 
 
 def _relu_(x: Tensor) -> Tensor:
-    # A bf16 number is negative exactly if the int16 of the same bits is; the CPU's bf16 clamp is six times slower.
+    # A bf16 number is negative exactly if the int16 of the same bits is; the CPU's bf16 clamp is
+    # six times slower.
     if x.dtype == torch.bfloat16 and x.device.type == "cpu":
         x.view(torch.int16).clamp_(min=0)
         return x
@@ -126,7 +170,9 @@ def _relu_(x: Tensor) -> Tensor:
 
 
 def _mask_(gradient: Tensor, activation: Tensor) -> Tensor:
-    """Zero the gradient, in place, where the (non-negative) activation is zero. Uses the activation up."""
+    """Zero the gradient, in place, where the (non-negative) activation is zero. Uses the activation
+    up.
+    """
     if gradient.dtype == torch.bfloat16 and gradient.device.type == "cpu":
         gradient.view(torch.int16).bitwise_and_(activation.view(torch.int16).clamp_(max=1).neg_())
         return gradient
@@ -135,11 +181,15 @@ def _mask_(gradient: Tensor, activation: Tensor) -> Tensor:
 
 class _FoldedPath(torch.autograd.Function):
     @staticmethod
-    def _matrices(modulations: Tensor, weights: tuple[Tensor, ...], dtype: torch.dtype) -> list[Tensor]:
+    def _matrices(
+        modulations: Tensor, weights: tuple[Tensor, ...], dtype: torch.dtype
+    ) -> list[Tensor]:
         folded = []
         for m, weight in zip(modulations.unbind(1), weights, strict=True):
             mean = (m @ weight).div_(weight.shape[0])  # (B, in)
-            folded.append(torch.addcmul(-mean.to(dtype)[:, None], m.to(dtype)[:, :, None], weight.to(dtype)))  # (B, out, in)
+            folded.append(
+                torch.addcmul(-mean.to(dtype)[:, None], m.to(dtype)[:, :, None], weight.to(dtype))
+            )  # (B, out, in)
         return folded
 
     @staticmethod
@@ -167,12 +217,20 @@ class _FoldedPath(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         x, modulations, weights = ctx.x, ctx.modulations, ctx.weights
-        if torch.is_grad_enabled():  # once_differentiable would let a gradient of ones pass, and be silently wrong
-            raise RuntimeError("folded_path has no second derivatives (create_graph=True): build with folded=False")
+        if (
+            torch.is_grad_enabled()
+        ):  # once_differentiable would let a gradient of ones pass, and be silently wrong
+            raise RuntimeError(
+                "folded_path has no second derivatives (create_graph=True): build with folded=False"
+            )
         saved, ctx.saved = ctx.saved, None
         if saved is None:
-            raise RuntimeError("folded_path goes backward only once, its activations are used up: build with folded=False")
-        d_x = torch.empty_like(x) if ctx.needs_input_grad[1] else None  # only a trained encoding asks for it
+            raise RuntimeError(
+                "folded_path goes backward only once, its activations are used up: build with folded=False"
+            )
+        d_x = (
+            torch.empty_like(x) if ctx.needs_input_grad[1] else None
+        )  # only a trained encoding asks for it
         d_pixels = gradient.new_empty(x.shape[:2]) if ctx.needs_input_grad[3] else None
         d_weights = [torch.zeros_like(w) for w in weights]
         d_modulations = torch.empty_like(modulations)
@@ -182,13 +240,19 @@ class _FoldedPath(torch.autograd.Function):
             if d_pixels is not None:
                 d_pixels[part] = toward * scale
             along = toward * scale.square() / -last.shape[2]
-            d = last.mul_((along * vote).to(x.dtype)[:, :, None]).baddbmm_(vote.to(x.dtype)[:, :, None], g.transpose(1, 2))
+            d = last.mul_((along * vote).to(x.dtype)[:, :, None]).baddbmm_(
+                vote.to(x.dtype)[:, :, None], g.transpose(1, 2)
+            )
             inputs = [x[part], *layers]
             for k in reversed(range(len(weights))):
-                d_matrix = torch.bmm(d.transpose(1, 2), inputs[k]).to(weights[k].dtype)  # (b, out, in)
+                d_matrix = torch.bmm(d.transpose(1, 2), inputs[k]).to(
+                    weights[k].dtype
+                )  # (b, out, in)
                 mean = d_matrix.mean(1)  # (b, in)
                 m = modulations[part, k]
-                d_modulations[part, k] = torch.einsum("boi,oi->bo", d_matrix, weights[k]) - mean @ weights[k].t()
+                d_modulations[part, k] = (
+                    torch.einsum("boi,oi->bo", d_matrix, weights[k]) - mean @ weights[k].t()
+                )
                 d_weights[k] += torch.einsum("boi,bo->oi", d_matrix, m) - m.t() @ mean
                 if k:
                     d = _mask_(torch.bmm(d, matrices[k]), inputs[k])

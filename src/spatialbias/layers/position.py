@@ -1,5 +1,6 @@
-"""Where a pixel is: the coordinates that every position-aware layer of this package reads, and how they enter a
-layer; and what all of these layers refuse."""
+"""Where a pixel is: the coordinates that every position-aware layer of this package reads, and how
+they enter a layer; and what all of these layers refuse.
+"""
 
 from collections.abc import Collection
 from numbers import Integral
@@ -21,38 +22,64 @@ def check_dtype(dtype: torch.dtype | None) -> None:
         raise ValueError(f"dtype={dtype}: it must be a floating one, such as torch.float32")
 
 
-def check_convolution(in_channels: int, out_channels: int, kernel_size, stride, padding, dilation, dtype) -> None:
-    """Raise ValueError, naming the argument and what is allowed, for what `nn.Conv2d`'s constructor lets pass although
-    no call can work, or none gives a convolution."""
+def check_convolution(
+    in_channels: int, out_channels: int, kernel_size, stride, padding, dilation, dtype
+) -> None:
+    """Raise ValueError, naming the argument and what is allowed, for what `nn.Conv2d`'s constructor
+    lets pass although no call can work, or none gives a convolution.
+    """
     check_sizes(in_channels=in_channels, out_channels=out_channels)
     check_dtype(dtype)
-    for name, value, least in (("kernel_size", kernel_size, 1), ("stride", stride, 1), ("dilation", dilation, 1), ("padding", padding, 0)):
+    for name, value, least in (
+        ("kernel_size", kernel_size, 1),
+        ("stride", stride, 1),
+        ("dilation", dilation, 1),
+        ("padding", padding, 0),
+    ):
         if name == "padding" and isinstance(value, str):
             continue  # nn.Conv2d says which words there are
         pair = tuple(value) if isinstance(value, Collection) else (value, value)
-        if len(pair) != 2 or not all(isinstance(number, Integral) and number >= least for number in pair):
+        if len(pair) != 2 or not all(
+            isinstance(number, Integral) and number >= least for number in pair
+        ):
             words = ", or 'same' or 'valid'" if name == "padding" else ""
-            raise ValueError(f"{name}={value!r}: it must be a whole number, at least {least}, or two of them{words}")
+            raise ValueError(
+                f"{name}={value!r}: it must be a whole number, at least {least}, or two of them{words}"
+            )
 
 
-def coordinate_axis(size: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
-    """`size` evenly spaced coordinates from exactly -1 to exactly 1, antisymmetric about the centre; (0,) for size
-    1."""
+def coordinate_axis(
+    size: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """`size` evenly spaced coordinates from exactly -1 to exactly 1, antisymmetric about the
+    centre; (0,) for size 1.
+    """
     dtype = dtype or torch.get_default_dtype()
-    exact = torch.promote_types(dtype, torch.float32)  # whole numbers above 256 do not survive in bfloat16
-    return (torch.arange(1 - size, size, 2, dtype=exact, device=device) / max(size - 1, 1)).to(dtype)
+    exact = torch.promote_types(
+        dtype, torch.float32
+    )  # whole numbers above 256 do not survive in bfloat16
+    return (torch.arange(1 - size, size, 2, dtype=exact, device=device) / max(size - 1, 1)).to(
+        dtype
+    )
 
 
-def coordinate_grid(height: int, width: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
-    """Coordinates of a map's pixels: (2, height, width), x (column) first, then y (row), each spanning exactly [-1, 1].
+def coordinate_grid(
+    height: int,
+    width: int,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Coordinates of a map's pixels: (2, height, width), x (column) first, then y (row), each
+    spanning exactly [-1, 1].
 
-    An axis of size 1 gives 0. Columns are scaled by the width and rows by the height: the code released with CoordConv
-    exchanges the two, which shows on maps that are not square.
+    An axis of size 1 gives 0. Columns are scaled by the width and rows by the height: the code
+    released with CoordConv exchanges the two, which shows on maps that are not square.
 
     Raises:
         ValueError: for a height or width below 1, or a dtype that is not floating.
 
-    Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution".
+    Source: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the
+    CoordConv solution".
     """
     if height < 1 or width < 1:  # not check_sizes: while a graph is traced these may be symbols
         raise ValueError(f"height={height}, width={width}: each must be at least 1")
@@ -69,14 +96,19 @@ def add_position(out: Tensor, weight: Tensor, coordinates: Tensor) -> Tensor:
         weight: (C, D), what each of C filters makes of the D coordinates of a position.
         coordinates: (D, H W), in `out`'s dtype.
     """
-    # The faster gradient is for ordinary training: graphs that are drawn, and torch.func's transforms, want plain steps.
+    # The faster gradient is for ordinary training: graphs that are drawn, and torch.func's
+    # transforms, want plain steps.
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    transformed = not traced and torch._C._are_functorch_transforms_active()  # torch's own test, in autograd.Function.apply
+    transformed = (
+        not traced and torch._C._are_functorch_transforms_active()
+    )  # torch's own test, in autograd.Function.apply
     plain = coordinates.requires_grad or traced or transformed
     product = _plain_product if plain else _PositionProduct.apply
     columns = coordinates.T.view(*out.shape[-2:], -1)  # (H, W, D)
     response = product(weight.to(out.dtype), columns, out.shape, _channels_last(out))
-    return out + response if transformed else out.add_(response)  # a response of many networks would not fit into one's
+    return (
+        out + response if transformed else out.add_(response)
+    )  # a response of many networks would not fit into one's
 
 
 def _channels_last(x: Tensor) -> bool:
@@ -88,8 +120,12 @@ def _channels_last(x: Tensor) -> bool:
         return False
 
 
-def _plain_product(weight: Tensor, coordinates: Tensor, shape: torch.Size, channels_last: bool) -> Tensor:
-    """(C, D) and (H, W, D) -> one (C, H, W) map, expanded to `shape` without a copy and laid out as the response is."""
+def _plain_product(
+    weight: Tensor, coordinates: Tensor, shape: torch.Size, channels_last: bool
+) -> Tensor:
+    """(C, D) and (H, W, D) -> one (C, H, W) map, expanded to `shape` without a copy and laid out as
+    the response is.
+    """
     if channels_last:
         response = (coordinates @ weight.T).permute(2, 0, 1)
     else:
@@ -98,11 +134,11 @@ def _plain_product(weight: Tensor, coordinates: Tensor, shape: torch.Size, chann
 
 
 class _PositionProduct(torch.autograd.Function):
-    """`_plain_product` with a faster gradient: autograd would sum the incoming gradient over the images, a pass over
-    all
-    of it that writes a map; one matrix product per batch reads it once and writes (B, C, D). In bfloat16 with 64
-    channels on 64x64 maps this is a third of the layer's cost over a convolution, and in channels_last nearly all of
-    it."""
+    """`_plain_product` with a faster gradient: autograd would sum the incoming gradient over the
+    images, a pass over all of it that writes a map; one matrix product per batch reads it once and
+    writes (B, C, D). In bfloat16 with 64 channels on 64x64 maps this is a third of the layer's cost
+    over a convolution, and in channels_last nearly all of it.
+    """
 
     @staticmethod
     def forward(weight, coordinates, shape, channels_last):
@@ -117,7 +153,11 @@ class _PositionProduct(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, d_weight, d_coordinates, *_):
         weight, coordinates = ctx.saved_tensors
-        return _plain_product(torch.cat((d_weight, weight), 1), torch.cat((coordinates, d_coordinates), 2), *ctx.layout)
+        return _plain_product(
+            torch.cat((d_weight, weight), 1),
+            torch.cat((coordinates, d_coordinates), 2),
+            *ctx.layout,
+        )
 
     @staticmethod
     def backward(ctx, grad):

@@ -1,4 +1,6 @@
-"""Measures of networks that name the class of every pixel, pooled over all pixels of the test images."""
+"""Measures of networks that name the class of every pixel, pooled over all pixels of the test
+images.
+"""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ PICTURES = 4  # test images of which the answer is kept, pixel by pixel
 
 
 def answers(subject: Subject, batch):
-    """Predictions; one image at a time where batch norm takes its statistics from the batch, as the source validates."""
+    """Predictions; one image at a time where batch norm takes its statistics from the batch, as the
+    source validates.
+    """
     alone = 1 if getattr(subject.model, "statistics", "running") == "batch" else None
     return training.predictions(subject.model, subject.prepare(batch), subject.execution, alone)
 
@@ -23,19 +27,27 @@ def confusion(subject: Subject) -> tuple[Tensor, float]:
     counts, loss = 0, 0.0
     for out, part in answers(subject, subject.test):
         classes = out.shape[1]
-        counts += torch.bincount((part.target * classes + out.argmax(1)).flatten(), minlength=classes**2)
+        counts += torch.bincount(
+            (part.target * classes + out.argmax(1)).flatten(), minlength=classes**2
+        )
         loss += float(training.LOSSES[subject.trial.loss](out, part.target)) * len(part)
     return counts.view(classes, classes).cpu(), loss / len(subject.test)
 
 
 def segmentation(subject: Subject) -> Iterator[dict]:
-    """By class x: "recall" (the source's accuracy), "precision" and "iou". "confusion": of the pixels of class x // classes,
-    the share that was given the class x % classes. "loss": cross-entropy a pixel."""
+    """By class x: "recall" (the source's accuracy), "precision" and "iou". "confusion": of the
+    pixels of class x // classes, the share that was given the class x % classes. "loss":
+    cross-entropy a pixel.
+    """
     counts, loss = confusion(subject)
     given, true, hit = counts.sum(0).double(), counts.sum(1).double(), counts.diag().double()
     n = len(subject.test)
-    for part, values in (("recall", hit / true), ("precision", hit / given.clamp(min=1)), ("iou", hit / (given + true - hit)),
-                         ("confusion", (counts / true[:, None]).flatten())):
+    for part, values in (
+        ("recall", hit / true),
+        ("precision", hit / given.clamp(min=1)),
+        ("iou", hit / (given + true - hit)),
+        ("confusion", (counts / true[:, None]).flatten()),
+    ):
         for index, value in enumerate(values.tolist()):
             if math.isfinite(value):  # a class that does not occur in a few images has no recall
                 yield {"part": part, "x": float(index), "value": value, "n": n}
@@ -43,7 +55,9 @@ def segmentation(subject: Subject) -> Iterator[dict]:
 
 
 def segmented(subject: Subject) -> Iterator[dict]:
-    """The class given to every pixel of the first test images; part is the image's number, x the pixel's index."""
+    """The class given to every pixel of the first test images; part is the image's number, x the
+    pixel's index.
+    """
     out = torch.cat([out for out, _ in answers(subject, subject.test[:PICTURES])])
     for number, classes in enumerate(out.argmax(1).flatten(1).tolist()):
         for index, value in enumerate(classes):

@@ -11,19 +11,29 @@ from spatialbias.datasets.batch import Batch, Data
 from spatialbias.roles import fold, prepare
 from spatialbias.trials import Trial
 
-SHIFTED: dict[tuple, Batch] = {}  # shifted test images of one fold, shared by every trial on that fold
+SHIFTED: dict[
+    tuple, Batch
+] = {}  # shifted test images of one fold, shared by every trial on that fold
 # pixels in one unit of a centre, on a canvas of `size` pixels
-PIXELS = {"pixels": lambda size: 1.0, "fraction": lambda size: size, "centred": lambda size: (size - 1) / 2}
+PIXELS = {
+    "pixels": lambda size: 1.0,
+    "fraction": lambda size: size,
+    "centred": lambda size: (size - 1) / 2,
+}
 
 
 def scores(trial: Trial, outputs: Tensor, target: Tensor) -> Tensor:
-    """How well each example was answered, (B,), by what its trial learns: 1 for the right class (for dense targets the share
-    of right pixels), the distance in pixels for a regression (small is good), intersection over union for a rendering."""
+    """How well each example was answered, (B,), by what its trial learns: 1 for the right class
+    (for dense targets the share of right pixels), the distance in pixels for a regression (small is
+    good), intersection over union for a rendering.
+    """
     if trial.loss == "cross_entropy":
         right = (outputs.argmax(1) == target).float()
         return right.flatten(1).mean(1) if right.dim() > 1 else right
     if trial.loss == "mean_squared_error":
-        return (outputs - target).norm(dim=1) * PIXELS[trial.dataset_args.get("units", "fraction")](trial.dataset_args.get("size", 64))
+        return (outputs - target).norm(dim=1) * PIXELS[trial.dataset_args.get("units", "fraction")](
+            trial.dataset_args.get("size", 64)
+        )
     drawn, wanted = (outputs > 0).flatten(1), (target > 0.5).flatten(1)  # the rounded sigmoid
     return (drawn & wanted).sum(1) / (drawn | wanted).sum(1).clamp(min=1)
 
@@ -39,9 +49,13 @@ class Subject:
     execution: training.Execution
 
     def accuracy(self, batch: Batch) -> float:
-        """Share of examples (for dense targets: of pixels) whose class is the most probable one; `batch` is prepared."""
-        right = [(outputs.argmax(1) == part.target).float().mean().double() * len(part)
-                 for outputs, part in training.predictions(self.model, batch, self.execution)]
+        """Share of examples (for dense targets: of pixels) whose class is the most probable one;
+        `batch` is prepared.
+        """
+        right = [
+            (outputs.argmax(1) == part.target).float().mean().double() * len(part)
+            for outputs, part in training.predictions(self.model, batch, self.execution)
+        ]
         return float(sum(right)) / len(batch)
 
     def fold(self) -> Batch:
@@ -51,16 +65,27 @@ class Subject:
         return prepare(batch, self.data, self.execution)
 
     def shifted(self, name: str, shift: Callable[[Tensor], Tensor]) -> Batch:
-        """The fold's images after a shift, made once and kept while trials on the same fold follow one another."""
-        owner = (self.trial.dataset, *sorted(self.trial.dataset_args.items()), self.trial.role, self.trial.fold)
+        """The fold's images after a shift, made once and kept while trials on the same fold follow
+        one another.
+        """
+        owner = (
+            self.trial.dataset,
+            *sorted(self.trial.dataset_args.items()),
+            self.trial.role,
+            self.trial.fold,
+        )
         if any(key[:-1] != owner for key in tuple(SHIFTED)):
             SHIFTED.clear()
         if (batch := SHIFTED.get((*owner, name))) is None:  # threads may clear it under our hands
             whole = self.fold()
-            batch = SHIFTED[(*owner, name)] = Batch((shift(whole.inputs[0]),), whole.target, whole.shared)
+            batch = SHIFTED[(*owner, name)] = Batch(
+                (shift(whole.inputs[0]),), whole.target, whole.shared
+            )
         return self.prepare(batch)
 
     def scored(self, batch: Batch) -> Tensor:
         """The score of every example (B,), on the processor; `batch` is not prepared yet."""
         answers = training.predictions(self.model, self.prepare(batch), self.execution)
-        return torch.cat([scores(self.trial, out, part.target) for out, part in answers]).float().cpu()
+        return (
+            torch.cat([scores(self.trial, out, part.target) for out, part in answers]).float().cpu()
+        )

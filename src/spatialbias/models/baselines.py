@@ -1,7 +1,8 @@
-"""The networks that Coordinet is compared with (Gillen 2021), and the competent company that keeps the ranking honest.
+"""The networks that Coordinet is compared with (Gillen 2021), and the competent company that keeps
+the ranking honest.
 
-All take images (B, channels, size, size) and return logits (B, classes). They ignore coordinates, which
-some data sets send along for the networks that ask for them.
+All take images (B, channels, size, size) and return logits (B, classes). They ignore coordinates,
+which some data sets send along for the networks that ask for them.
 """
 
 import torch
@@ -13,19 +14,30 @@ from spatialbias.layers.locally_connected import LocallyConnected2d
 
 
 class fully_connected(nn.Module):  # noqa: N801  (models go by the names that trials use)
-    """Nine hidden layers of 200 with a residual connection across every layer that keeps its size (938,210 parameters).
+    """Nine hidden layers of 200 with a residual connection across every layer that keeps its size
+    (938,210 parameters).
 
     The source gives the depth, the width and the residuals; ReLU after each map is our choice.
-    `norm="layer"` normalises each map's output: the norm is a confound of the comparison with Coordinet.
+    `norm="layer"` normalises each map's output: the norm is a confound of the comparison with
+    Coordinet.
     """
 
-    def __init__(self, channels: int = 3, size: int = 32, classes: int = 10, width: int = 200, hidden: int = 9,
-                 norm: str = "none") -> None:
+    def __init__(
+        self,
+        channels: int = 3,
+        size: int = 32,
+        classes: int = 10,
+        width: int = 200,
+        hidden: int = 9,
+        norm: str = "none",
+    ) -> None:
         super().__init__()
         one_of(("none", "layer"), norm=norm)
         self.first = nn.Linear(channels * size * size, width)
         self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(hidden - 1))
-        self.norms = nn.ModuleList(nn.LayerNorm(width) if norm == "layer" else nn.Identity() for _ in range(hidden))
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(width) if norm == "layer" else nn.Identity() for _ in range(hidden)
+        )
         self.last = nn.Linear(width, classes)
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
@@ -36,9 +48,11 @@ class fully_connected(nn.Module):  # noqa: N801  (models go by the names that tr
 
 
 class simple_cnn(nn.Sequential):  # noqa: N801
-    """Six valid 5x5 convolutions of increasing width, no pooling, one linear layer (672,314 parameters for RGB 32x32).
+    """Six valid 5x5 convolutions of increasing width, no pooling, one linear layer (672,314
+    parameters for RGB 32x32).
 
-    The source gives the number of layers, the kernel size and "increasing"; widths and padding are our choice.
+    The source gives the number of layers, the kernel size and "increasing"; widths and padding are
+    our choice.
     """
 
     def __init__(self, channels: int = 3, size: int = 32, classes: int = 10) -> None:
@@ -61,7 +75,11 @@ class pooled_cnn(nn.Sequential):  # noqa: N801
         layers: list[nn.Module] = []
         for k in range(3):
             for _ in range(2):
-                layers += [nn.Conv2d(channels, width << k, 3, padding=1, bias=False), nn.BatchNorm2d(width << k), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(channels, width << k, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(width << k),
+                    nn.ReLU(),
+                ]
                 channels = width << k
             layers.append(nn.MaxPool2d(2) if k < 2 else nn.AdaptiveAvgPool2d(1))
         super().__init__(*layers, nn.Flatten(), nn.Linear(channels, classes))
@@ -73,31 +91,47 @@ class pooled_cnn(nn.Sequential):  # noqa: N801
 class strided_cnn(nn.Sequential):  # noqa: N801
     """Two 5x5 layers of stride 2 that take locality, sharing and pooling apart (our experiment).
 
-    `sharing=False` gives every position its own kernel; `pooling="mean"` averages the last map over positions, "flatten"
-    keeps them apart.
+    `sharing=False` gives every position its own kernel; `pooling="mean"` averages the last map over
+    positions, "flatten" keeps them apart.
     """
 
-    def __init__(self, channels: int = 3, size: int = 32, classes: int = 10, sharing: bool = True,
-                 pooling: str = "flatten", width: int = 32) -> None:
+    def __init__(
+        self,
+        channels: int = 3,
+        size: int = 32,
+        classes: int = 10,
+        sharing: bool = True,
+        pooling: str = "flatten",
+        width: int = 32,
+    ) -> None:
         one_of(("flatten", "mean"), pooling=pooling)
         layers: list[nn.Module] = []
         for features in (width, 2 * width):
-            layers.append(nn.Conv2d(channels, features, 5, stride=2) if sharing
-                          else LocallyConnected2d(channels, features, 5, stride=2, input_size=(size, size)))
+            layers.append(
+                nn.Conv2d(channels, features, 5, stride=2)
+                if sharing
+                else LocallyConnected2d(channels, features, 5, stride=2, input_size=(size, size))
+            )
             layers.append(nn.ReLU())
             channels, size = features, (size - 5) // 2 + 1
         pool = [nn.AdaptiveAvgPool2d(1)] if pooling == "mean" else []
-        super().__init__(*layers, *pool, nn.Flatten(), nn.Linear(channels * (1 if pool else size * size), classes))
+        super().__init__(
+            *layers,
+            *pool,
+            nn.Flatten(),
+            nn.Linear(channels * (1 if pool else size * size), classes),
+        )
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
         return super().forward(images)
 
 
 class kernel_ridge(nn.Module):  # noqa: N801
-    """Ridge regression of the one-hot class on an RBF kernel of the pixels: what needs no network at all.
+    """Ridge regression of the one-hot class on an RBF kernel of the pixels: what needs no network
+    at all.
 
-    It is solved, not descended: the engine calls `solve` once. `gamma` multiplies the *mean* squared pixel difference,
-    `ridge` is added to the kernel's diagonal.
+    It is solved, not descended: the engine calls `solve` once. `gamma` multiplies the *mean*
+    squared pixel difference, `ridge` is added to the kernel's diagonal.
     """
 
     def __init__(self, classes: int = 10, gamma: float = 1.0, ridge: float = 0.1) -> None:
@@ -111,7 +145,9 @@ class kernel_ridge(nn.Module):  # noqa: N801
         self.support = images.flatten(1).float()
         kernel = self._kernel(self.support).double()
         kernel.diagonal().add_(self.ridge)
-        self.weight = torch.linalg.solve(kernel, F.one_hot(target, self.classes).double() - 1 / self.classes).float()
+        self.weight = torch.linalg.solve(
+            kernel, F.one_hot(target, self.classes).double() - 1 / self.classes
+        ).float()
 
     def _kernel(self, pixels: Tensor) -> Tensor:
         return torch.exp(-self.gamma * torch.cdist(pixels, self.support).square() / pixels.shape[1])

@@ -1,4 +1,5 @@
-"""The segmentation network of the coordinate-bias study: an encoder cut from VGG, and a decoder with skip connections.
+"""The segmentation network of the coordinate-bias study: an encoder cut from VGG, and a decoder
+with skip connections.
 
 Source: pskugit, "custom-conv2d", 2020, as its code has the network.
 """
@@ -13,15 +14,21 @@ from spatialbias.layers.coordconv import CoordConv2d
 
 
 class FixedMapsBiasConv2d(CoordBiasConv2d):
-    """A coordinate bias on two fixed random maps: as many parameters, and positions marked, but in no order."""
+    """A coordinate bias on two fixed random maps: as many parameters, and positions marked, but in
+    no order.
+    """
 
-    def coordinates(self, height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    def coordinates(
+        self, height: int, width: int, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
         generator = torch.Generator().manual_seed(height * 10007 + width)
         return torch.rand(2, height, width, generator=generator).to(device, dtype)
 
 
 class RedrawnMapsBiasConv2d(CoordBiasConv2d):
-    """A coordinate bias on random maps drawn anew for every image: as many parameters, and no word about position."""
+    """A coordinate bias on random maps drawn anew for every image: as many parameters, and no word
+    about position.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         out = nn.Conv2d.forward(self, x)  # (B, C_out, H, W)
@@ -29,33 +36,47 @@ class RedrawnMapsBiasConv2d(CoordBiasConv2d):
         return out + torch.einsum("cd,bdhw->bchw", self.coordinate_bias.to(out.dtype), maps)
 
 
-LAYERS = {"conv": nn.Conv2d, "coordbias": CoordBiasConv2d, "coordconv": CoordConv2d, "fixed_maps": FixedMapsBiasConv2d,
-          "redrawn_maps": RedrawnMapsBiasConv2d}
+LAYERS = {
+    "conv": nn.Conv2d,
+    "coordbias": CoordBiasConv2d,
+    "coordconv": CoordConv2d,
+    "fixed_maps": FixedMapsBiasConv2d,
+    "redrawn_maps": RedrawnMapsBiasConv2d,
+}
 
 
 class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials use)
-    """Images (B, 3, H, W) -> logits of each pixel's class (B, classes, H, W), for H and W that are multiples of 8.
+    """Images (B, 3, H, W) -> logits of each pixel's class (B, classes, H, W), for H and W that are
+    multiples of 8.
 
     1,533,284 parameters with `layer="conv"`, 1,535,076 with "coordbias".
 
     Args:
         layer: the encoder's six convolutions, a key of `LAYERS`.
-        init: "equal": every network's encoder starts with the same He-normal weights, whatever its layer, and
-            positions come on top. "source": only plain convolutions are initialised so; others keep PyTorch's default,
-            as happened in the source.
-        statistics: of the batch norms outside training: "running", or "batch", as in the source, which never leaves
-            training mode.
+        init: "equal": every network's encoder starts with the same He-normal weights, whatever its
+            layer, and positions come on top. "source": only plain convolutions are initialised so;
+            others keep PyTorch's default, as happened in the source.
+        statistics: of the batch norms outside training: "running", or "batch", as in the source,
+            which never leaves training mode.
         encoder_norm: a batch norm after every convolution of the encoder (the source has none).
         padding_mode: of the encoder's convolutions; zeros betray the border.
-        first_width: channels of the first layer; 67 gives plain convolutions 20 parameters more than "coordbias" has.
+        first_width: channels of the first layer; 67 gives plain convolutions 20 parameters more
+            than "coordbias" has.
         classes: number of classes.
     """
 
     evaluation_batch = 25
 
-    def __init__(self, layer: str = "conv", init: str = "equal", statistics: str = "running",
-                 encoder_norm: bool = False, padding_mode: str = "zeros", first_width: int = 64,
-                 classes: int = 4) -> None:
+    def __init__(
+        self,
+        layer: str = "conv",
+        init: str = "equal",
+        statistics: str = "running",
+        encoder_norm: bool = False,
+        padding_mode: str = "zeros",
+        first_width: int = 64,
+        classes: int = 4,
+    ) -> None:
         super().__init__()
         one_of(LAYERS, layer=layer)
         one_of(("equal", "source"), init=init)
@@ -67,13 +88,19 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
             stage: list[nn.Module] = []
             for width in widths:
                 stage += [_convolution(layer, channels, width, init, padding_mode)]
-                stage += [nn.BatchNorm2d(width, track_running_stats=tracked)] if encoder_norm else []
+                stage += (
+                    [nn.BatchNorm2d(width, track_running_stats=tracked)] if encoder_norm else []
+                )
                 stage += [nn.ReLU(inplace=True)]
                 channels = width
             self.stages.append(nn.Sequential(*stage, nn.MaxPool2d(2)))
         shapes = ((256, 128), (128, 64), (64, 32))
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(*shape, 3, 2, padding=1, output_padding=1) for shape in shapes)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width, track_running_stats=tracked) for _, width in shapes)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(*shape, 3, 2, padding=1, output_padding=1) for shape in shapes
+        )
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(width, track_running_stats=tracked) for _, width in shapes
+        )
         self.classifier = nn.Conv2d(32, classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -86,8 +113,12 @@ class vgg9_fcn(nn.Module):  # noqa: N801  (models go by the names that trials us
         return self.classifier(x)
 
 
-def _convolution(layer: str, in_channels: int, out_channels: int, init: str, padding_mode: str) -> nn.Conv2d:
-    """One layer of the encoder. All kinds leave the random state equal; with `init="equal"` they share filters too."""
+def _convolution(
+    layer: str, in_channels: int, out_channels: int, init: str, padding_mode: str
+) -> nn.Conv2d:
+    """One layer of the encoder. All kinds leave the random state equal; with `init="equal"` they
+    share filters too.
+    """
     options = {"padding": 1, "padding_mode": padding_mode}
     plain = nn.Conv2d(in_channels, out_channels, 3, **options)
     default = plain.weight.detach().clone(), plain.bias.detach().clone()

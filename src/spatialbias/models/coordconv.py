@@ -1,7 +1,8 @@
 """The networks of CoordConv's three toy tasks.
 
-Sources: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv solution", as their
-code has the networks; D'Cruz 2019, a tutorial on it, whose variants are options here. Numbers of parameters are theirs.
+Sources: Liu et al. 2018, "An intriguing failing of convolutional neural networks and the CoordConv
+solution", as their code has the networks; D'Cruz 2019, a tutorial on it, whose variants are options
+here. Numbers of parameters are theirs.
 """
 
 import torch
@@ -12,7 +13,8 @@ from spatialbias.models.positions import convolution, fourier, he_normal_, told
 
 
 class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names that trials use)
-    """Centre (B, 2) -> logits of the canvas's pixels (B, size * width), by 1x1 convolutions over the tiled centre.
+    """Centre (B, 2) -> logits of the canvas's pixels (B, size * width), by 1x1 convolutions over
+    the tiled centre.
 
     7,553 parameters.
 
@@ -23,14 +25,26 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         coordinates: what the layers are told; "none" is the control that sees the same everywhere.
         where: which layers are told.
         radius: tell them their distance from the centre too.
-        normalise: the input is divided by the canvas to lie in [-1, 1]; the sources feed whole pixels.
-        coded: the input, normalised, is written in the Fourier code that pixels have with coordinates="fourier".
+        normalise: the input is divided by the canvas to lie in [-1, 1]; the sources feed whole
+            pixels.
+        coded: the input, normalised, is written in the Fourier code that pixels have with
+            coordinates="fourier".
     """
 
     evaluation_batch = 32
 
-    def __init__(self, size: int = 64, mul: int = 1, kernel: int = 1, coordinates: str = "xy", where: str = "first",
-                 radius: bool = False, normalise: bool = False, width: int = 0, coded: bool = False) -> None:
+    def __init__(
+        self,
+        size: int = 64,
+        mul: int = 1,
+        kernel: int = 1,
+        coordinates: str = "xy",
+        where: str = "first",
+        radius: bool = False,
+        normalise: bool = False,
+        width: int = 0,
+        coded: bool = False,
+    ) -> None:
         super().__init__()
         if coded and not normalise:
             raise ValueError("coded=True needs normalise=True: the code is of places in [-1, 1]")
@@ -40,7 +54,12 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         layers: list[nn.Module] = []
         for c_in, c_out, aware in zip(widths, widths[1:], told(where, 5)):
             kind = coordinates if aware else "none"
-            layers += [convolution(kind, c_in, c_out, kernel, self.canvas, radius and aware, padding="same"), nn.ReLU()]
+            layers += [
+                convolution(
+                    kind, c_in, c_out, kernel, self.canvas, radius and aware, padding="same"
+                ),
+                nn.ReLU(),
+            ]
         self.layers = he_normal_(nn.Sequential(*layers[:-1]))
 
     def forward(self, centre: Tensor) -> Tensor:
@@ -54,19 +73,36 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
 
 
 class coordconv_renderer(nn.Module):  # noqa: N801
-    """Centre (B, 2) -> logits of a picture (B, 1, size, width): the classifier, a softmax over the canvas, a painter.
+    """Centre (B, 2) -> logits of a picture (B, 1, size, width): the classifier, a softmax over the
+    canvas, a painter.
 
-    8,074 parameters (`kernel=1`, `mul=1`, the sources' sweep) to 24,210 (3, 2); the tutorial's has 15,010 (2, 2).
-    `kernel` and `mul` are those of the painter's five convolutions; the other arguments are the classifier's.
+    8,074 parameters (`kernel=1`, `mul=1`, the sources' sweep) to 24,210 (3, 2); the tutorial's has
+    15,010 (2, 2). `kernel` and `mul` are those of the painter's five convolutions; the other
+    arguments are the classifier's.
     """
 
     evaluation_batch = 32
 
-    def __init__(self, size: int = 64, kernel: int = 1, mul: int = 1, coordinates: str = "xy", where: str = "first",
-                 radius: bool = False, normalise: bool = False, width: int = 0) -> None:
+    def __init__(
+        self,
+        size: int = 64,
+        kernel: int = 1,
+        mul: int = 1,
+        coordinates: str = "xy",
+        where: str = "first",
+        radius: bool = False,
+        normalise: bool = False,
+        width: int = 0,
+    ) -> None:
         super().__init__()
-        self.find = coordconv_classifier(size, coordinates=coordinates, where=where, radius=radius, normalise=normalise,
-                                         width=width)
+        self.find = coordconv_classifier(
+            size,
+            coordinates=coordinates,
+            where=where,
+            radius=radius,
+            normalise=normalise,
+            width=width,
+        )
         widths = (1, 8 * mul, 8 * mul, 16 * mul, 16 * mul, 1)
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:]):
@@ -79,9 +115,11 @@ class coordconv_renderer(nn.Module):  # noqa: N801
 
 
 class deconv(nn.Module):  # noqa: N801
-    """Centre (B, 2) -> logits (B, size²), or (B, 1, size, size) for rendering, by transposed convolutions of stride 2.
+    """Centre (B, 2) -> logits (B, size²), or (B, 1, size, size) for rendering, by transposed
+    convolutions of stride 2.
 
-    For 64x64: 46,465 parameters (`kernel=2`, `mul=1`) to 1,632,001 (4, 3). The tutorial's has no norm: 408,193 (2, 3).
+    For 64x64: 46,465 parameters (`kernel=2`, `mul=1`) to 1,632,001 (4, 3). The tutorial's has no
+    norm: 408,193 (2, 3).
 
     Args:
         size: of the canvas, a power of two from 8.
@@ -91,11 +129,19 @@ class deconv(nn.Module):  # noqa: N801
         task: "classification" or "rendering".
     """
 
-    def __init__(self, size: int = 64, kernel: int = 3, mul: int = 1, norm: bool = True,
-                 task: str = "classification") -> None:
+    def __init__(
+        self,
+        size: int = 64,
+        kernel: int = 3,
+        mul: int = 1,
+        norm: bool = True,
+        task: str = "classification",
+    ) -> None:
         super().__init__()
         if size < 8 or size & (size - 1):
-            raise ValueError(f"size={size}: every layer doubles the map, so it must be a power of two from 8")
+            raise ValueError(
+                f"size={size}: every layer doubles the map, so it must be a power of two from 8"
+            )
         one_of((2, 3, 4), kernel=kernel)
         one_of(("classification", "rendering"), task=task)
         self.task = task
@@ -113,7 +159,9 @@ class deconv(nn.Module):  # noqa: N801
 
 
 class _Double(nn.ConvTranspose2d):
-    """Transposed convolution that doubles the map, cropped as the sources' framework does (at the end, if unevenly)."""
+    """Transposed convolution that doubles the map, cropped as the sources' framework does (at the
+    end, if unevenly).
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__(in_channels, out_channels, kernel, stride=2, padding=(kernel - 2) // 2)
@@ -123,7 +171,9 @@ class _Double(nn.ConvTranspose2d):
 
 
 class _Same(nn.Module):
-    """Padding such that a convolution divides a map by its stride, rounded up; the odd row and column at the end."""
+    """Padding such that a convolution divides a map by its stride, rounded up; the odd row and
+    column at the end.
+    """
 
     def __init__(self, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -138,10 +188,12 @@ class _Same(nn.Module):
 
 
 class coordconv_regressor(nn.Module):  # noqa: N801
-    """Picture (B, 1, H, W) -> coordinates (B, 2): five convolutions and a global maximum (906 parameters).
+    """Picture (B, 1, H, W) -> coordinates (B, 2): five convolutions and a global maximum (906
+    parameters).
 
     Args:
-        activation: "none", as released (by oversight, the authors said later), or "relu" between the layers.
+        activation: "none", as released (by oversight, the authors said later), or "relu" between
+            the layers.
         pool: "max", or "average", with which the tutorial saw it always predict the centre.
         padding: "same" as released, or "valid" as in the tutorial.
         stride: of the last two convolutions.
@@ -149,9 +201,18 @@ class coordconv_regressor(nn.Module):  # noqa: N801
         size, width: of the canvas; needed only where `coordinates` are maps of a fixed size.
     """
 
-    def __init__(self, activation: str = "none", pool: str = "max", padding: str = "same", stride: int = 1,
-                 coordinates: str = "xy", where: str = "first", radius: bool = False, size: int = 64,
-                 width: int = 0) -> None:
+    def __init__(
+        self,
+        activation: str = "none",
+        pool: str = "max",
+        padding: str = "same",
+        stride: int = 1,
+        coordinates: str = "xy",
+        where: str = "first",
+        radius: bool = False,
+        size: int = 64,
+        width: int = 0,
+    ) -> None:
         super().__init__()
         one_of(("none", "relu"), activation=activation)
         one_of(("max", "average"), pool=pool)
@@ -161,8 +222,18 @@ class coordconv_regressor(nn.Module):  # noqa: N801
         shapes = ((1, 8, 1, 1), (8, 8, 1, 1), (8, 8, 1, 1), (8, 8, 3, stride), (8, 2, 3, stride))
         for (c_in, c_out, kernel, step), aware in zip(shapes, told(where, 5)):
             margin = kernel // 2 if padding == "same" else 0
-            layers += [convolution(coordinates if aware else "none", c_in, c_out, kernel, canvas, radius and aware,
-                                   stride=step, padding=margin)]
+            layers += [
+                convolution(
+                    coordinates if aware else "none",
+                    c_in,
+                    c_out,
+                    kernel,
+                    canvas,
+                    radius and aware,
+                    stride=step,
+                    padding=margin,
+                )
+            ]
             if activation == "relu":
                 layers += [nn.ReLU()]
             canvas = tuple((side + 2 * margin - kernel) // step + 1 for side in canvas)
@@ -176,7 +247,8 @@ class coordconv_regressor(nn.Module):  # noqa: N801
 class conv_regressor_uniform(nn.Sequential):  # noqa: N801
     """Picture (B, 1, size, size) -> coordinates (B, 2), built for the uniform split.
 
-    72,850 parameters (`mul=1`), 159,330 (2).     `tutorial=True` pads nothing and pools with stride 1.
+    72,850 parameters (`mul=1`), 159,330 (2).     `tutorial=True` pads nothing and pools with stride
+    1.
     """
 
     def __init__(self, size: int = 64, mul: int = 1, tutorial: bool = False) -> None:
@@ -190,15 +262,17 @@ class conv_regressor_uniform(nn.Sequential):  # noqa: N801
         side = size - 11 if tutorial else size // 8
         if side < 1:
             raise ValueError(f"size={size}: the network's poolings leave nothing of it")
-        super().__init__(*layers, nn.Flatten(), nn.Linear(width * side**2, 64), nn.ReLU(), nn.Linear(64, 2))
+        super().__init__(
+            *layers, nn.Flatten(), nn.Linear(width * side**2, 64), nn.ReLU(), nn.Linear(64, 2)
+        )
         he_normal_(self)
 
 
 class conv_regressor_quadrant(nn.Module):  # noqa: N801
     """Picture (B, 1, H, W) -> coordinates (B, 2), built for the quadrant split.
 
-    12,914 parameters (`mul=1`), 49,890 (2). It ends in a ReLU and a global average. `tutorial=True`: no padding, and a
-    last kernel of 2 that covers all that 64x64 pixels leave.
+    12,914 parameters (`mul=1`), 49,890 (2). It ends in a ReLU and a global average.
+    `tutorial=True`: no padding, and a last kernel of 2 that covers all that 64x64 pixels leave.
     """
 
     def __init__(self, mul: int = 1, tutorial: bool = False) -> None:
@@ -206,13 +280,30 @@ class conv_regressor_quadrant(nn.Module):  # noqa: N801
         width = 16 * mul
 
         def conv(c_in: int, c_out: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-            return [nn.Identity() if tutorial else _Same(kernel, stride), nn.Conv2d(c_in, c_out, kernel, stride)]
+            return [
+                nn.Identity() if tutorial else _Same(kernel, stride),
+                nn.Conv2d(c_in, c_out, kernel, stride),
+            ]
 
         def norm() -> nn.Module:
-            return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01) if tutorial else nn.BatchNorm2d(width)
+            return (
+                nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+                if tutorial
+                else nn.BatchNorm2d(width)
+            )
 
-        layers = [*conv(1, width, 5, 2), nn.ReLU(), *conv(width, width, 1), nn.ReLU(), norm(),
-                  *conv(width, width, 3), nn.ReLU(), *conv(width, width, 3, 2), nn.ReLU(), *conv(width, width, 3, 2)]
+        layers = [
+            *conv(1, width, 5, 2),
+            nn.ReLU(),
+            *conv(width, width, 1),
+            nn.ReLU(),
+            norm(),
+            *conv(width, width, 3),
+            nn.ReLU(),
+            *conv(width, width, 3, 2),
+            nn.ReLU(),
+            *conv(width, width, 3, 2),
+        ]
         layers += [nn.ReLU(), norm()] if tutorial else [norm(), nn.ReLU()]
         layers += [*conv(width, width, 3, 2), nn.ReLU(), *conv(width, width, 1), nn.ReLU()]
         if tutorial:

@@ -13,9 +13,13 @@ COORDINATES = ("xy", "none", "blank", "exchanged", "fourier", "random", "table")
 
 
 class MapConv2d(CoordConv2d):
-    """CoordConv2d with any maps (D, H, W) in the place of coordinates, fixed or learnt; they tie it to one map size."""
+    """CoordConv2d with any maps (D, H, W) in the place of coordinates, fixed or learnt; they tie it
+    to one map size.
+    """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, maps: Tensor, **options):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, maps: Tensor, **options
+    ):
         nn.Conv2d.__init__(self, in_channels + len(maps), out_channels, kernel_size, **options)
         self.in_channels, self.radius = in_channels, False
         if isinstance(maps, nn.Parameter):
@@ -23,16 +27,19 @@ class MapConv2d(CoordConv2d):
         else:
             self.register_buffer("maps", maps, persistent=False)
 
-    def coordinates(self, height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    def coordinates(
+        self, height: int, width: int, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
         return self.maps.to(dtype)
 
 
 def position_maps(kind: str, height: int, width: int) -> Tensor:
     """Other things than x and y to tell a network about its positions: (D, height, width).
 
-    "blank": one channel of ones. "exchanged": x scaled by the height and y by the width, the released code's slip,
-    which shows where the two differ. "fourier": sine and cosine of four octaves of x and of y (D = 16). "random": two
-    fixed random maps. "table": two learnt values a position.
+    "blank": one channel of ones. "exchanged": x scaled by the height and y by the width, the
+    released code's slip, which shows where the two differ. "fourier": sine and cosine of four
+    octaves of x and of y (D = 16). "random": two fixed random maps. "table": two learnt values a
+    position.
     """
     if kind == "blank":
         return torch.ones(1, height, width)
@@ -43,20 +50,32 @@ def position_maps(kind: str, height: int, width: int) -> Tensor:
     if kind == "fourier":
         return fourier(coordinate_grid(height, width))
     if kind == "random":
-        return torch.empty(2, height, width).uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+        return torch.empty(2, height, width).uniform_(
+            -1, 1, generator=torch.Generator().manual_seed(0)
+        )
     return nn.Parameter(torch.empty(2, height, width).uniform_(-1, 1))  # table
 
 
 def fourier(places: Tensor, dim: int = 0) -> Tensor:
-    """Places in [-1, 1] -> sine and cosine of four octaves of each coordinate, along `dim`. The first goes round once, so that
-    -1 and 1 have the same code."""
+    """Places in [-1, 1] -> sine and cosine of four octaves of each coordinate, along `dim`. The
+    first goes round once, so that -1 and 1 have the same code.
+    """
     phases = torch.cat([places * (math.pi * 2**octave) for octave in range(4)], dim)
     return torch.cat((phases.sin(), phases.cos()), dim)
 
 
-def convolution(kind: str, in_channels: int, out_channels: int, kernel: int, size: tuple[int, int],
-                radius: bool = False, **options) -> nn.Conv2d:
-    """A convolution on maps of `size` that is told its positions in one of the ways of `COORDINATES`."""
+def convolution(
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    size: tuple[int, int],
+    radius: bool = False,
+    **options,
+) -> nn.Conv2d:
+    """A convolution on maps of `size` that is told its positions in one of the ways of
+    `COORDINATES`.
+    """
     one_of(COORDINATES, coordinates=kind)
     if radius and kind != "xy":
         raise ValueError(f"radius=True needs coordinates='xy', not {kind!r}")
@@ -68,19 +87,31 @@ def convolution(kind: str, in_channels: int, out_channels: int, kernel: int, siz
 
 
 def told(where: str, layers: int) -> list[bool]:
-    """Which of the layers see coordinates: "first", "all", or one of them by its number, from "1"."""
+    """Which of the layers see coordinates: "first", "all", or one of them by its number, from
+    "1".
+    """
     if where not in ("first", "all", *map(str, range(1, layers + 1))):
-        raise ValueError(f"where={where!r}: it must be 'first', 'all' or a layer from '1' to '{layers}'")
-    return [where in ("all", str(layer)) or (where == "first" and layer == 1) for layer in range(1, layers + 1)]
+        raise ValueError(
+            f"where={where!r}: it must be 'first', 'all' or a layer from '1' to '{layers}'"
+        )
+    return [
+        where in ("all", str(layer)) or (where == "first" and layer == 1)
+        for layer in range(1, layers + 1)
+    ]
 
 
 def he_normal_(network: nn.Module) -> nn.Module:
-    """Initialise as the sources do: weights normal with deviation sqrt(2 / fan-in), cut at two deviations; biases
-    zero."""
+    """Initialise as the sources do: weights normal with deviation sqrt(2 / fan-in), cut at two
+    deviations; biases zero.
+    """
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            fan_in = layer.weight[0].numel()  # of a transposed convolution: C_out K K, as in the sources' framework
-            std = math.sqrt(2 / fan_in) / 0.87962566103423978  # the deviation that is left after cutting
+            fan_in = layer.weight[
+                0
+            ].numel()  # of a transposed convolution: C_out K K, as in the sources' framework
+            std = (
+                math.sqrt(2 / fan_in) / 0.87962566103423978
+            )  # the deviation that is left after cutting
             nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
             nn.init.zeros_(layer.bias)
     return network

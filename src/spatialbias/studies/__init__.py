@@ -1,6 +1,8 @@
-"""Studies: grids of trials, each of which answers one question, with their profiles. One file a work.
+"""Studies: grids of trials, each of which answers one question, with their profiles. One file a
+work.
 
-`study("coordinet.few_samples").plan("quick", n_train=390).sweep()` trains what is missing and returns `Results`.
+`study("coordinet.few_samples").plan("quick", n_train=390).sweep()` trains what is missing and
+returns `Results`.
 """
 
 from importlib import import_module
@@ -10,7 +12,13 @@ from spatialbias.studies.study import Parameters, Plan, Repeats, Results, Study
 
 __all__ = ["WORKS", "Parameters", "Plan", "Repeats", "Results", "Study", "names", "study"]
 
-WORKS = ("coordinet", "coordconv", "coordbias", "lrlc", "matrix")  # in the book's order, for claims too; some are still to come
+WORKS = (
+    "coordinet",
+    "coordconv",
+    "coordbias",
+    "lrlc",
+    "matrix",
+)  # in the book's order, for claims too; some are still to come
 
 
 def names() -> list[str]:

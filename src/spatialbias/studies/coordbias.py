@@ -1,9 +1,10 @@
-"""The studies of the coordinate-bias chapter (pskugit 2020). Names, grids and numbers of replicates are fixed before records
-exist.
+"""The studies of the coordinate-bias chapter (pskugit 2020). Names, grids and numbers of replicates
+are fixed before records exist.
 
-Images have the sources' size, for a receptive field is a number of pixels; there are fewer of them. Two protocols: the
-source's own (SGD on single images, batch norm never out of training mode, unequal initialisation) and ours (Adam on batches
-of four, a decaying rate, equal filters at the start, evaluation mode).
+Images have the sources' size, for a receptive field is a number of pixels; there are fewer of them.
+Two protocols: the source's own (SGD on single images, batch norm never out of training mode,
+unequal initialisation) and ours (Adam on batches of four, a decaying rate, equal filters at the
+start, evaluation mode).
 """
 
 from collections.abc import Iterator
@@ -22,13 +23,17 @@ class Circles(Repeats):
     test_images: Annotated[int, Field(ge=4, le=10_000)] = 200
     size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
     epochs: Annotated[int, Field(ge=1, le=100)] = 2
-    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
+    learning_rates: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)
+    ] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
 
 
 OURS = {"optimizer": "adam", "batch_size": 4, "schedule": "cosine"}
 SOURCE = {"optimizer": "sgd", "batch_size": 1, "learning_rate": 1e-3}
 AS_RELEASED = {"init": "source", "statistics": "batch"}
-ARMS: dict[str, tuple[dict, dict]] = {  # arm: (what it changes of the trial, the network's arguments)
+ARMS: dict[
+    str, tuple[dict, dict]
+] = {  # arm: (what it changes of the trial, the network's arguments)
     "vanilla": (OURS, {}),
     "coordinate bias": (OURS, {"layer": "coordbias"}),
     "vanilla, as released": (SOURCE, AS_RELEASED),
@@ -45,28 +50,48 @@ HEADLINE = tuple(ARMS)[:4]
 QUESTIONS = ("vanilla", "coordinate bias", *tuple(ARMS)[4:])
 
 # Chosen by loss when the list ended at 3e-2: the smallest `suitable` rate. 1e-1 was added because vanilla's least loss lay at that
-# end; all trials keep the rates that they had, which are suitable still (a test compares). Other plain networks take vanilla's
-# rate, other networks that are told something the coordinate bias's.
+# end; all trials keep the rates that they had, which are suitable still (a test compares). Other
+# plain networks take vanilla's rate, other networks that are told something the coordinate bias's.
 LEARNING_RATES = {"vanilla": 1e-2, "coordinate bias": 3e-3}
 
 
 def suitable(results: Results) -> dict[str, list[float]]:
-    """For each network the rates whose mean loss on the tuning images is at most a tenth above the least."""
+    """For each network the rates whose mean loss on the tuning images is at most a tenth above the
+    least.
+    """
     frame = results.frame()
     frame = frame[(frame["part"] == "loss") & (frame["at"] == "stop")]
     means = frame.groupby(["arm", "learning_rate"])["value"].mean()
-    return {arm: means[arm].index[means[arm] <= 1.1 * means[arm].min()].tolist() for arm in dict.fromkeys(frame["arm"])}
+    return {
+        arm: means[arm].index[means[arm] <= 1.1 * means[arm].min()].tolist()
+        for arm in dict.fromkeys(frame["arm"])
+    }
 
 
 def trial(p: Circles, arm: str, replicate: int, **more) -> Trial:
-    """One network on images of its own: replicate r draws them with seed r, the same for every arm."""
+    """One network on images of its own: replicate r draws them with seed r, the same for every
+    arm.
+    """
     changes, model_args = ARMS[arm]
-    rate = LEARNING_RATES["vanilla" if model_args.get("layer", "conv") == "conv" else "coordinate bias"]
+    rate = LEARNING_RATES[
+        "vanilla" if model_args.get("layer", "conv") == "conv" else "coordinate bias"
+    ]
     values = {"learning_rate": rate, **changes, **more}
     return Trial(
-        model="vgg9_fcn", model_args=model_args, dataset="circles",
-        dataset_args={"n_train": p.images, "n_test": p.test_images, "seed": replicate, "size": p.size},
-        replicate=replicate, max_epochs=p.epochs, curve_images=100, **values)
+        model="vgg9_fcn",
+        model_args=model_args,
+        dataset="circles",
+        dataset_args={
+            "n_train": p.images,
+            "n_test": p.test_images,
+            "seed": replicate,
+            "size": p.size,
+        },
+        replicate=replicate,
+        max_epochs=p.epochs,
+        curve_images=100,
+        **values,
+    )
 
 
 def one(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
@@ -81,12 +106,45 @@ def tuning(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
 SMOKE = {"images": 8, "test_images": 5, "size": 32, "epochs": 1, "replicates": 2}
 QUICK = {"images": 120, "test_images": 40, "size": 64, "epochs": 1, "replicates": 1}
 
-STUDIES = (Study("coordbias.tuning", "Which learning rate suits both networks?", ("vanilla", "coordinate bias"), tuning,
-                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK | {"learning_rates": (1e-3,)}, "paper": {"replicates": 2}},
-                 ("segmentation",), Circles),
-           Study("coordbias.segmentation", "Can a network tell left from right when it is told where its pixels are?", HEADLINE, one,
-                 {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}}, ("segmentation",), Circles),
-           Study("coordbias.pictures", "What do the answers look like?", HEADLINE, one,
-                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 1}}, ("segmented",), Circles),
-           Study("coordbias.open_questions", "Is it the parameters, the position, or the norm?", QUESTIONS, one,
-                 {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}}, ("segmentation",), Circles))
+STUDIES = (
+    Study(
+        "coordbias.tuning",
+        "Which learning rate suits both networks?",
+        ("vanilla", "coordinate bias"),
+        tuning,
+        {
+            "smoke": SMOKE | {"replicates": 1},
+            "quick": QUICK | {"learning_rates": (1e-3,)},
+            "paper": {"replicates": 2},
+        },
+        ("segmentation",),
+        Circles,
+    ),
+    Study(
+        "coordbias.segmentation",
+        "Can a network tell left from right when it is told where its pixels are?",
+        HEADLINE,
+        one,
+        {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation",),
+        Circles,
+    ),
+    Study(
+        "coordbias.pictures",
+        "What do the answers look like?",
+        HEADLINE,
+        one,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 1}},
+        ("segmented",),
+        Circles,
+    ),
+    Study(
+        "coordbias.open_questions",
+        "Is it the parameters, the position, or the norm?",
+        QUESTIONS,
+        one,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation",),
+        Circles,
+    ),
+)

@@ -1,8 +1,9 @@
-"""The studies of the CoordConv chapter (Liu et al. 2018; D'Cruz 2019). Names, grids and numbers of replicates are fixed
-before records exist.
+"""The studies of the CoordConv chapter (Liu et al. 2018; D'Cruz 2019). Names, grids and numbers of
+replicates are fixed before records exist.
 
-Our own protocol changes one thing of the released one: the rate decays to zero along a cosine, so that the last epoch means
-something. `paper` runs on a canvas of 32 pixels, where replicates are cheap, unless a study says otherwise.
+Our own protocol changes one thing of the released one: the rate decays to zero along a cosine, so
+that the last epoch means something. `paper` runs on a canvas of 32 pixels, where replicates are
+cheap, unless a study says otherwise.
 """
 
 import random
@@ -32,15 +33,28 @@ RENDER = {**RELEASED, "loss": "binary_cross_entropy"}
 REGRESS = {**RELEASED, "loss": "mean_squared_error", "batch_size": 32, "weight_decay": 2e-5}
 TUTORIAL = {"optimizer": "adam", "batch_size": 32}
 
-# arm: (task, what it changes of the trial, epochs). The released penalty l2 * sum(w^2) is a weight decay of 2 l2.
+# arm: (task, what it changes of the trial, epochs). The released penalty l2 * sum(w^2) is a weight
+# decay of 2 l2.
 COORDCONV = {"model": "coordconv_classifier", "learning_rate": 0.005, "weight_decay": 0.002}
-DECONV = {"model": "deconv", "model_args": {"kernel": 3, "mul": 2}, "learning_rate": 0.01, "weight_decay": 0.002}
+DECONV = {
+    "model": "deconv",
+    "model_args": {"kernel": 3, "mul": 2},
+    "learning_rate": 0.01,
+    "weight_decay": 0.002,
+}
 PAINTER = {"model": "coordconv_renderer", "learning_rate": 0.005}
-DECONV_PAINTER = {**DECONV, "model_args": {"kernel": 3, "mul": 2, "task": "rendering"}, "weight_decay": 0.0}
+DECONV_PAINTER = {
+    **DECONV,
+    "model_args": {"kernel": 3, "mul": 2, "task": "rendering"},
+    "weight_decay": 0.0,
+}
 SEEKER = {"model": "coordconv_regressor", "learning_rate": 0.01}
 
-CLASSIFICATION = {"coordconv": ({**CLASSIFY, **COORDCONV}, 50), "deconv": ({**CLASSIFY, **DECONV}, 50),
-                  "no coordinates": ({**CLASSIFY, **COORDCONV, "model_args": {"coordinates": "none"}}, 10)}
+CLASSIFICATION = {
+    "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
+    "deconv": ({**CLASSIFY, **DECONV}, 50),
+    "no coordinates": ({**CLASSIFY, **COORDCONV, "model_args": {"coordinates": "none"}}, 10),
+}
 RECIPES = {  # the released recipe and ours, one thing changed
     "coordconv": ({**CLASSIFY, **COORDCONV}, 50),
     "constant rate": ({**CLASSIFY, **COORDCONV, "schedule": "constant"}, 50),
@@ -49,25 +63,56 @@ RECIPES = {  # the released recipe and ours, one thing changed
 }
 TUTORIALS = {  # its own splits; Adam's other defaults, no penalty, a constant rate
     "coordconv": ({**TUTORIAL, "model": "coordconv_classifier", "learning_rate": 1e-3}, 100),
-    "deconv": ({**TUTORIAL, "model": "deconv", "model_args": {"kernel": 2, "mul": 3, "norm": False}, "learning_rate": 2e-3}, 100),
+    "deconv": (
+        {
+            **TUTORIAL,
+            "model": "deconv",
+            "model_args": {"kernel": 2, "mul": 3, "norm": False},
+            "learning_rate": 2e-3,
+        },
+        100,
+    ),
 }
-REGRESSION = {"coordconv": ({**REGRESS, **SEEKER}, 100),
-              "conv, for uniform": ({**REGRESS, "model": "conv_regressor_uniform", "learning_rate": 0.001}, 100),
-              "conv, for quadrant": ({**REGRESS, "model": "conv_regressor_quadrant", "learning_rate": 0.001}, 100)}
+REGRESSION = {
+    "coordconv": ({**REGRESS, **SEEKER}, 100),
+    "conv, for uniform": (
+        {**REGRESS, "model": "conv_regressor_uniform", "learning_rate": 0.001},
+        100,
+    ),
+    "conv, for quadrant": (
+        {**REGRESS, "model": "conv_regressor_quadrant", "learning_rate": 0.001},
+        100,
+    ),
+}
 RENDERING = {"coordconv": ({**RENDER, **PAINTER}, 50), "deconv": ({**RENDER, **DECONV_PAINTER}, 50)}
-# On 64 pixels an epoch has 151 batches of 16, on 32 only 29: so many epochs here are the sources' 50 in steps. The tutorial's 50
-# epochs of the network that finds a pixel have 73 batches there and 14 here.
+# On 64 pixels an epoch has 151 batches of 16, on 32 only 29: so many epochs here are the sources'
+# 50 in steps. The tutorial's 50 epochs of the network that finds a pixel have 73 batches there and
+# 14 here.
 AS_MANY_STEPS = {
     "coordconv, as many steps": ("classification", (CLASSIFICATION["coordconv"][0], 260)),
     "coordconv painter, as many steps": ("rendering", (RENDERING["coordconv"][0], 260)),
-    "coordconv painter, normalised input": ("rendering", ({**RENDERING["coordconv"][0], "model_args": {"normalise": True}}, 100)),
+    "coordconv painter, normalised input": (
+        "rendering",
+        ({**RENDERING["coordconv"][0], "model_args": {"normalise": True}}, 100),
+    ),
     "deconv painter, as many steps": ("rendering", (RENDERING["deconv"][0], 260)),
 }
-TUTORIAL_FINDS = {**TUTORIAL, "loss": "mean_squared_error", "model": "coordconv_regressor", "model_args": {"padding": "valid"}}
-TUTORIAL_REGRESSION = {"rate 0.001": ({**TUTORIAL_FINDS, "learning_rate": 1e-3}, 260),
-                       "rate 0.01": ({**TUTORIAL_FINDS, "learning_rate": 1e-2}, 260)}
-CANVAS = {"coordconv names": ("classification", CLASSIFICATION["coordconv"]), "deconv names": ("classification", CLASSIFICATION["deconv"]),
-          "coordconv draws": ("rendering", RENDERING["coordconv"]), "deconv draws": ("rendering", RENDERING["deconv"])}
+TUTORIAL_FINDS = {
+    **TUTORIAL,
+    "loss": "mean_squared_error",
+    "model": "coordconv_regressor",
+    "model_args": {"padding": "valid"},
+}
+TUTORIAL_REGRESSION = {
+    "rate 0.001": ({**TUTORIAL_FINDS, "learning_rate": 1e-3}, 260),
+    "rate 0.01": ({**TUTORIAL_FINDS, "learning_rate": 1e-2}, 260),
+}
+CANVAS = {
+    "coordconv names": ("classification", CLASSIFICATION["coordconv"]),
+    "deconv names": ("classification", CLASSIFICATION["deconv"]),
+    "coordconv draws": ("rendering", RENDERING["coordconv"]),
+    "deconv draws": ("rendering", RENDERING["deconv"]),
+}
 DRAWN_GIVEN_STEPS = {  # the painters above, first replicate, place by place
     "coordconv draws, as many steps": AS_MANY_STEPS["coordconv painter, as many steps"],
     "coordconv draws, normalised input": AS_MANY_STEPS["coordconv painter, normalised input"],
@@ -91,39 +136,80 @@ PLACES = {  # where coordinates enter the classifier, and in which form; the sam
         "no coordinates, 3x3 padded": {"coordinates": "none", "kernel": 3},
     }.items()
 }
-REMARKS = {"falling rate": ({**REGRESS, **SEEKER}, 50), "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
-           "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
-           "average pooling, ReLU": ({**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}}, 50),
-           "no coordinates": ({**REGRESS, **SEEKER, "model_args": {"coordinates": "none"}}, 50),
-           "strided": ({**REGRESS, **SEEKER, "model_args": {"stride": 2}}, 50),
-           "rate 0.0001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-4}, 50),
-           "rate 0.001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-3}, 50),
-           "rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 50),
-           "long, rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 200)}
+REMARKS = {
+    "falling rate": ({**REGRESS, **SEEKER}, 50),
+    "average pooling": ({**REGRESS, **SEEKER, "model_args": {"pool": "average"}}, 50),
+    "with ReLU": ({**REGRESS, **SEEKER, "model_args": {"activation": "relu"}}, 50),
+    "average pooling, ReLU": (
+        {**REGRESS, **SEEKER, "model_args": {"pool": "average", "activation": "relu"}},
+        50,
+    ),
+    "no coordinates": ({**REGRESS, **SEEKER, "model_args": {"coordinates": "none"}}, 50),
+    "strided": ({**REGRESS, **SEEKER, "model_args": {"stride": 2}}, 50),
+    "rate 0.0001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-4}, 50),
+    "rate 0.001": ({**REGRESS, **SEEKER, "schedule": "constant", "learning_rate": 1e-3}, 50),
+    "rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 50),
+    "long, rate 0.01": ({**REGRESS, **SEEKER, "schedule": "constant"}, 200),
+}
 
-# The first row of the remarks hardly learns in its epochs, so nothing can be seen to harm it: the same changes to one that does.
-ONE_CHANGE = {"rate 0.001": REMARKS["rate 0.001"],
-              **{name: ({**REMARKS[name][0], "schedule": "constant", "learning_rate": 1e-3}, 50)
-                 for name in ("average pooling", "with ReLU", "average pooling, ReLU", "no coordinates", "strided")}}
+# The first row of the remarks hardly learns in its epochs, so nothing can be seen to harm it: the
+# same changes to one that does.
+ONE_CHANGE = {
+    "rate 0.001": REMARKS["rate 0.001"],
+    **{
+        name: ({**REMARKS[name][0], "schedule": "constant", "learning_rate": 1e-3}, 50)
+        for name in (
+            "average pooling",
+            "with ReLU",
+            "average pooling, ReLU",
+            "no coordinates",
+            "strided",
+        )
+    },
+}
 
 CONSTANT = {**REGRESS, **SEEKER, "schedule": "constant"}
-SLOWER = {"coordconv, rate 0.001": ({**CONSTANT, "learning_rate": 1e-3}, 100), **{a: v for a, v in REGRESSION.items() if a != "coordconv"}}
-RATES_GIVEN_STEPS = {f"rate {rate}": ({**CONSTANT, "learning_rate": rate}, 260) for rate in (0.0001, 0.001, 0.01)}
+SLOWER = {
+    "coordconv, rate 0.001": ({**CONSTANT, "learning_rate": 1e-3}, 100),
+    **{a: v for a, v in REGRESSION.items() if a != "coordconv"},
+}
+RATES_GIVEN_STEPS = {
+    f"rate {rate}": ({**CONSTANT, "learning_rate": rate}, 260) for rate in (0.0001, 0.001, 0.01)
+}
 
 
-def trial(p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **data) -> Trial:
-    """One network on one split. Replicates turn the held-out quadrant, or redraw the uniform split (0: the published one)."""
+def trial(
+    p: Canvas, task: str, split: str, replicate: int, changes: dict, epochs: float, **data
+) -> Trial:
+    """One network on one split. Replicates turn the held-out quadrant, or redraw the uniform split
+    (0: the published one).
+    """
     model_args = {"size": p.size, **changes.get("model_args", {})}
     if changes["model"] == "conv_regressor_quadrant":  # its last layers take any size
         model_args.pop("size")
-    return Trial(**{"dataset": "not_so_clevr",
-                    "dataset_args": {"task": task, "split": split, "size": p.size, "replicate": replicate, **data}, "replicate": replicate,
-                    "max_epochs": max(round(epochs * p.epochs), 1), "curve_images": 1000, **changes, "model_args": model_args})
+    return Trial(
+        **{
+            "dataset": "not_so_clevr",
+            "dataset_args": {
+                "task": task,
+                "split": split,
+                "size": p.size,
+                "replicate": replicate,
+                **data,
+            },
+            "replicate": replicate,
+            "max_epochs": max(round(epochs * p.epochs), 1),
+            "curve_images": 1000,
+            **changes,
+            "model_args": model_args,
+        }
+    )
 
 
 def grid(task: str | None, arms: dict, **data):
-    """The grid of a study: its arms on every split, each with a task of its own if `task` is None; `data` are further arguments of
-    the data set."""
+    """The grid of a study: its arms on every split, each with a task of its own if `task` is None;
+    `data` are further arguments of the data set.
+    """
 
     def trials(p: Canvas, arm: str, replicate: int) -> Iterator[Trial]:
         own, (changes, epochs) = (task, arms[arm]) if task else arms[arm]
@@ -134,11 +220,16 @@ def grid(task: str | None, arms: dict, **data):
 
 
 def drawn(arm: str, replicate: int) -> dict:
-    """A random configuration: rate, penalty and batch for both networks, and the deconvolution's kernel and width, from the
-    ranges that the sources searched. The same draw of what they share."""
+    """A random configuration: rate, penalty and batch for both networks, and the deconvolution's
+    kernel and width, from the ranges that the sources searched. The same draw of what they
+    share.
+    """
     random_ = random.Random(f"search {replicate}")
-    shared = {"learning_rate": round(10 ** random_.uniform(-4, -1.3), 6), "weight_decay": 2 * random_.choice((0.0, 0.001, 0.01)),
-              "batch_size": random_.choice((16, 32))}
+    shared = {
+        "learning_rate": round(10 ** random_.uniform(-4, -1.3), 6),
+        "weight_decay": 2 * random_.choice((0.0, 0.001, 0.01)),
+        "batch_size": random_.choice((16, 32)),
+    }
     own = {"kernel": random_.choice((2, 3, 4)), "mul": random_.choice((1, 2))}
     return {**CLASSIFICATION[arm][0], **shared, **({"model_args": own} if arm == "deconv" else {})}
 
@@ -152,44 +243,170 @@ NAMED = ("score", "right", "coordinates_off")
 QUADRANT = ("quadrant",)
 
 
-def study(name: str, question: str, arms, trials, measures: tuple[str, ...] = ("score",), splits: tuple[str, ...] = SPLITS,
-          factors: tuple[float, float] = (0.04, 0.5), replicates: int = 10, size: int = 32) -> Study:
-    """A study of this chapter. `replicates` and `size` are of `paper`; `factors` on the epochs, of `smoke` and `quick`."""
+def study(
+    name: str,
+    question: str,
+    arms,
+    trials,
+    measures: tuple[str, ...] = ("score",),
+    splits: tuple[str, ...] = SPLITS,
+    factors: tuple[float, float] = (0.04, 0.5),
+    replicates: int = 10,
+    size: int = 32,
+) -> Study:
+    """A study of this chapter. `replicates` and `size` are of `paper`; `factors` on the epochs, of
+    `smoke` and `quick`.
+    """
     small = {"size": 16, "splits": splits}
-    return Study(f"coordconv.{name}", question, tuple(arms), trials, {
-        "smoke": {**small, "replicates": min(replicates, 2), "epochs": factors[0]},
-        "quick": {**small, "replicates": 1, "epochs": factors[1]},
-        "paper": {"size": size, "splits": splits, "replicates": replicates},
-    }, measures, Canvas)
+    return Study(
+        f"coordconv.{name}",
+        question,
+        tuple(arms),
+        trials,
+        {
+            "smoke": {**small, "replicates": min(replicates, 2), "epochs": factors[0]},
+            "quick": {**small, "replicates": 1, "epochs": factors[1]},
+            "paper": {"size": size, "splits": splits, "replicates": replicates},
+        },
+        measures,
+        Canvas,
+    )
 
 
-STUDIES = (study("classification", "Can a network name the pixel that two numbers stand for?", CLASSIFICATION,
-                 grid("classification", CLASSIFICATION), NAMED),
-           study("success", "How often does it succeed?", ("coordconv",), grid("classification", CLASSIFICATION), replicates=20),
-           study("recipes", "Which part of the recipe matters?", RECIPES, grid("classification", RECIPES), splits=QUADRANT),
-           study("full_size", "Does it hold at the sources' size?", ("coordconv",),
-                 grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}), factors=(0.04, 0.2), replicates=3, size=64),
-           study("as_many_steps", "And with as many steps as the sources took?", AS_MANY_STEPS, grid(None, AS_MANY_STEPS), splits=QUADRANT,
-                 factors=(0.01, 0.2)), study("tutorial", "Does the tutorial's recipe give what it reports?", TUTORIALS,
-                                             grid("classification", TUTORIALS), ("score", "right"),
-                                             ("tutorial_uniform", "tutorial_quadrant")),
-           study("regression", "Can a network say where a lit pixel lies?", REGRESSION, grid("regression", REGRESSION),
-                 (*NAMED, "in_view")), study("regression_slower", "And at a rate at which it learns?", SLOWER, grid("regression", SLOWER),
-                                             ("score", "right")),
-           study("tutorial_regression", "Does the tutorial's recipe find every coordinate?", TUTORIAL_REGRESSION,
-                 grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0), ("score", "right"), ("tutorial_quadrant",),
-                 factors=(0.01, 0.2)), study("rendering", "Can a network draw a square where it is told to?", RENDERING,
-                                             grid("rendering", RENDERING), NAMED),
-           study("canvas", "Where on the canvas do the networks err?", CANVAS, grid(None, CANVAS), ("score", "canvas", "picture"),
-                 replicates=1), study("canvas_given_steps", "And with as many steps as the sources took?", DRAWN_GIVEN_STEPS,
-                                      grid(None, DRAWN_GIVEN_STEPS), ("score", "canvas", "picture"), QUADRANT, factors=(0.01, 0.2),
-                                      replicates=1),
-           study("search", "Which network is the easier one to tune?", ("coordconv", "deconv"), search, splits=("uniform",), replicates=20),
-           study("where_to_look", "Where, and in which form, does a position help?", PLACES, grid("classification", PLACES),
-                 ("score", "coordinates_off"), QUADRANT),
-           study("remarks", "What of the sources' remarks about finding a pixel is so?", REMARKS, grid("regression", REMARKS),
-                 ("score", "right"), QUADRANT),
-           study("one_change", "And if they are made of a network that learns?", ONE_CHANGE, grid("regression", ONE_CHANGE),
-                 ("score", "right"), QUADRANT),
-           study("rates_given_steps", "And which rates work, given as many steps as the tutorial took?", RATES_GIVEN_STEPS,
-                 grid("regression", RATES_GIVEN_STEPS), ("score", "right"), QUADRANT, factors=(0.01, 0.2)))
+STUDIES = (
+    study(
+        "classification",
+        "Can a network name the pixel that two numbers stand for?",
+        CLASSIFICATION,
+        grid("classification", CLASSIFICATION),
+        NAMED,
+    ),
+    study(
+        "success",
+        "How often does it succeed?",
+        ("coordconv",),
+        grid("classification", CLASSIFICATION),
+        replicates=20,
+    ),
+    study(
+        "recipes",
+        "Which part of the recipe matters?",
+        RECIPES,
+        grid("classification", RECIPES),
+        splits=QUADRANT,
+    ),
+    study(
+        "full_size",
+        "Does it hold at the sources' size?",
+        ("coordconv",),
+        grid("classification", {"coordconv": (RECIPES["coordconv"][0], 25)}),
+        factors=(0.04, 0.2),
+        replicates=3,
+        size=64,
+    ),
+    study(
+        "as_many_steps",
+        "And with as many steps as the sources took?",
+        AS_MANY_STEPS,
+        grid(None, AS_MANY_STEPS),
+        splits=QUADRANT,
+        factors=(0.01, 0.2),
+    ),
+    study(
+        "tutorial",
+        "Does the tutorial's recipe give what it reports?",
+        TUTORIALS,
+        grid("classification", TUTORIALS),
+        ("score", "right"),
+        ("tutorial_uniform", "tutorial_quadrant"),
+    ),
+    study(
+        "regression",
+        "Can a network say where a lit pixel lies?",
+        REGRESSION,
+        grid("regression", REGRESSION),
+        (*NAMED, "in_view"),
+    ),
+    study(
+        "regression_slower",
+        "And at a rate at which it learns?",
+        SLOWER,
+        grid("regression", SLOWER),
+        ("score", "right"),
+    ),
+    study(
+        "tutorial_regression",
+        "Does the tutorial's recipe find every coordinate?",
+        TUTORIAL_REGRESSION,
+        grid("regression", TUTORIAL_REGRESSION, units="pixels", peak=1000.0),
+        ("score", "right"),
+        ("tutorial_quadrant",),
+        factors=(0.01, 0.2),
+    ),
+    study(
+        "rendering",
+        "Can a network draw a square where it is told to?",
+        RENDERING,
+        grid("rendering", RENDERING),
+        NAMED,
+    ),
+    study(
+        "canvas",
+        "Where on the canvas do the networks err?",
+        CANVAS,
+        grid(None, CANVAS),
+        ("score", "canvas", "picture"),
+        replicates=1,
+    ),
+    study(
+        "canvas_given_steps",
+        "And with as many steps as the sources took?",
+        DRAWN_GIVEN_STEPS,
+        grid(None, DRAWN_GIVEN_STEPS),
+        ("score", "canvas", "picture"),
+        QUADRANT,
+        factors=(0.01, 0.2),
+        replicates=1,
+    ),
+    study(
+        "search",
+        "Which network is the easier one to tune?",
+        ("coordconv", "deconv"),
+        search,
+        splits=("uniform",),
+        replicates=20,
+    ),
+    study(
+        "where_to_look",
+        "Where, and in which form, does a position help?",
+        PLACES,
+        grid("classification", PLACES),
+        ("score", "coordinates_off"),
+        QUADRANT,
+    ),
+    study(
+        "remarks",
+        "What of the sources' remarks about finding a pixel is so?",
+        REMARKS,
+        grid("regression", REMARKS),
+        ("score", "right"),
+        QUADRANT,
+    ),
+    study(
+        "one_change",
+        "And if they are made of a network that learns?",
+        ONE_CHANGE,
+        grid("regression", ONE_CHANGE),
+        ("score", "right"),
+        QUADRANT,
+    ),
+    study(
+        "rates_given_steps",
+        "And which rates work, given as many steps as the tutorial took?",
+        RATES_GIVEN_STEPS,
+        grid("regression", RATES_GIVEN_STEPS),
+        ("score", "right"),
+        QUADRANT,
+        factors=(0.01, 0.2),
+    ),
+)

@@ -1,6 +1,13 @@
-"""What the studies of the Coordinet chapter compare: the networks, their variants, and the learning rate of each."""
+"""What the studies of the Coordinet chapter compare: the networks, their variants, and the learning
+rate of each.
+"""
 
-PUBLISHED_N = (195, 390, 781, 1562)  # the sizes that the source's text shows; its plots add 97 and 3125
+PUBLISHED_N = (
+    195,
+    390,
+    781,
+    1562,
+)  # the sizes that the source's text shows; its plots add 97 and 3125
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 COMPANY = ("pooled_cnn", "fully_connected_norm", "kernel_ridge")
 RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm
@@ -20,27 +27,49 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "pooled_cnn": {"model": "pooled_cnn"},
     "fully_connected_norm": {"model": "fully_connected", "model_args": {"norm": "layer"}},
     "kernel_ridge": {"model": "kernel_ridge"},
-    # The published first version, with the recipe of its code; its schedule follows the test loss, ours the training loss
+    # The published first version, with the recipe of its code; its schedule follows the test loss,
+    # ours the training loss
     "coordinet_v1": {"model": "coordinet_v1", "schedule": "plateau"},
     # Locality, sharing and pooling taken apart
     "shared, flattened": {"model": "strided_cnn"},
     "shared, pooled": {"model": "strided_cnn", "model_args": {"pooling": "mean"}},
     "unshared, flattened": {"model": "strided_cnn", "model_args": {"sharing": False}},
-    "unshared, pooled": {"model": "strided_cnn", "model_args": {"sharing": False, "pooling": "mean"}},
+    "unshared, pooled": {
+        "model": "strided_cnn",
+        "model_args": {"sharing": False, "pooling": "mean"},
+    },
     # One fixed permutation of all pixels
-    "fully_connected, permuted": {"model": "fully_connected", "dataset_args": {"permutation": "fixed"}},
+    "fully_connected, permuted": {
+        "model": "fully_connected",
+        "dataset_args": {"permutation": "fixed"},
+    },
     "simple_cnn, permuted": {"model": "simple_cnn", "dataset_args": {"permutation": "fixed"}},
     "pooled_cnn, permuted": {"model": "pooled_cnn", "dataset_args": {"permutation": "fixed"}},
-    "coordinet, true places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "true"}},
-    "coordinet, new places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "grid"}},
-    "coordinet, random places": {"model": "coordinet", "dataset_args": {"permutation": "fixed", "coordinates": "random"}},
-    "no modulation, random places": {"model": "coordinet", "model_args": {"modulation": "none"},
-                                     "dataset_args": {"permutation": "fixed", "coordinates": "random"}},
+    "coordinet, true places": {
+        "model": "coordinet",
+        "dataset_args": {"permutation": "fixed", "coordinates": "true"},
+    },
+    "coordinet, new places": {
+        "model": "coordinet",
+        "dataset_args": {"permutation": "fixed", "coordinates": "grid"},
+    },
+    "coordinet, random places": {
+        "model": "coordinet",
+        "dataset_args": {"permutation": "fixed", "coordinates": "random"},
+    },
+    "no modulation, random places": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none"},
+        "dataset_args": {"permutation": "fixed", "coordinates": "random"},
+    },
     # Coordinet with one thing changed
     "no modulation": {"model": "coordinet", "model_args": {"modulation": "none"}},
     "learned modulation": {"model": "coordinet", "model_args": {"modulation": "learned"}},
     "late fusion": {"model": "coordinet", "model_args": {"modulation": "late"}},
-    "input side, demodulated": {"model": "coordinet", "model_args": {"side": "input", "norm": "demodulation"}},
+    "input side, demodulated": {
+        "model": "coordinet",
+        "model_args": {"side": "input", "norm": "demodulation"},
+    },
     "input side, normalised": {"model": "coordinet", "model_args": {"side": "input"}},
     "output side, demodulated": {"model": "coordinet", "model_args": {"norm": "demodulation"}},
     "bias and affine": {"model": "coordinet", "model_args": {"bias": True, "affine": True}},
@@ -52,11 +81,28 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "six layers": {"model": "coordinet", "model_args": {"layers": 6}},
     "attention pooling": {"model": "coordinet", "model_args": {"pooling": "attention"}},
 }
-HYPOTHESES = (*NETWORKS, "fully_connected, permuted", "simple_cnn, permuted", "coordinet, true places", "coordinet, new places",
-              "coordinet, random places", "no modulation, random places", "shared, flattened", "shared, pooled", "unshared, flattened",
-              "no modulation")
-AVERAGING = ("fully_connected", "pooled_cnn", "pooled_cnn, permuted", "shared, flattened", "shared, pooled", "unshared, flattened",
-             "unshared, pooled")
+HYPOTHESES = (
+    *NETWORKS,
+    "fully_connected, permuted",
+    "simple_cnn, permuted",
+    "coordinet, true places",
+    "coordinet, new places",
+    "coordinet, random places",
+    "no modulation, random places",
+    "shared, flattened",
+    "shared, pooled",
+    "unshared, flattened",
+    "no modulation",
+)
+AVERAGING = (
+    "fully_connected",
+    "pooled_cnn",
+    "pooled_cnn, permuted",
+    "shared, flattened",
+    "shared, pooled",
+    "unshared, flattened",
+    "unshared, pooled",
+)
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
@@ -76,5 +122,7 @@ RIDGE = {"gamma": 1.0, "ridge": 1.0}  # chosen likewise; its rate has no meaning
 
 
 def learning_rate(arm: str) -> float:
-    """The tuned rate of an arm. Variants that were not tuned themselves take that of the network they vary (said on the page)."""
+    """The tuned rate of an arm. Variants that were not tuned themselves take that of the network
+    they vary (said on the page).
+    """
     return (LEARNING_RATES | PUBLISHED_RATES).get(arm) or LEARNING_RATES[ARMS[arm]["model"]]

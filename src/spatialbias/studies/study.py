@@ -1,4 +1,6 @@
-"""What a study is: a grid, its parameters and profiles; a plan is a study with its parameters fixed."""
+"""What a study is: a grid, its parameters and profiles; a plan is a study with its parameters
+fixed.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -30,7 +32,13 @@ class Repeats(BaseModel):
     def _one_or_many(cls, value, info):
         """A single value where several may stand."""
         several = get_origin(cls.model_fields[info.field_name].annotation) is tuple
-        return value if not several else tuple(value) if isinstance(value, (list, tuple, range)) else (value,)
+        return (
+            value
+            if not several
+            else tuple(value)
+            if isinstance(value, (list, tuple, range))
+            else (value,)
+        )
 
 
 class Parameters(Repeats):
@@ -43,7 +51,9 @@ class Parameters(Repeats):
 
 @dataclass(frozen=True)
 class Study:
-    """A question, the arms that are compared, and `grid(parameters, arm, replicate) -> trials` of one arm and replicate."""
+    """A question, the arms that are compared, and `grid(parameters, arm, replicate) -> trials` of
+    one arm and replicate.
+    """
 
     name: str
     question: str
@@ -54,18 +64,28 @@ class Study:
     parameters: type[Repeats] = Parameters
 
     def plan(self, /, profile: str = "quick", **given) -> "Plan":
-        """Fix the parameters: the profile's, except those given (None means the profile's). Raises ValueError in one line."""
+        """Fix the parameters: the profile's, except those given (None means the profile's). Raises
+        ValueError in one line.
+        """
         components.one_of(components.PROFILES, profile=profile)
         unknown = [name for name in given if name not in self.parameters.model_fields]
         if unknown:
-            raise ValueError(f"{self.name} has no parameter {unknown[0]!r}; it has: {', '.join(self.parameters.model_fields)}")
-        values = {"arms": self.arms, **self.profiles[profile], **{k: v for k, v in given.items() if v is not None}}
+            raise ValueError(
+                f"{self.name} has no parameter {unknown[0]!r}; it has: {', '.join(self.parameters.model_fields)}"
+            )
+        values = {
+            "arms": self.arms,
+            **self.profiles[profile],
+            **{k: v for k, v in given.items() if v is not None},
+        }
         try:
             parameters = self.parameters(**values)
         except ValidationError as error:
             raise ValueError(f"{self.name}: {explain(error)}") from None
         if not parameters.arms:
-            raise ValueError(f"{self.name}: arms=(): at least one is needed of: {', '.join(self.arms)}")
+            raise ValueError(
+                f"{self.name}: arms=(): at least one is needed of: {', '.join(self.arms)}"
+            )
         for arm in parameters.arms:
             if arm not in self.arms:
                 raise ValueError(f"{self.name}: arms={arm!r}; there are: {', '.join(self.arms)}")
@@ -77,7 +97,9 @@ class Study:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study with its parameters. Trials come replicate by replicate, so that an interruption leaves balanced pairs."""
+    """A study with its parameters. Trials come replicate by replicate, so that an interruption
+    leaves balanced pairs.
+    """
 
     study: Study
     profile: str
@@ -86,7 +108,12 @@ class Plan:
 
     def __post_init__(self) -> None:
         p = self.parameters
-        labelled = tuple((arm, t) for r in range(p.replicates) for arm in p.arms for t in self.study.grid(p, arm, r))
+        labelled = tuple(
+            (arm, t)
+            for r in range(p.replicates)
+            for arm in p.arms
+            for t in self.study.grid(p, arm, r)
+        )
         object.__setattr__(self, "labelled", labelled)
 
     @property
@@ -96,16 +123,24 @@ class Plan:
     @property
     def images(self) -> str | None:
         """The image set that its networks learn; None if their data are generated."""
-        return next((trial.dataset for trial in self.trials if trial.dataset in components.SHAPES), None)
+        return next(
+            (trial.dataset for trial in self.trials if trial.dataset in components.SHAPES), None
+        )
 
     def estimate(self, store: Store | None = None) -> tuple[int, float | None]:
-        """(trials that are missing, core-hours they will take; None if nothing like them is on record)."""
+        """(trials that are missing, core-hours they will take; None if nothing like them is on
+        record).
+        """
         return estimate(self.trials, store or Store(), self.study.measures)
 
     def sweep(self, store: Store | None = None, missing: str | None = None, **options) -> "Results":
-        """Train and measure what is missing (profile "paper": only show what is there) and return the results."""
+        """Train and measure what is missing (profile "paper": only show what is there) and return
+        the results.
+        """
         missing = missing or ("show" if self.profile == "paper" else "train")
-        return Results(self, sweep(self.trials, self.study.measures, store, missing=missing, **options))
+        return Results(
+            self, sweep(self.trials, self.study.measures, store, missing=missing, **options)
+        )
 
 
 @dataclass(frozen=True)
@@ -117,61 +152,122 @@ class Results:
 
     @property
     def present(self) -> list[tuple[str, Trial, dict]]:
-        return [(arm, t, self.records[t.key]) for arm, t in self.plan.labelled if t.key in self.records]
+        return [
+            (arm, t, self.records[t.key]) for arm, t in self.plan.labelled if t.key in self.records
+        ]
 
     @property
     def missing(self) -> int:
         """How many trials of the plan have no record, or one that lacks a measure of the study."""
-        return sum(lacking(self.records.get(trial.key), self.plan.study.measures) for trial in self.plan.trials)
+        return sum(
+            lacking(self.records.get(trial.key), self.plan.study.measures)
+            for trial in self.plan.trials
+        )
 
     def frame(self, stale: bool = False) -> pd.DataFrame:
-        """One row a measured value, and two a trial that need no measure: "epochs" and, at "published", "converged".
+        """One row a measured value, and two a trial that need no measure: "epochs" and, at
+        "published", "converged".
 
-        stale: also what an older revision of a measure found (`current` is False there); for the judge, who refuses it.
+        stale: also what an older revision of a measure found (`current` is False there); for the
+        judge, who refuses it.
 
-        Columns: study, arm, dataset, split, n_train, replicate, learning_rate, measure, at, part, x, value, n, stop_reason, epochs,
-        numerics, current. `at` is "stop", or "published": at the published cap of epochs if training went on past it, else at
-        the stop. "converged" is 1 if the loss to reach was reached by then.
+        Columns: study, arm, dataset, split, n_train, replicate, learning_rate, measure, at, part,
+        x, value, n, stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the
+        published cap of epochs if training went on past it, else at the stop. "converged" is 1 if
+        the loss to reach was reached by then.
         """
         rows = []
         for arm, trial, record in self.present:
             base = self._base(arm, trial, record)
             derived = {**base, "part": "", "x": None, "n": 1, "current": True}
             rows.append({**derived, "measure": "epochs", "at": "stop", "value": base["epochs"]})
-            reached = base["stop_reason"] == "loss" and base["epochs"] <= (trial.mark_epoch or trial.max_epochs)
-            rows.append({**derived, "measure": "converged", "at": "published", "value": float(reached)})
+            reached = base["stop_reason"] == "loss" and base["epochs"] <= (
+                trial.mark_epoch or trial.max_epochs
+            )
+            rows.append(
+                {**derived, "measure": "converged", "at": "published", "value": float(reached)}
+            )
             marked = {row["measure"] for row in record["rows"] if row["at"] == "published"}
             for row in record["rows"]:
-                current = record["measured"][row["measure"]] == components.MEASURES.get(row["measure"])
+                current = record["measured"][row["measure"]] == components.MEASURES.get(
+                    row["measure"]
+                )
                 if not (current or stale):
                     continue
                 rows.append(one := {**base, "part": "", **row, "current": current})
                 if row["at"] == "stop" and row["measure"] not in marked:
                     if trial.mark_epoch is None or base["epochs"] <= trial.mark_epoch:
                         rows.append({**one, "at": "published"})
-        frame = pd.DataFrame(rows, columns=[*self._base_columns, "measure", "at", "part", "x", "value", "n", "current"])
+        frame = pd.DataFrame(
+            rows,
+            columns=[*self._base_columns, "measure", "at", "part", "x", "value", "n", "current"],
+        )
         return frame.astype({"x": float, "value": float})
 
     def curves(self) -> pd.DataFrame:
-        """One row an epoch: the columns of `frame` that describe the trial, and epoch, loss, score."""
+        """One row an epoch: the columns of `frame` that describe the trial, and epoch, loss,
+        score.
+        """
         rows = [
-            {**self._base(arm, trial, record), "score": None, **entry} for arm, trial, record in self.present for entry in record["curve"]
+            {**self._base(arm, trial, record), "score": None, **entry}
+            for arm, trial, record in self.present
+            for entry in record["curve"]
         ]
-        return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype({"loss": float, "score": float})
+        return pd.DataFrame(rows, columns=[*self._base_columns, "epoch", "loss", "score"]).astype(
+            {"loss": float, "score": float}
+        )
 
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its key, stop reason, epochs, seconds, final loss, parameters and numerics."""
-        rows = [{**self._base(arm, trial, record), "key": trial.key, "loss": record["stop"]["loss"], "parameters": record["parameters"],
-                 "seconds": record["provenance"]["seconds"]} for arm, trial, record in self.present]
-        return pd.DataFrame(rows, columns=[*self._base_columns, "key", "loss", "parameters", "seconds"])
+        """One row a trial: its key, stop reason, epochs, seconds, final loss, parameters and
+        numerics.
+        """
+        rows = [
+            {
+                **self._base(arm, trial, record),
+                "key": trial.key,
+                "loss": record["stop"]["loss"],
+                "parameters": record["parameters"],
+                "seconds": record["provenance"]["seconds"],
+            }
+            for arm, trial, record in self.present
+        ]
+        return pd.DataFrame(
+            rows, columns=[*self._base_columns, "key", "loss", "parameters", "seconds"]
+        )
 
     def numerics(self) -> Counter:
         """How many trials were computed in each numerics class."""
         return Counter(numerics_of(record) for _, _, record in self.present)
 
-    _base_columns = ("study", "arm", "dataset", "split", "n_train", "replicate", "learning_rate", "stop_reason", "epochs", "numerics")
+    _base_columns = (
+        "study",
+        "arm",
+        "dataset",
+        "split",
+        "n_train",
+        "replicate",
+        "learning_rate",
+        "stop_reason",
+        "epochs",
+        "numerics",
+    )
 
     def _base(self, arm: str, trial: Trial, record: dict) -> dict:
-        return dict(zip(self._base_columns,
-                        (self.plan.study.name, arm, trial.dataset, trial.dataset_args.get("split", ""), trial.n_train, trial.replicate,
-                         trial.learning_rate, record["stop"]["reason"], record["stop"]["epoch"], numerics_of(record)), strict=True))
+        return dict(
+            zip(
+                self._base_columns,
+                (
+                    self.plan.study.name,
+                    arm,
+                    trial.dataset,
+                    trial.dataset_args.get("split", ""),
+                    trial.n_train,
+                    trial.replicate,
+                    trial.learning_rate,
+                    record["stop"]["reason"],
+                    record["stop"]["epoch"],
+                    numerics_of(record),
+                ),
+                strict=True,
+            )
+        )
