@@ -14,7 +14,7 @@ from spatialbias import claims
 from spatialbias import statistics as st
 from spatialbias.claims import (
     Claim,
-    JudgeError,
+    EvidenceError,
     Published,
     Values,
     expected_false_verdicts,
@@ -224,7 +224,7 @@ def test_conditions_may_name_the_arms_themselves():
     ranks = over("arm", "lrlc_1", "lrlc_2", "lrlc_4", position=lambda arm: int(arm[5:]))
     claim = replace(ONE, arm="", rivals=(), rule="slope", conditions=ranks)
     assert judge(claim, frame).trend[0].mean == pytest.approx(0.01, abs=0.003)
-    with pytest.raises(JudgeError, match="all conditions.*cpu bf16 and cpu fp32.*replicates 3"):
+    with pytest.raises(EvidenceError, match="all conditions.*cpu bf16 and cpu fp32.*replicates 3"):
         judge(claim, edit(frame, "lrlc_2", 3, numerics="cpu bf16"))
 
 
@@ -293,10 +293,10 @@ def test_an_incomplete_curve_is_a_missing_replicate():
 
 
 def test_an_ambiguous_selection_is_refused():
-    with pytest.raises(JudgeError, match="several values in replicates 0.*they differ in dataset"):
+    with pytest.raises(EvidenceError, match="several values in replicates 0.*they differ in dataset"):
         judge(ONE, pd.concat([pair(0.03), pair(0.03).assign(dataset="mnist")]))
     with pytest.raises(
-        JudgeError, match="a reducer needs several x, no reducer a single one; here are 2"
+        EvidenceError, match="a reducer needs several x, no reducer a single one; here are 2"
     ):
         judge(replace(ONE, values=Values("rotation")), curves("simple_cnn", {0: 0.3, 20: 0.2}))
 
@@ -354,7 +354,7 @@ def test_exactly_the_first_n_replicates_are_used():
 def test_pairs_of_mixed_numerics_classes_are_refused():
     frame = pair(0.03)
     with pytest.raises(
-        JudgeError, match="cnn_beats_both.*N = 390.*cpu bf16 and cpu fp32.*replicates 2, 5$"
+        EvidenceError, match="cnn_beats_both.*N = 390.*cpu bf16 and cpu fp32.*replicates 2, 5$"
     ):
         judge(ONE, edit(frame, "fc", [2, 5], numerics="cpu bf16"))
     both = edit(edit(frame, "fc", 2, numerics="cpu bf16"), "simple_cnn", 2, numerics="cpu bf16")
@@ -363,7 +363,7 @@ def test_pairs_of_mixed_numerics_classes_are_refused():
 
 def test_records_of_stale_revisions_are_refused():
     frame = edit(pair(0.03, n=12), "fc", 4, current=False)
-    with pytest.raises(JudgeError, match="not current, replicates 4; run them again"):
+    with pytest.raises(EvidenceError, match="not current, replicates 4; run them again"):
         judge(ONE, frame)
     assert judge(replace(ONE, n=4), frame).word == "holds"  # not among the replicates used
 
@@ -371,7 +371,7 @@ def test_records_of_stale_revisions_are_refused():
 def test_a_published_number_is_not_compared_with_stale_records():
     frame = pd.concat([pair(0.03), pair(0.03, at="published", current=False)])
     claim = replace(ONE, published=(Published(0.3, "fc", select={"at": "published"}),))
-    with pytest.raises(JudgeError, match="published 0.3.*not current"):
+    with pytest.raises(EvidenceError, match="published 0.3.*not current"):
         judge(claim, frame)
 
 
@@ -407,12 +407,12 @@ def test_a_failed_fit_without_a_value_loses():
     verdict = judge(replace(ONE, n=20), frame)
     assert verdict.word == "undecided" and verdict.p_hold == verdict.p_fail == 1.0
     assert verdict.findings[0].sign[:2] == (19, 1) and np.isnan(verdict.findings[0].mean)
-    with pytest.raises(JudgeError, match="no value in replicates 3, though"):
+    with pytest.raises(EvidenceError, match="no value in replicates 3, though"):
         judge(ONE, edit(pair(0.05), "fc", 3, value=np.nan))
 
 
 def test_a_frame_without_a_column_is_refused():
-    with pytest.raises(JudgeError, match="lacks the columns numerics, current"):
+    with pytest.raises(EvidenceError, match="lacks the columns numerics, current"):
         judge(ONE, pair(0.03).drop(columns=["numerics", "current"]))
 
 

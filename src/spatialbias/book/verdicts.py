@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from spatialbias.claims import Claim, JudgeError, Verdict, judge
+from spatialbias.claims import Claim, EvidenceError, Verdict, judge
 from spatialbias.claims.claim import Comparison, label_of
 from spatialbias.figures.style import label
 from spatialbias.statistics import ALPHA
@@ -33,7 +33,7 @@ def judged(claim: Claim, frame: pd.DataFrame | None) -> Verdict | None:
     """The judge's verdict; None where the records cannot be judged."""
     try:
         return judge(claim, frame)
-    except JudgeError:
+    except EvidenceError:
         return None
 
 
@@ -129,7 +129,7 @@ def claims_table(
             )
             tags = ", ".join(dict.fromkeys(c.published.tag for c in verdict.published))
             beside = tags and _published(claim, tags, verdict.published, 0 if linked else 4)
-        except JudgeError as error:
+        except EvidenceError as error:
             word, text, why, beside = "undecided", html.escape(str(error)), str(error), ""
         statement = f"<b>{html.escape(claim.statement)}</b>"
         if linked:

@@ -10,13 +10,14 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from spatialbias.claims.claim import Claim, Published, Values, Verdict, over
-from spatialbias.claims.judge import JudgeError, judge
+from spatialbias.claims.judge import judge
+from spatialbias.evidence import EvidenceError
 from spatialbias.statistics import ALPHA
 from spatialbias.studies import WORKS
 
 __all__ = [
     "Claim",
-    "JudgeError",
+    "EvidenceError",
     "Published",
     "Values",
     "Verdict",

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from spatialbias.components import one_of
-from spatialbias.statistics import SignTest, slope
+from spatialbias.evidence import REDUCERS, Answer, selection
+from spatialbias.statistics import SignTest
 
 # one row a measured value
 COLUMNS = "study arm dataset split n_train replicate measure at part x value n stop_reason epochs numerics current".split()
@@ -41,29 +39,9 @@ RULES: dict[str, tuple[float, float]] = {
 TRENDS = ("slope", "interaction")  # all conditions make one number a replicate
 
 
-def _area(curves: pd.DataFrame) -> np.ndarray:
-    x = curves.columns.to_numpy(float)
-    return np.trapezoid(curves.to_numpy(), x, axis=1) / np.ptp(x)
-
-
-# curves (replicates x sorted x) -> one number a replicate; an area is divided by its span, so it is
-# in points too
-REDUCERS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
-    "area": _area,
-    "mean": lambda curves: curves.to_numpy().mean(axis=1),
-    "slope": lambda curves: slope(curves.columns.to_numpy(float), curves.to_numpy()),
-}
-
 Selector = (
     str | dict[str, Any]
 )  # an arm by its label, or any columns with the values that they must have
-
-
-def selection(arm: Selector) -> dict[str, Any]:
-    """The columns and values that an arm stands for; "" selects nothing (the conditions then name
-    the arm).
-    """
-    return ({"arm": arm} if arm else {}) if isinstance(arm, str) else dict(arm)
 
 
 def label_of(arm: Selector) -> str:
@@ -268,3 +246,13 @@ class Verdict:
     )  # for "large margin": threshold -> verdict there
     published: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()  # replicates left out or unused, failed fits
+
+    def says(self, word: str) -> Answer:
+        """Whether the verdict is "holds", "fails" or "undecided"; one that waits for replicates says
+        nothing.
+        """
+        one_of(("holds", "fails", "undecided"), word=word)
+        said = self.word.removesuffix(" (negligible)")
+        if said == word:
+            return Answer.BORNE_OUT
+        return Answer.CONTRADICTED if said in ("holds", "fails") else Answer.NOT_SHOWN

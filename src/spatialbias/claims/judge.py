@@ -28,21 +28,17 @@ from spatialbias.claims.claim import (
     Finding,
     Published,
     Verdict,
-    selection,
 )
 from spatialbias.claims.contrasts import (
-    FAILED,
     Contrast,
     Groups,
-    JudgeError,
     contrast_of,
     first_n,
     measured,
-    refuse,
     trend_of,
 )
+from spatialbias.evidence import FAILED, TOLERATED, EvidenceError, refuse, selection
 
-TOLERATED = 0.05  # share of failed fits in an arm up to which its mean is still judged
 MARGINS = (0.02, 0.05)  # where "large margin" is judged as well
 
 
@@ -58,13 +54,13 @@ def judge(claim: Claim, frame: pd.DataFrame | None) -> Verdict:
     an empty frame.
 
     Rows of other studies are ignored; of more complete replicates than declared the first n are
-    used; without a single one the claim is "not run". Raises JudgeError, naming the replicates, if
+    used; without a single one the claim is "not run". Raises EvidenceError, naming the replicates, if
     a used record is not current, if the records of a pair are of different numerics classes, if a
     run leaves several values or a sound run none, or if the frame lacks a column.
     """
     frame = pd.DataFrame(columns=COLUMNS) if frame is None else frame
     if missing := [column for column in COLUMNS if column not in frame]:
-        raise JudgeError(f"{claim.id}: the frame lacks the columns {', '.join(missing)}")
+        raise EvidenceError(f"{claim.id}: the frame lacks the columns {', '.join(missing)}")
     frame = frame[frame["study"] == claim.study]
     contrasts = [
         [contrast_of(claim, frame, c, rival) for rival in claim.rivals or ("",)]
@@ -184,8 +180,7 @@ def _compare(claim: Claim, frame: pd.DataFrame, published: Published) -> Compari
     numbers = numbers.iloc[: claim.n]
     rows = pd.concat([rows for _, rows in found])
     refuse(
-        claim,
-        f"beside the published {published.value:g}",
+        f"{claim.id} (beside the published {published.value:g})",
         rows[rows["replicate"].isin(numbers.index)],
     )
     _, low, high, n = st.prediction_interval(numbers)
