@@ -293,7 +293,9 @@ def test_an_incomplete_curve_is_a_missing_replicate():
 
 
 def test_an_ambiguous_selection_is_refused():
-    with pytest.raises(EvidenceError, match="several values in replicates 0.*they differ in dataset"):
+    with pytest.raises(
+        EvidenceError, match="several values in replicates 0.*they differ in dataset"
+    ):
         judge(ONE, pd.concat([pair(0.03), pair(0.03).assign(dataset="mnist")]))
     with pytest.raises(
         EvidenceError, match="a reducer needs several x, no reducer a single one; here are 2"
