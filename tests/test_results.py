@@ -1,5 +1,7 @@
 """Packing, verifying and recomputing what is on record."""
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import pyarrow.parquet as pq
@@ -7,8 +9,8 @@ import pytest
 
 from spatialbias import components, paths, results
 from spatialbias.store import Store, read_parquet, write_parquet
-from spatialbias.studies import study
-from spatialbias.training import Execution
+from spatialbias.studies import Repeats, Study
+from spatialbias.training import Execution, detect
 from spatialbias.trials import Trial, run
 
 OPTIONS = SimpleNamespace(sample=0, max_seconds=60)
@@ -64,43 +66,148 @@ def test_recomputing_finds_a_wrong_record(made):
     assert not found.good and "DIFFERS" in str(found)
 
 
-def test_a_record_of_several_studies_is_packed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
-    monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "work"))
-    monkeypatch.setattr(results, "_ship_networks", lambda store: None)
-    monkeypatch.setattr(results, "_draw_headline", lambda store: None)
-    few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
-    trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
-    assert trial.key in {t.key for t in few.plan("paper").trials}
-    for numerics in ("x", "y"):  # in all its numerics classes
-        Store(shipped=None).put(
-            {
-                "key": trial.key,
-                "trial": trial.model_dump(),
-                "stop": {"reason": "loss", "epoch": 1, "loss": 0.1},
-                "curve": [],
-                "parameters": 1,
-                "provenance": {"numerics": numerics, "seconds": 1.0},
-                "measured": {
-                    "accuracy": components.MEASURES["accuracy"],
-                    "warps": 0,
-                },  # the second is out of date
-                "rows": [
-                    {"measure": name, "at": "stop", "x": None, "value": 0.5, "n": 1}
-                    for name in ("accuracy", "warps")
-                ],
-            }
+def kept(trial, numerics="x", measured=("accuracy",)):
+    """A record as a store keeps it."""
+    return {
+        "key": trial.key,
+        "trial": trial.model_dump(),
+        "stop": {"reason": "loss", "epoch": 1, "loss": 0.1},
+        "curve": [],
+        "parameters": 1,
+        "provenance": {"numerics": numerics, "seconds": 1.0},
+        "measured": {name: components.MEASURES.get(name, 1) for name in measured},
+        "rows": [
+            {"measure": name, "at": "stop", "x": None, "value": 0.5, "n": 1} for name in measured
+        ],
+    }
+
+
+def small(name, arms, networks=None):
+    """A study of two replicates of the arms, which are rates."""
+
+    def grid(p, arm, replicate):
+        yield Trial(
+            model="fully_connected",
+            dataset="digits",
+            n_train=30,
+            max_epochs=1,
+            replicate=replicate,
+            learning_rate=float(arm),
         )
-    assert results.pack([few, rotation], OPTIONS) == 0
-    packed = read_parquet(tmp_path / "shipped" / "coordinet.few_samples.parquet")
-    assert [(r["key"], r["provenance"]["numerics"]) for r in packed] == [
-        (trial.key, "x"),
-        (trial.key, "y"),
-    ]
-    assert all(
-        list(r["measured"]) == ["accuracy"] == [row["measure"] for row in r["rows"]] for r in packed
-    )
-    assert not (tmp_path / "shipped" / "coordinet.rotation.parquet").exists()
+
+    profiles = dict.fromkeys(components.PROFILES, {"replicates": 2})
+    return Study(name, "?", arms, grid, profiles, parameters=Repeats, networks=networks)
+
+
+@pytest.fixture
+def two_studies(tmp_path, monkeypatch):
+    """`w.first` of rates 0.1 and 0.2, `w.second` of 0.2 alone; the folder of what is shipped."""
+    studies = {"w.first": small("w.first", ("0.1", "0.2")), "w.second": small("w.second", ("0.2",))}
+    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
+    monkeypatch.setattr(results, "names", lambda: list(studies))
+    monkeypatch.setattr(results, "find_study", studies.get)
+    return studies, tmp_path / "shipped"
+
+
+def pack(studies, *asked, pending=False):
+    chosen = [studies[name] for name in asked or studies]
+    assert results.pack(chosen, SimpleNamespace(pending=pending)) == 0
+
+
+def shipped_in(folder):
+    return {
+        str(path.relative_to(folder)): len(read_parquet(path))
+        for path in sorted(folder.rglob("*.parquet"))
+    }
+
+
+def put(*trials, **options):
+    for trial in trials:
+        Store(shipped=None).put(kept(trial, **options))
+
+
+def test_a_record_of_several_studies_is_packed_once(two_studies):
+    studies, folder = two_studies
+    for numerics in ("x", "y"):  # in all its numerics classes
+        put(*studies["w.first"].plan("paper").trials, numerics=numerics)
+    pack(studies)
+    assert shipped_in(folder) == {"w.first.parquet": 8}
+
+
+def test_what_an_older_revision_measured_stays_behind(two_studies, monkeypatch, capsys):
+    studies, folder = two_studies
+    put(*studies["w.second"].plan("paper").trials, measured=("accuracy", "gone"))
+    pack(studies)
+    for record in read_parquet(folder / "w.second.parquet"):
+        assert list(record["measured"]) == ["accuracy"] == [r["measure"] for r in record["rows"]]
+    assert "left behind: 2 measures" in capsys.readouterr().out
+
+
+def test_what_is_not_complete_waits_in_pending(two_studies, capsys):
+    """Sweeps go on from it, pages do not show it; when it is complete it is shipped."""
+    studies, folder = two_studies
+    first, second = (study.plan("paper") for study in studies.values())
+    one, rest = first.trials[0], first.trials[1:]
+    put(one, numerics=detect().numerics())
+    pack(studies)
+    assert shipped_in(folder) == {} and "3 trials are wanting" in capsys.readouterr().out
+    pack(studies, pending=True)
+    assert shipped_in(folder) == {"pending/w.first.parquet": 1}
+    shutil.rmtree(Store().folder)
+    assert Store().get(one.key) is None
+    assert first.sweep(missing="show").records == {}
+    assert first.estimate()[0] == 3
+    put(*rest, numerics=detect().numerics())
+    pack(studies)
+    assert shipped_in(folder) == {"w.first.parquet": 4} and Store().get(one.key)
+
+
+def test_a_complete_study_is_shipped_though_an_earlier_one_wants_more(two_studies):
+    studies, folder = two_studies
+    first, second = (study.plan("paper") for study in studies.values())
+    put(first.trials[0], *second.trials)
+    pack(studies, pending=True)
+    assert shipped_in(folder) == {"pending/w.first.parquet": 1, "w.second.parquet": 2}
+
+
+def test_what_was_shipped_stays_shipped_when_a_study_grows(two_studies):
+    studies, folder = two_studies
+    put(*studies["w.first"].plan("paper").trials)
+    pack(studies)
+    shutil.rmtree(Store().folder)
+    studies["w.first"] = small("w.first", ("0.1", "0.2", "0.3"))
+    new = studies["w.first"].plan("paper", arms="0.3").trials
+    put(new[0])
+    put(new[0], numerics="y")
+    pack(studies, "w.first", pending=True)  # "w.second", which is complete now, is not asked for
+    assert shipped_in(folder) == {"pending/w.first.parquet": 2, "w.first.parquet": 4}
+    pack(studies, pending=True)
+    assert shipped_in(folder) == {
+        "pending/w.first.parquet": 2,
+        "w.first.parquet": 2,
+        "w.second.parquet": 2,
+    }
+    put(new[1])
+    pack(studies)
+    assert shipped_in(folder) == {"w.first.parquet": 7}
+
+
+def test_any_work_ships_the_networks_that_its_study_names(two_studies):
+    from safetensors import safe_open
+
+    studies, folder = two_studies
+    studies["w.second"] = small("w.second", ("0.2",), networks={"arms": ("0.2",)})
+    trial = studies["w.second"].plan("paper").trials[0]
+    record, states = run(trial, Execution())
+    Store(shipped=None).put(record, states)
+    pack(studies)
+    path = folder / "weights" / "w.0.2.safetensors"
+    with safe_open(path, "pt") as file:
+        assert json.loads(file.metadata()["trial"]) == trial.model_dump()
+    before = path.stat().st_mtime_ns
+    pack(studies)
+    assert path.stat().st_mtime_ns == before
+    assert [p.name for p in folder.iterdir()] == ["weights"]  # and draws nothing
 
 
 PLACE = Trial(
@@ -166,32 +273,6 @@ def test_nothing_to_verify_is_no_success(made, capsys):
     assert "no shipped records of these studies" in capsys.readouterr().err
     assert results.verify([study], SimpleNamespace(study=[], sample=5, max_seconds=0)) == 0
     assert "only 0 of these records" in capsys.readouterr().out
-
-
-def test_what_is_packed_alone_does_not_hide_what_another_study_s_file_holds(tmp_path, monkeypatch):
-    """A record goes with the first of its studies, whichever was asked for."""
-    monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
-    monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "work"))
-    for name in ("_ship_networks", "_draw_headline"):
-        monkeypatch.setattr(results, name, lambda store: None)
-    few, rotation = study("coordinet.few_samples"), study("coordinet.rotation")
-    trial = next(t for arm, t in rotation.plan("paper").labelled if arm == "fully_connected")
-    Store(shipped=None).put(
-        {
-            "key": trial.key,
-            "trial": trial.model_dump(),
-            "stop": {"reason": "loss", "epoch": 1, "loss": 0.1},
-            "curve": [],
-            "parameters": 1,
-            "provenance": {"numerics": "x", "seconds": 1.0},
-            "measured": {"accuracy": components.MEASURES["accuracy"]},
-            "rows": [{"measure": "accuracy", "at": "stop", "x": None, "value": 0.5, "n": 1}],
-        }
-    )
-    results.pack([rotation], OPTIONS)
-    assert not list((tmp_path / "shipped").glob("*"))
-    results.pack([few], OPTIONS)
-    assert [path.stem for path in (tmp_path / "shipped").glob("*")] == ["coordinet.few_samples"]
 
 
 def test_a_record_of_a_network_that_is_gone_is_counted_and_the_rest_checked(made, capsys):

@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         default=120,
         help="verify: sample only records that took at most this long",
     )
+    results.add_argument(
+        "--pending",
+        action="store_true",
+        help="pack: keep what is new of studies that are not complete, for sweeps to go on from",
+    )
     results.set_defaults(run=_results)
 
     data = commands.add_parser("data", help="find, download and verify the image sets")

@@ -6,12 +6,14 @@ import json
 import random
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from spatialbias import components, paths
 from spatialbias.records import lacking, on_record
-from spatialbias.store import Store, numerics_of, read_parquet, write, write_parquet
-from spatialbias.studies import names
+from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
+from spatialbias.studies import Study, names
 from spatialbias.studies import study as find_study
 from spatialbias.trials import Trial, canonical
 
@@ -20,21 +22,19 @@ COMPARED = (
     "score",
     "segmentation",
 )  # the measure that a recomputation takes, the first that a record has
-SHIPPED_N = 390  # images that the shipped networks were trained on
 SHARED = 2000  # test images of both
 TOLERANCE = 0.03  # in accuracy, between numerics classes: 3 standard errors of a difference on so many images, rounded up
 
 
 def status(studies, options) -> int:
     """Print, for each study, how many trials of each profile are on record."""
-    store = Store()
+    store = Store(pending=True)
     print(f"{'study':34}{'quick':>16}{'paper':>16}   missing, core-hours")
     for study in studies:
         cells, note = [], ""
         for profile in ("quick", "paper"):
             plan = study.plan(profile)
-            records = on_record(plan.trials, study.measures, store)
-            there = sum(not lacking(records.get(t.key), study.measures) for t in plan.trials)
+            there = len(plan.trials) - _left(plan, store)
             cells.append(f"{there} of {len(plan.trials)}")
             if profile == "paper" and there < len(plan.trials):
                 hours = plan.estimate(store)[1]
@@ -50,15 +50,11 @@ def verify(studies, options) -> int:
     from spatialbias.datasets.images import DataMissing
     from spatialbias.training import detect
 
-    store, faults, records = Store(), 0, []
+    store, faults, records = Store(pending=True), 0, []
     asked = (
         {study.name for study in studies} if getattr(options, "study", None) else None
     )  # none named: every file there is
-    files = [
-        path
-        for path in sorted(store.shipped.glob("*.parquet"))
-        if asked is None or path.stem in asked
-    ]
+    files = [path for path in store.files() if asked is None or path.stem in asked]
     if not files:
         print(
             f"no shipped records{' of these studies' if asked else ''} in {store.shipped}",
@@ -180,41 +176,84 @@ def recomputed(record: dict, execution) -> Recomputed:
 
 
 def pack(studies, options) -> int:
-    """Merge the records of each study's paper profile into data/results/<study>.parquet, and ship
-    one network of each kind.
+    """Make ready to ship: merge the records of each complete study's paper profile into
+    data/results/<study>.parquet, and ship the networks that studies name.
 
-    A record that several studies use goes with the first of them; what older revisions of a measure
-    found stays behind.
+    A study that is not complete keeps what it has shipped; with `options.pending`, what is new of
+    it goes to data/results/pending/, which sweeps read and pages do not. A record that several
+    studies use goes with the first complete one, else with the first. What older revisions of a
+    measure found stays behind.
     """
-    store, packed, asked = Store(), set(), {study.name for study in studies}
-    for study in map(
-        find_study, names()
-    ):  # all of them: which one a record goes with must not depend on what was asked for
-        found = {
-            (t.key, numerics): record
-            for t in study.plan("paper").trials
-            for numerics, record in store.all(t.key).items()
-        }
-        mine = found.keys() - packed
-        own = [_current(record) for which, record in found.items() if which in mine]
-        packed |= found.keys()
-        if study.name not in asked:
+    store, shipped = Store(pending=True), Store().packed()
+    plans = {name: find_study(name).plan("paper") for name in names()}
+    found = {name: _versions(plan, store) for name, plan in plans.items()}
+    left = {name: _left(plan, store) for name, plan in plans.items()}
+    order = sorted(plans, key=lambda name: left[name] > 0)  # what is added is written first
+    owners: dict[tuple[str, str], str] = {}
+    for name in order:
+        for which in found[name]:
+            owners.setdefault(which, name)
+    asked = {study.name for study in studies}
+    for name in order:
+        if name not in asked:
             continue
-        path = paths.shipped_results() / f"{study.name}.parquet"
-        if not own:
-            path.unlink(missing_ok=True)  # its records went with an earlier study
-        else:
-            write_parquet(path, own)
-            old = sum(
-                len(record["measured"]) for which, record in found.items() if which in mine
-            ) - sum(len(r["measured"]) for r in own)
+        path = paths.shipped_results() / f"{name}.parquet"
+        pending = path.parent / PENDING / path.name
+        mine = {
+            which: record
+            for which, record in found[name].items()
+            if owners[which] == name
+            or (owners[which] not in asked and which[1] in shipped.get(which[0], {}))
+        }
+        before = {(k, n): shipped[k][n] for k, n in mine if n in shipped.get(k, {})}
+        if not left[name]:
+            _write(path, mine.values())
+            pending.unlink(missing_ok=True)
+            continue
+        _write(path, before.values())
+        new = [r for which, r in mine.items() if _current(r) != before.get(which)]
+        if options.pending:
+            _write(pending, new)
+        elif new:
             print(
-                f"{path.name}: {len(own)} records, {path.stat().st_size / 1024:.0f} KiB"
-                + (f"; left behind: {old} measures of older revisions" if old else "")
+                f"{name}: {left[name]} trials are wanting, {len(new)} new records are not shipped; "
+                f"--pending keeps them in {pending.parent}"
             )
-    _ship_networks(store)
-    _draw_headline(store)
+    for name in asked:
+        if plans[name].study.networks:
+            _ship_networks(plans[name].study, store)
     return 0
+
+
+def _versions(plan, store: Store) -> dict[tuple[str, str], dict]:
+    """The records of a plan by key and numerics class."""
+    return {
+        (trial.key, numerics): record
+        for trial in plan.trials
+        for numerics, record in store.all(trial.key).items()
+    }
+
+
+def _left(plan, store: Store) -> int:
+    """How many trials of a plan are not on record with all measures."""
+    records = on_record(plan.trials, plan.study.measures, store)
+    return sum(lacking(records.get(t.key), plan.study.measures) for t in plan.trials)
+
+
+def _write(path: Path, records: Iterable[dict]) -> None:
+    """One file of records; none where there are none."""
+    records = list(records)
+    kept = [_current(record) for record in records]
+    if not kept:
+        path.unlink(missing_ok=True)
+        return
+    write_parquet(path, kept)
+    old = sum(len(r["measured"]) for r in records) - sum(len(r["measured"]) for r in kept)
+    print(
+        f"{path.relative_to(paths.shipped_results())}: {len(kept)} records, "
+        f"{path.stat().st_size / 1024:.0f} KiB"
+        + (f"; left behind: {old} measures of older revisions" if old else "")
+    )
 
 
 def _current(record: dict) -> dict:
@@ -232,23 +271,23 @@ def _current(record: dict) -> dict:
     }
 
 
-def _ship_networks(store: Store) -> None:
+def _ship_networks(study: Study, store: Store) -> None:
+    """Write the first trained network of each arm that the study names to
+    data/results/weights/<work>.<arm>.safetensors, as bfloat16.
+    """
     from safetensors.torch import save
 
     from spatialbias import datasets
-    from spatialbias.studies.coordinet_arms import NETWORKS
 
-    plan = find_study("coordinet.few_samples").plan(
-        "paper", n_train=SHIPPED_N, replicates=1, arms=NETWORKS
-    )
-    folder = paths.shipped_results() / "weights"
+    plan = study.plan("paper", replicates=1, **study.networks)
+    folder, work = paths.shipped_results() / "weights", study.name.partition(".")[0]
     records = on_record(plan.trials, (), store)
     for arm, trial in plan.labelled:
         states = trial.key in records and store.states(trial.key, numerics_of(records[trial.key]))
         if not states:
             print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
             continue
-        data = datasets.load(trial.dataset)
+        data = datasets.load(trial.dataset, **trial.dataset_args)
         meta = {
             "trial": json.dumps(trial.model_dump()),
             "mean": json.dumps(data.mean),
@@ -259,10 +298,8 @@ def _ship_networks(store: Store) -> None:
             name: value.bfloat16() if value.is_floating_point() else value
             for name, value in states["stop"].items()
         }
-        path = folder / f"coordinet.{arm}.safetensors"
-        if not _same(
-            path, half, meta
-        ):  # the format writes metadata in any order: equal networks would give unequal files
+        path = folder / f"{work}.{arm}.safetensors"
+        if not _same(path, half, meta):  # metadata is written in any order
             write(path, save(half, metadata=meta))
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
 
@@ -281,23 +318,3 @@ def _same(path, state: dict, meta: dict) -> bool:
             )
     except (SafetensorError, OSError):
         return False
-
-
-def _draw_headline(store: Store) -> None:
-    """The README's picture, from the records: accuracy over N of the three networks."""
-    from spatialbias.figures.plots import lines
-    from spatialbias.studies.coordinet_arms import NETWORKS
-
-    plan = find_study("coordinet.few_samples").plan("paper", arms=NETWORKS)
-    frame = plan.sweep(store, missing="show").frame()
-    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
-    if len(frame):
-        figure = lines(
-            frame,
-            "n_train",
-            xlabel="training images N",
-            log=True,
-            ticks=plan.parameters.n_train,
-            height=3.4,
-        )
-        figure.savefig(paths.shipped_results() / "few_samples.svg", metadata={"Date": None})

@@ -21,21 +21,28 @@ from pathlib import Path
 from spatialbias import paths
 from spatialbias.trials import canonical
 
+PENDING = "pending"  # in the folder of shipped results: records of studies that are not complete
 ABANDONED = 3600.0  # seconds after which a file that is still being written never will be
 
 
 class Store:
     """Records by key and numerics class. `folder` holds this machine's work, `shipped` (may be
-    None) the Parquet files of the project.
+    None) the Parquet files of the project; with `pending`, those of studies that are not complete
+    are read too.
     """
 
     def __init__(
-        self, folder: Path | str | None = None, shipped: Path | str | None = "project"
+        self,
+        folder: Path | str | None = None,
+        shipped: Path | str | None = "project",
+        *,
+        pending: bool = False,
     ) -> None:
         self.folder = Path(folder) if folder else paths.work_folder()
         self.shipped = (
             paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
         )
+        self.pending = pending
         self._packed: dict[str, dict[str, dict]] | None = None
 
     def all(self, key: str) -> dict[str, dict]:
@@ -104,15 +111,20 @@ class Store:
         has changed.
         """
         if self._packed is None:
-            files = (
-                sorted(self.shipped.glob("*.parquet"))
-                if self.shipped and self.shipped.is_dir()
-                else ()
-            )
+            files = self.files()
             self._packed = _read_all(
                 tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
             )
         return self._packed
+
+    def files(self) -> list[Path]:
+        """The Parquet files that are read; what is pending comes last and goes before what is
+        shipped.
+        """
+        if not self.shipped:
+            return []
+        folders = (self.shipped, self.shipped / PENDING) if self.pending else (self.shipped,)
+        return [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
 
     @contextmanager
     def claim(self, key: str):

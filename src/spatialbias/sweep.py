@@ -43,7 +43,7 @@ def sweep(
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly:
     finished trials are kept.
     """
-    store, trials = store or Store(), list(trials)
+    store, trials = store or Store(pending=missing != "show"), list(trials)
     components.one_of(("train", "show"), missing=missing)
     if workers is not None and (type(workers) is not int or workers < 1):
         raise ValueError(f"workers={workers!r}: it must be a whole number from 1")
@@ -78,7 +78,8 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
     bar = tqdm(
         total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True
     )
-    own, places = executor is None, (str(store.folder), store.shipped and str(store.shipped))
+    own = executor is None
+    places = (str(store.folder), store.shipped and str(store.shipped), store.pending)
     executor = executor or _pool(workers)
     failures, waiting, flying = 0, list(reversed(todo)), {}
     try:
@@ -200,9 +201,9 @@ def keep_memory() -> None:
 
 
 @cache
-def _store(folder: str, shipped: str | None) -> Store:
+def _store(folder: str, shipped: str | None, pending: bool) -> Store:
     """One store a worker: it reads the shipped records once."""
-    return Store(folder, shipped)
+    return Store(folder, shipped, pending=pending)
 
 
 def work(
@@ -210,6 +211,7 @@ def work(
     measures: tuple[str, ...],
     folder: str,
     shipped: str | None,
+    pending: bool,
     precision: str | None = None,
 ) -> str | None:
     """Run one trial, or only the measures that its record lacks, and store it. Returns its key;
@@ -221,7 +223,7 @@ def work(
     from spatialbias.trials import measure, run, suited
 
     torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
-    trial, store = Trial(**trial), _store(folder, shipped)
+    trial, store = Trial(**trial), _store(folder, shipped, pending)
     execution = suited(trial, detect(precision))
     with store.claim(trial.key) as mine:
         if not mine:

@@ -7,6 +7,7 @@ else.
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from spatialbias import components
 from spatialbias.studies.coordinet_arms import (
@@ -204,13 +205,16 @@ STUDIES = (
         {},
         {},
     ),
-    study(
-        "few_samples",
-        "Which network learns most from few images?",
-        (*NETWORKS, *COMPANY),
-        repeats=2,
-        quick={"n_train": (97, 195)},
-        n_train=(97, *PUBLISHED_N, 3125),
+    replace(
+        study(
+            "few_samples",
+            "Which network learns most from few images?",
+            (*NETWORKS, *COMPANY),
+            repeats=2,
+            quick={"n_train": (97, 195)},
+            n_train=(97, *PUBLISHED_N, 3125),
+        ),
+        networks={"arms": NETWORKS, "n_train": 390},
     ),
     study(
         "hypotheses",

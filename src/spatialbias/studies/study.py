@@ -52,7 +52,7 @@ class Parameters(Repeats):
 @dataclass(frozen=True)
 class Study:
     """A question, the arms that are compared, and `grid(parameters, arm, replicate) -> trials` of
-    one arm and replicate.
+    one arm and replicate. `networks`: which trained networks are shipped, if any.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Study:
     profiles: dict[str, dict]
     measures: tuple[str, ...] = ("accuracy",)
     parameters: type[Repeats] = Parameters
+    networks: dict | None = None  # parameters of the plan whose first networks are shipped
 
     def plan(self, /, profile: str = "quick", **given) -> "Plan":
         """Fix the parameters: the profile's, except those given (None means the profile's). Raises
@@ -131,7 +132,7 @@ class Plan:
         """(trials that are missing, core-hours they will take; None if nothing like them is on
         record).
         """
-        return estimate(self.trials, store or Store(), self.study.measures)
+        return estimate(self.trials, store or Store(pending=True), self.study.measures)
 
     def sweep(self, store: Store | None = None, missing: str | None = None, **options) -> "Results":
         """Train and measure what is missing (profile "paper": only show what is there) and return
