@@ -1,6 +1,7 @@
 # make book                    the book from the shipped records          -> _build/html/index.html
 # make book PROFILE=quick      everything trained afresh, in minutes
 # make test                    ruff, unit tests, the pages under `smoke`, the built site in a browser
+# make bench                   speed and memory against a plain baseline, as ratios; PARTS="floor sweep" selects
 # make clean                   removes what was built, and the environment
 #
 # PYTHON=python3.12   the interpreter that .venv is made with (3.11 or newer)
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed-$(or $(TORCH),default)
 TORCH_INDEX := $(if $(TORCH),--index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: help book test clean
+.PHONY: help book test bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +34,9 @@ test: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(JOBS) --ignore tests/book --ignore tests/browser
 	$(BIN)/python -m pytest tests/book tests/browser
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(PARTS)
 
 clean:
 	rm -rf _build build src/*.egg-info .pytest_cache .ruff_cache .hypothesis $(VENV)

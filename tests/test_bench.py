@@ -4,14 +4,28 @@ run.
 
 import json
 import statistics
-import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from spatialbias import bench, models, paths
-from spatialbias.bench import display, measuring, plain, processes, report, steps, trial
+from benchmarks import (
+    __main__,
+    circles,
+    measuring,
+    plain,
+    precision,
+    processes,
+    quadrant,
+    report,
+    steps,
+    trial,
+)
+from spatialbias import datasets, models, paths, studies, training
+from spatialbias.datasets import circles as generator
 from spatialbias.datasets.batch import Batch
+from spatialbias.figures import benchmarks
 from spatialbias.training import Execution, fit, mean_loss
 
 FP32 = Execution("cpu", "fp32", 1)
@@ -76,8 +90,6 @@ def test_a_trial_is_added_up_from_its_pieces():
 
 
 def test_both_sides_time_every_piece(monkeypatch):
-    from spatialbias import datasets
-
     monkeypatch.setattr(trial, "images", lambda: datasets.load("digits"))
     for side in (trial.ours, trial.plainly):
         pieces = side("simple_cnn", 4, 1, 4)
@@ -112,7 +124,8 @@ def test_rounds_alternate_and_the_first_does_not_count():
     taken = measuring.alternate({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
     assert "".join(calls) == "abbaab" and [len(v) for v in taken.values()] == [2, 2]
     assert measuring.ratios([2.0, 9.0], [1.0, 3.0]) == [2.0, 3.0]
-    assert measuring.spread([3.0, 1.0, 2.0]) == {"value": 2.0, "low": 1.0, "high": 3.0, "n": 3}
+    found = measuring.row("part", "name", "ours", "other", [3.0, 1.0, 2.0])
+    assert (found.value, found.low, found.high, found.n) == (2.0, 1.0, 3.0, 3)
 
 
 def test_a_row_is_judged_by_its_target():
@@ -130,92 +143,6 @@ def test_the_peak_of_memory_is_that_of_this_process():
     assert max(before, 0.4) <= processes.peak_gigabytes() < max(before, 0.4) + 2
     del ballast
     assert processes.peak_gigabytes() >= 0.4  # the peak, not what is held now
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the figures are for Linux")
-def test_cheap_parts_run_and_a_quick_run_is_not_kept(results, capsys):
-    assert bench.main(["floor", "start", "layers"], quick=True) == 0
-    said = capsys.readouterr().out
-    assert (
-        "0 modules of torch" in said
-        and "coordinet, training step" in said
-        and "CoordBiasConv2d, bf16" in said
-    )
-    assert said.index("0 modules") < said.index("CoordBiasConv2d") < said.index("training step")
-    assert not results.exists()
-
-
-def test_an_unknown_part_is_refused_with_the_names_that_exist():
-    with pytest.raises(ValueError, match="unknown part 'memroy'; there are: start, layers"):
-        bench.main(["memroy"])
-
-
-def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
-    monkeypatch.setattr(
-        bench,
-        "PARTS",
-        {"one": ("steps", "one"), "floor": ("steps", "one"), "trial": ("trial", "part")},
-    )
-    monkeypatch.setattr(
-        steps,
-        "one",
-        lambda quick: [row(target=1.0), row(0.5, target=1.0, name="another")],
-        raising=False,
-    )
-    assert bench.main([], quick=True) == 0 and not results.exists()
-    results.parent.mkdir()
-    results.write_text(json.dumps({"abacus": {"machine": {}, "rows": []}}))
-    assert bench.main(["one"]) == 0
-    assert "kept in" in capsys.readouterr().out and [p.name for p in results.parent.iterdir()] == [
-        "bench.json"
-    ]
-    kept = report.load()
-    (mine,) = set(kept) - {"abacus"}
-    assert kept[mine]["machine"]["torch"] == torch.__version__
-    assert (
-        bench.main(["one"]) == 0 and len(report.load()[mine]["rows"]) == 2
-    )  # in place of the last run of this part
-    runs = {mine: kept[mine]}
-    runs[mine]["rows"].append(row(5.0, part="trial", name="coordinet, 20 epochs").plain())
-    assert "makes 5 times as many trials an hour" in display.answer(runs)
-    assert list(display.table(runs[mine])["Target"][:2]) == ["≥ 1.00× ✓", "≥ 1.00× ✗"]
-    assert [text.get_text() for text in display.figure(runs).axes[0].get_yticklabels()] == [
-        "trial: Coordinet, 20 epochs"
-    ]  # speed-ups alone
-    both = {
-        **runs,
-        "abacus": {**runs[mine], "rows": [row(3.0, name="by hand", target=1.0).plain()]},
-    }
-    assert "on abacus" in display.once(both) and display.once(runs) == ""
-    assert (
-        display.records(both).data.count("<table") == 2
-        and "1 of 2 targets are reached" in display.records(runs).data
-    )
-    both["abacus"]["rows"].append(
-        row(56.0, part="quadrant", name="CoordConv", other="more than 594 s, plain").plain()
-    )
-    marks = [
-        line.get_marker()
-        for line in display.figure(both).axes[0].lines
-        if line.get_linestyle() == "None" and len(line.get_xdata())
-    ]
-    assert sorted(marks) == [">", "o"] and "makes 5 times" in display.answer(
-        both
-    )  # a lower bound is an arrow
-    assert torch.__version__ in display.about(runs)
-
-
-def test_a_cut_run_is_shown_as_a_lower_bound():
-    cut = row(
-        56.0, ours="10.6 s (3 of 3 runs arrive)", other="more than 594 s, plain", target=10.0
-    ).plain() | {"low": 30.0, "high": 57.0, "n": 3}
-    shown = report.cells(cut)
-    assert (
-        shown["Result"] == "> 56.00×"
-        and shown["Target"] == "at least 10.00×"
-        and shown["Rounds"].startswith("> 30.00× to > 57")
-    )
-    assert report.judged(row().plain()) == "2.00×"
 
 
 def test_what_bf16_does_is_followed_to_its_end():
@@ -237,10 +164,10 @@ def test_what_bf16_does_is_followed_to_its_end():
         target=0.3,
         at_most=True,
     )
-    assert display.precision({"amx": {"rows": [passed.plain()]}}).endswith(
+    assert benchmarks.precision({"amx": {"rows": [passed.plain()]}}).endswith(
         "passes our test of equivalence."
     )
-    said = display.precision({"amx": {"rows": [passed.plain(), missed.plain()]}})
+    said = benchmarks.precision({"amx": {"rows": [passed.plain(), missed.plain()]}})
     assert (
         "“fully connected”: -0.04 points" in said
         and "“shared, flattened” did not pass" in said
@@ -250,25 +177,12 @@ def test_what_bf16_does_is_followed_to_its_end():
         "bf16 lowers “shared, flattened” by 0.31 points (the interval excludes 0)" in said
         and "raises" not in said
     )
-    assert (
-        "not been measured" in display.precision({"amx": {"rows": [row().plain()]}})
-        and display.where({}) == "nothing yet"
-    )
-
-
-def test_nothing_on_record_is_said(results):
-    assert report.load() == {} and display.figure({}) is None
-    assert (
-        "No benchmark is on record" in display.answer({})
-        and "No benchmark" in display.records({}).data
-    )
+    assert "not been measured" in benchmarks.precision({"amx": {"rows": [row().plain()]}})
 
 
 def test_precision_is_judged_by_the_farther_end_of_the_interval():
-    from spatialbias.bench import precision
-
     half, full = [30.1, 30.2, 29.9, 30.0], [30.0, 30.0, 30.0, 30.0]
-    found = precision.row("a network", half, full)
+    found = precision.judge("a network", half, full)
     mean, margin = (
         0.05,
         2.353363 * statistics.stdev([0.1, 0.2, -0.1, 0.0]) / 2,
@@ -278,20 +192,19 @@ def test_precision_is_judged_by_the_farther_end_of_the_interval():
         and found.reached is True
         and found.n == 4
     )
-    assert "+0.05 points" in found.ours and "n = 4" in report.cells(found.plain())["Rounds"]
-    assert precision.row("a network", [31.0, 30.0, 31.0], [30.0, 30.0, 30.0]).reached is False
+    assert (
+        "+0.05 points" in found.ours
+        and "n = 4]  target within 0.30 points: reached" in report.line(found)
+    )
+    assert precision.judge("a network", [31.0, 30.0, 31.0], [30.0, 30.0, 30.0]).reached is False
 
 
 def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch):
-    from spatialbias import training
-    from spatialbias.bench import quadrant
-
     monkeypatch.setattr(quadrant, "EPOCHS", 3)
-    taken, epochs, arrived, model = quadrant.to_perfect(
+    taken, epochs, arrived = quadrant.to_perfect(
         16, 0
     )  # three epochs on 55 positions: too short to learn them
     assert (epochs, arrived) == (3, False) and taken > 0
-    assert [len(side) for side in quadrant.denormals(model, 16, 1)] == [3, 3]
 
     seen, real = [], training.predictions
 
@@ -305,13 +218,11 @@ def test_time_to_a_perfect_quadrant_counts_until_it_is_first_perfect(monkeypatch
             yield outputs, part
 
     monkeypatch.setattr(training, "predictions", from_the_second_epoch_on)
-    sooner, epochs, arrived, _ = quadrant.to_perfect(16, 0)
+    sooner, epochs, arrived = quadrant.to_perfect(16, 0)
     assert (epochs, arrived) == (2, True) and sooner > 0
 
 
 def test_the_plain_program_is_timed_with_its_held_out_score(monkeypatch):
-    from spatialbias.bench import quadrant
-
     def a_second(function, *arguments) -> float:
         function(*arguments)
         return 1.0
@@ -323,10 +234,6 @@ def test_the_plain_program_is_timed_with_its_held_out_score(monkeypatch):
 
 
 def test_the_epochs_needed_are_a_lower_bound_where_a_run_never_arrives(monkeypatch):
-    from types import SimpleNamespace
-
-    from spatialbias import studies
-    from spatialbias.bench import quadrant
 
     def run(*scores):
         return (
@@ -348,3 +255,46 @@ def test_the_epochs_needed_are_a_lower_bound_where_a_run_never_arrives(monkeypat
     assert on_record() == (None, True)
     assert on_record(run(0.2, 1, 1), run(0.5, 0.5, 0.5, 1)) == (3, True)
     assert on_record(run(0.2, 1), run(0.5, 0.9)) == (5.5, False)
+
+
+def test_cheap_parts_run_and_a_quick_run_is_not_kept(results, capsys):
+    assert __main__.main(["floor", "circles", "layers", "--quick"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        said.index("CoordBiasConv2d, bf16") < said.index("training step") < said.index("pixel by")
+    )
+    assert not results.exists()
+
+
+def test_an_unknown_part_is_refused_with_the_names_that_exist(capsys):
+    with pytest.raises(SystemExit):
+        __main__.main(["memroy"])
+    assert "unknown part 'memroy'; there are: layers, floor" in capsys.readouterr().err
+
+
+def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
+    rows = [row(target=1.0), row(0.5, target=1.0, name="another")]
+    monkeypatch.setattr(__main__, "PARTS", {"floor": lambda quick: rows})
+    results.parent.mkdir()
+    other = {"machine": {}, "rows": [row(part="layers").plain()]}
+    results.write_text(json.dumps({"abacus": other, training.instruction_set(): other}))
+    for _ in range(2):  # the second takes the place of the first
+        assert __main__.main([]) == 0
+    assert "kept in" in capsys.readouterr().out and [*results.parent.iterdir()] == [results]
+    kept = benchmarks.load()
+    mine = kept[training.instruction_set()]
+    assert kept["abacus"] == other and mine["machine"]["torch"] == torch.__version__
+    assert [(r["part"], r["reached"]) for r in mine["rows"]] == [
+        ("layers", None),
+        ("floor", True),
+        ("floor", False),
+    ]
+    assert benchmarks.rows_of(kept, "floor") == mine["rows"][1:]
+
+
+def test_the_loop_over_pixels_makes_the_data_set_s_images():
+    (images,), labels = generator.generate(2, 64, np.random.default_rng(0))
+    for uniform, image, label in zip(circles.rows(2), images, labels):
+        pixels, classes = circles.image(uniform, 64)
+        assert np.array_equal(classes, label)
+        assert np.abs(pixels.astype(int) - image.numpy()).max() <= 1

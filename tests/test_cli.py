@@ -19,9 +19,7 @@ print(status, used.ru_utime + used.ru_stime, *({{"torch", "pandas", "numpy"}} & 
 """
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["sweep"], ["results"], ["data"], ["bench"], ["book"]], ids=" ".join
-)
+@pytest.mark.parametrize("command", [[], ["sweep"], ["results"], ["data"], ["book"]], ids=" ".join)
 def test_help_at_once_and_without_torch(command):
     done = subprocess.run(
         [sys.executable, "-c", TIMED.format(arguments=[*command, "--help"])],

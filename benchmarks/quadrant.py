@@ -11,58 +11,50 @@ timed here; how many it needs is taken from the records of the released recipe,
 import statistics
 import time
 from dataclasses import replace
-from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from spatialbias.bench.measuring import CORES, Row, alternate, ratios, seconds, spread, threads
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.measuring import CORES, Row, ratios, row, seconds, threads
+from spatialbias import datasets, models, studies, training
+from spatialbias.roles import prepare
 
 FASTER = {"avx512_bf16": 5.0, "amx": 10.0}
 EPOCHS, RATE = 5, 0.01  # of our recipe
 
 
 def part(quick: bool) -> list[Row]:
-    from spatialbias.training import instruction_set
-
     size, rounds = (16, 1) if quick else (64, 3)
     with threads(1):
         ours = [to_perfect(size, seed) for seed in range(rounds)]
-        kept, flushed = denormals(ours[-1].model, size, rounds)
     with threads(CORES):
         plain = [plain_epoch(size, 4 if quick else 60) for _ in range(rounds)]
-    (epochs, exact), paces, times = (
-        needed(),
-        [run.seconds / run.epochs for run in ours],
-        [run.seconds for run in ours],
-    )
-    taken, an_epoch = map(statistics.median, (times, plain))
+    times, paces = [run.seconds for run in ours], [run.seconds / run.epochs for run in ours]
     rows = [
-        Row(
+        row(
             "quadrant",
             "CoordConv, one epoch",
             f"{statistics.median(paces):.1f} s",
-            f"{an_epoch:.1f} s, plain",
-            **spread(ratios(plain, paces)),
-        ),
-        Row(
-            "quadrant",
-            "CoordConv once trained, a step in fp32",
-            f"{1e3 * statistics.median(flushed):.0f} ms, no denormal numbers",
-            f"{1e3 * statistics.median(kept):.0f} ms with them",
-            **spread(ratios(kept, flushed)),
-        ),
+            f"{statistics.median(plain):.1f} s, plain",
+            ratios(plain, paces),
+        )
     ]
+    epochs, exact = needed()
     if epochs:
         total = [epochs * value for value in plain]
         arrived = sum(run.arrived for run in ours)
         rows.append(
-            Row(
+            row(
                 "quadrant",
                 "CoordConv, 100 % of the held-out quadrant",
-                f"{taken:.1f} s ({arrived} of {rounds} runs arrive)",
+                f"{statistics.median(times):.1f} s ({arrived} of {rounds} runs arrive)",
                 f"{'' if exact else 'more than '}{statistics.median(total):.0f} s, plain",
-                **spread(ratios(total, times)),
-                target=None if quick else FASTER.get(instruction_set()),
+                ratios(total, times),
+                target=None if quick else FASTER.get(training.instruction_set()),
             )
         )
     return rows
@@ -71,21 +63,15 @@ def part(quick: bool) -> list[Row]:
 class Run(NamedTuple):
     """One training by our recipe: processor seconds and epochs until every held-out position is
     named right (scores included), and whether that happened; if not, they are those of the whole
-    schedule. The model is as the schedule leaves it.
+    schedule.
     """
 
     seconds: float
     epochs: int
     arrived: bool
-    model: Any
 
 
 def to_perfect(size: int, seed: int) -> Run:
-    import torch
-
-    from spatialbias import datasets, models, training
-    from spatialbias.roles import prepare
-
     execution = replace(training.detect(device="cpu"), flush=True)
     exact = training.Execution()
     data = datasets.load("not_so_clevr", split="quadrant", size=size)
@@ -122,42 +108,13 @@ def to_perfect(size: int, seed: int) -> Run:
             score=score,
         )
     first = next((k for k, entry in enumerate(fit.curve, 1) if entry["score"] == 1), EPOCHS)
-    return Run(reached[0] if reached else time.process_time() - start, first, bool(reached), model)
-
-
-def denormals(model, size: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of a training step of a trained network in fp32, with denormal numbers and with zeros
-    in their place.
-    """
-    import torch
-
-    from spatialbias import datasets, training
-
-    batch = datasets.load("not_so_clevr", split="quadrant", size=size).train[:16]
-
-    def step(execution) -> None:
-        with execution.arithmetic():
-            loss = training.LOSSES["cross_entropy"](model.train()(*batch.inputs), batch.target)
-            torch.autograd.grad(loss, list(model.parameters()))
-
-    taken = alternate(
-        {flush: partial(step, training.Execution(flush=flush)) for flush in (False, True)},
-        3 * rounds,
-    )
-    return taken[False], taken[True]
+    return Run(reached[0] if reached else time.process_time() - start, first, bool(reached))
 
 
 def plain_epoch(size: int, steps: int) -> float:
     """Seconds of a whole epoch of the plain program, the held-out score included, from so many of
     its steps of either kind: of the processor, shared among its threads.
     """
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-    from torch.utils.data import DataLoader, TensorDataset
-
-    from spatialbias import datasets
-
     data = datasets.load("not_so_clevr", split="quadrant", size=size)
     train, test = (
         DataLoader(TensorDataset(*part.inputs, part.target), 16, shuffle=part is data.train)
@@ -201,9 +158,11 @@ def needed() -> tuple[float | None, bool]:
     records, None if there are none; and whether every run got there: those that did not count with
     all their epochs, so that the median is a lower bound.
     """
-    from spatialbias.studies import study
-
-    results = study("coordconv.full_size").plan("paper", splits=("quadrant",)).sweep(missing="show")
+    results = (
+        studies.study("coordconv.full_size")
+        .plan("paper", splits=("quadrant",))
+        .sweep(missing="show")
+    )
     perfect = [
         next((e["epoch"] for e in record["curve"] if e.get("score") == 1), None)
         for _, _, record in results.present

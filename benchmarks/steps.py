@@ -5,7 +5,13 @@ against a convolution.
 import statistics
 from functools import partial
 
-from spatialbias.bench.measuring import Row, alternate, ratios, spread, threads, workers
+import torch
+from torch import nn
+
+from benchmarks.measuring import Row, alternate, ratios, row, threads, workers
+from spatialbias import models, training
+from spatialbias.layers import CoordBiasConv2d, CoordConv2d, coordinate_grid
+from spatialbias.layers.modfc import MICRO_BATCH
 
 FLOOR = {
     "coordinet": {"avx512_bf16": 0.6, "amx": 0.4},
@@ -23,9 +29,7 @@ def floor(quick: bool) -> list[Row]:
 
 
 def _floor(quick: bool) -> list[Row]:
-    from spatialbias.training import detect, instruction_set
-
-    execution = detect(device="cpu")
+    execution = training.detect(device="cpu")
     batch = 16 if quick else 64
     rows = []
     for name, products in (("coordinet", path_products), ("simple_cnn", convolution_products)):
@@ -42,14 +46,14 @@ def _floor(quick: bool) -> list[Row]:
             for which, values in taken.items()
         }
         rows.append(
-            Row(
+            row(
                 "floor",
                 f"{name}, training step, {execution.precision}",
                 rate["step"],
                 f"{rate['products']}, products alone",
-                **spread(ratios(taken["products"], taken["step"])),
+                ratios(taken["products"], taken["step"]),
                 shown="{:.0%}",
-                target=None if quick else FLOOR[name].get(instruction_set()),
+                target=None if quick else FLOOR[name].get(training.instruction_set()),
             )
         )
     return rows
@@ -59,10 +63,6 @@ def training_step(name: str, batch: int, execution):
     """A function that takes one whole training step as `training.fit` does: the network, its loss,
     Adam.
     """
-    import torch
-
-    from spatialbias import models, training
-
     torch.manual_seed(0)
     model = models.build(name).to(memory_format=torch.channels_last).train()
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
@@ -80,88 +80,50 @@ def training_step(name: str, batch: int, execution):
 
 
 def path_products(batch: int, execution):
-    """A function that computes only the matrix products of the path, by the shapes of
-    `layers.modfc`: forward, and backward with respect to the matrices and, after the first layer,
-    to the inputs.
-    """
-    import torch
-
-    from spatialbias import models
-    from spatialbias.layers.modfc import MICRO_BATCH
-
+    """Only the matrix products of Coordinet's path, by the shapes of `layers.modfc`."""
     model = models.build("coordinet")
-    dtype = torch.bfloat16 if execution.precision == "bf16" else torch.float32
     B, P = min(batch, MICRO_BATCH), model.size**2
-    layers = []
-    for k, layer in enumerate(model.path):
-        x = torch.randn(B, P, layer.in_features, dtype=dtype)
-        matrix = torch.randn(B, layer.out_features, layer.in_features, dtype=dtype)
-        d = torch.randn(B, P, layer.out_features, dtype=dtype)
-        layers.append(
-            (k, x, matrix, d, torch.empty_like(d), torch.empty_like(matrix), torch.empty_like(x))
-        )
-
-    def products() -> None:
-        for _ in range(batch // B):
-            for k, x, matrix, d, y, d_matrix, d_x in layers:
-                torch.bmm(x, matrix.transpose(1, 2), out=y)  # (B, P, out)
-                torch.bmm(d.transpose(1, 2), x, out=d_matrix)  # (B, out, in)
-                if k:
-                    torch.bmm(d, matrix, out=d_x)  # (B, P, in)
-
-    return products
+    shapes = [(B, P, layer.in_features, layer.out_features) for layer in model.path]
+    return products(shapes, batch // B, execution)
 
 
 def convolution_products(batch: int, execution):
-    """A function that computes only what the simple CNN's convolutions are as matrix products, of
-    patches that are taken as
-    given: forward, and backward with respect to the kernels and, after the first layer, to the
-    patches.
+    """Only what the simple CNN's convolutions are as matrix products, of patches that are taken as
+    given.
     """
-    import torch
-    from torch import nn
+    side, shapes = 32, []
+    for conv in models.build("simple_cnn"):
+        if isinstance(conv, nn.Conv2d):
+            side -= conv.kernel_size[0] - 1
+            shapes.append((1, batch * side**2, conv.weight[0].numel(), conv.out_channels))
+    return products(shapes, 1, execution)
 
-    from spatialbias import models
 
+def products(shapes: list[tuple[int, int, int, int]], times: int, execution):
+    """A function that computes the products of linear layers, each (B, P, in) @ (B, in, out):
+    forward, and backward with respect to the matrices and, after the first layer, to the inputs.
+    """
     dtype = torch.bfloat16 if execution.precision == "bf16" else torch.float32
-    side, layers = 32, []
-    for k, conv in enumerate(
-        layer for layer in models.build("simple_cnn") if isinstance(layer, nn.Conv2d)
-    ):
-        side -= conv.kernel_size[0] - 1
-        kernels = torch.randn(
-            conv.weight.shape[0], conv.weight[0].numel(), dtype=dtype
-        )  # (out, in K K)
-        patches = torch.randn(batch * side**2, kernels.shape[1], dtype=dtype)
-        d = torch.randn(len(patches), len(kernels), dtype=dtype)
-        layers.append(
-            (
-                k,
-                patches,
-                kernels,
-                d,
-                torch.empty_like(d),
-                torch.empty_like(kernels),
-                torch.empty_like(patches),
-            )
+    layers = []
+    for k, (B, P, c_in, c_out) in enumerate(shapes):
+        x, matrix, d = (
+            torch.randn(B, *shape, dtype=dtype) for shape in ((P, c_in), (c_out, c_in), (P, c_out))
         )
+        layers.append((k, x, matrix, d, *map(torch.empty_like, (d, matrix, x))))
 
-    def products() -> None:
-        for k, patches, kernels, d, y, d_kernels, d_patches in layers:
-            torch.mm(patches, kernels.T, out=y)
-            torch.mm(d.T, patches, out=d_kernels)
-            if k:
-                torch.mm(d, kernels, out=d_patches)
+    def run() -> None:
+        for _ in range(times):
+            for k, x, matrix, d, y, d_matrix, d_x in layers:
+                torch.bmm(x, matrix.transpose(1, 2), out=y)
+                torch.bmm(d.transpose(1, 2), x, out=d_matrix)
+                if k:
+                    torch.bmm(d, matrix, out=d_x)
 
-    return products
+    return run
 
 
 def layers(quick: bool) -> list[Row]:
     """Forward and backward of 64 -> 64 channels, 3x3, on 8 maps of 64x64, against `nn.Conv2d`."""
-    import torch
-    from torch import nn
-
-    from spatialbias.layers import CoordBiasConv2d, CoordConv2d, coordinate_grid
 
     class Concatenating(nn.Conv2d):
         """The usual form of CoordConv: coordinates are copied beside the features, image by
@@ -203,11 +165,11 @@ def layers(quick: bool) -> list[Row]:
                     f"{statistics.median(taken[k]) * 1e3:.1f} ms" for k in (name, "Conv2d")
                 ]
                 rows.append(
-                    Row(
+                    row(
                         "layers",
                         f"{name}, {precision}{form}",
                         *milliseconds,
-                        **spread(ratios(taken[name], taken["Conv2d"])),
+                        ratios(taken[name], taken["Conv2d"]),
                         at_most=True,
                         target=None if quick or name == "concatenated" else LAYERS,
                     )

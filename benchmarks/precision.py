@@ -3,65 +3,46 @@ accuracy: an equivalence test, two one-sided tests against 0.3 points, by the 90
 mean paired difference.
 """
 
-from spatialbias.bench.measuring import CORES, Row, workers
-from spatialbias.bench.trial import images
+from benchmarks.measuring import CORES, Row, workers
+from benchmarks.trial import images
+from spatialbias.statistics import mean_interval
+from spatialbias.studies import Parameters
+from spatialbias.studies.coordinet import trial
+from spatialbias.training import Execution, detect
+from spatialbias.trials import Trial, run
 
 BOUND = 0.3  # points of accuracy
-ARMS = (
-    "fully_connected",
-    "shared, flattened",
-)  # matrix products, and convolutions: the cheapest of either kind
+# Matrix products, and convolutions: the cheapest of either kind.
+ARMS = {"fully_connected": "fully connected", "shared, flattened": "shared, flattened"}
 N, REPLICATES = 390, 60
 
 
 def part(quick: bool) -> list[Row]:
-    from spatialbias.figures.style import label
-    from spatialbias.studies import Parameters
-    from spatialbias.studies.coordinet import trial
-    from spatialbias.training import detect
-
     if detect(device="cpu").precision == "fp32":
         return []  # one precision here: nothing to compare
     rows, p = [], Parameters(dataset=images().name)
+    short = {"max_epochs": 1, "mark_epoch": None} if quick else {}
     with workers(CORES) as pool:
-        for arm in ARMS:
-            trials = [
-                trial(
-                    p,
-                    arm,
-                    N,
-                    r,
-                    curve_images=0,
-                    **({"max_epochs": 1, "mark_epoch": None} if quick else {}),
-                )
-                for r in range(2 if quick else REPLICATES)
-            ]
+        for arm, name in ARMS.items():
+            replicates = range(2 if quick else REPLICATES)
+            trials = [trial(p, arm, N, r, curve_images=0, **short).model_dump() for r in replicates]
             half, full = (
-                [pool.submit(accuracy, one.model_dump(), precision) for one in trials]
+                [pool.submit(accuracy, one, precision) for one in trials]
                 for precision in ("bf16", "fp32")
             )
-            rows.append(
-                row(
-                    label(arm),
-                    *([100 * future.result() for future in side] for side in (half, full)),
-                    quick,
-                )
-            )
+            points = [[100 * future.result() for future in side] for side in (half, full)]
+            rows.append(judge(name, *points, quick))
     return rows
 
 
 def accuracy(trial: dict, precision: str) -> float:
     """Test accuracy of one trial in one precision."""
-    from spatialbias.training import Execution
-    from spatialbias.trials import Trial, run
-
     record, _ = run(Trial(**trial), Execution("cpu", precision, 1), ("accuracy",))
     return next(row["value"] for row in record["rows"] if row["at"] == "stop")
 
 
-def row(name: str, half: list[float], full: list[float], quick: bool = False) -> Row:
-    from spatialbias.statistics import mean_interval
-
+def judge(name: str, half: list[float], full: list[float], quick: bool = False) -> Row:
+    """By the end of the interval that lies farther from zero."""
     mean, low, high, n = mean_interval([a - b for a, b in zip(half, full, strict=True)], 0.9)
     reach = max(abs(low), abs(high))
     return Row(

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from spatialbias import sweep
+from spatialbias.training import Execution
+
 CORES = min(
     2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 )
@@ -46,14 +49,10 @@ class Row:
         return asdict(self) | {"reached": self.reached}
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Median, extremes and number of rounds, by the names that `Row` gives them."""
-    return {
-        "value": statistics.median(values),
-        "low": min(values),
-        "high": max(values),
-        "n": len(values),
-    }
+def row(part: str, name: str, ours: str, other: str, values: list[float], **options) -> Row:
+    """A line judged by the median of its rounds."""
+    median, low, high = statistics.median(values), min(values), max(values)
+    return Row(part, name, ours, other, median, low, high, len(values), **options)
 
 
 def seconds(
@@ -88,8 +87,6 @@ def ratios(over: list[float], under: list[float]) -> list[float]:
 @contextmanager
 def workers(count: int):
     """The processes of a sweep, one thread each."""
-    from spatialbias import sweep
-
     pool = sweep._pool(count)
     try:
         yield pool
@@ -111,6 +108,4 @@ def without_gpu():
 
 def threads(count: int):
     """Compute with so many threads, and afterwards with as many as before."""
-    from spatialbias.training import Execution
-
     return Execution(threads=count).arithmetic()

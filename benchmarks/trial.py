@@ -10,7 +10,14 @@ makes them once for all trials on the same fold.
 import statistics
 from dataclasses import dataclass
 
-from spatialbias.bench.measuring import CORES, Row, seconds, spread, threads, workers
+import torch
+
+from benchmarks import plain
+from benchmarks.measuring import CORES, Row, row, seconds, threads, workers
+from spatialbias import datasets, measures, models, shifts, trials
+from spatialbias.measures.images import ANGLES, CROPS
+from spatialbias.roles import examples
+from spatialbias.training import curve_epoch, detect, instruction_set
 
 N_TRAIN = 390
 EPOCHS = {"simple_cnn": 50, "coordinet": 20}  # about as many as they take to reach loss 0.1
@@ -33,9 +40,6 @@ class Pieces:
         """Seconds for a whole trial: training, the curve's scores on 500 images, the test images
         and their shifts.
         """
-        from spatialbias.measures.images import ANGLES, CROPS
-        from spatialbias.training import curve_epoch
-
         epochs = EPOCHS[name]
         shifted = FOLD * (len(ANGLES) + len(CROPS))
         scored = 500 * sum(map(curve_epoch, range(1, epochs + 1)))
@@ -46,12 +50,7 @@ class Pieces:
 
 def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     """The pieces as a worker of a sweep computes them, by the engine's own functions."""
-    import torch
-
-    from spatialbias import measures, models, trials
-    from spatialbias.training import detect
-
-    trial, data, shifts = _work(name, n_train, epochs)
+    trial, data, shifted = _work(name, n_train, epochs)
     execution = detect(device="cpu")
     trained = {}
     training = seconds(
@@ -62,12 +61,12 @@ def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     subject = measures.Subject(model, trial, data, data.test[: 5 * images], execution)
     measures.SHIFTED.clear()
     shift = classify = 0.0
-    for label, function in shifts.items():
+    for label, function in shifted.items():
         shift += seconds(subject.shifted, label, function)  # made, kept and prepared
         classify += seconds(subject.shifted, label, function)  # found and prepared
         classify += seconds(subject.accuracy, subject.shifted(label, function))
     measures.SHIFTED.clear()
-    count = len(shifts) * len(subject.fold())
+    count = len(shifted) * len(subject.fold())
     return Pieces(training / epochs, classify / count, shift / count)
 
 
@@ -75,12 +74,7 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     """The same pieces in the plainest way, on all the threads that torch has, as if none ever
     waited for another.
     """
-    import torch
-
-    from spatialbias.bench import plain
-    from spatialbias.roles import examples
-
-    trial, data, shifts = _work(name, n_train, epochs)
+    trial, data, shifted = _work(name, n_train, epochs)
     train, test = examples(trial, data)[0], data.test[:images]
     torch.manual_seed(trial.seed("init"))
     model = plain.build(name)
@@ -94,22 +88,21 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
         )
     )
     classify = seconds(plain.evaluate, model, *test.inputs, test.target, data.normalise)
-    shift = sum(seconds(function, test.inputs[0]) for function in shifts.values())
+    shift = sum(seconds(function, test.inputs[0]) for function in shifted.values())
     cores = torch.get_num_threads()
     return Pieces(
         training / epochs / cores,
         classify / len(test) / cores,
-        shift / len(shifts) / len(test) / cores,
+        shift / len(shifted) / len(test) / cores,
     )
 
 
 def _work(name: str, n_train: int, epochs: int):
     """The trial whose pieces are timed, its data and two of the shifts."""
-    from spatialbias import shifts
-    from spatialbias.trials import Trial
-
     data = images()
-    trial = Trial(model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0)
+    trial = trials.Trial(
+        model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0
+    )
     return (
         trial,
         data,
@@ -119,8 +112,6 @@ def _work(name: str, n_train: int, epochs: int):
 
 def images():
     """CIFAR-10; where it is not to be had, the embedded digits, which are of the same size."""
-    from spatialbias import datasets
-
     try:
         return datasets.load("cifar10")
     except RuntimeError:
@@ -128,8 +119,6 @@ def images():
 
 
 def part(quick: bool) -> list[Row]:
-    from spatialbias.training import instruction_set
-
     rows, rounds = [], 1 if quick else 5
     with workers(CORES) as pool:
         for name in EPOCHS:
@@ -152,12 +141,12 @@ def part(quick: bool) -> list[Row]:
                 for side, values in hourly.items()
             }
             rows.append(
-                Row(
+                row(
                     "trial",
                     f"{name}, {EPOCHS[name]} epochs",
                     an_hour["ours"],
                     an_hour["plain"],
-                    **spread(speedups),
+                    speedups,
                     target=None if quick else target,
                 )
             )
