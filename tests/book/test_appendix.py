@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from spatialbias.book import tuning
-from spatialbias.book.page import tally
+from spatialbias.legacy.page import tally
 
 
 def results(accuracies):

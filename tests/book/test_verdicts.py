@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from spatialbias.book import ledger as chapter
-from spatialbias.book import page as book
-from spatialbias.book.verdicts import (
+from spatialbias.claims import Published, judge, over
+from spatialbias.legacy import ledger as chapter
+from spatialbias.legacy import page as book
+from spatialbias.legacy.verdicts import (
     BROAD,
     SENTENCES,
     _beside,
@@ -18,8 +19,7 @@ from spatialbias.book.verdicts import (
     rests_on,
     undecided,
 )
-from spatialbias.claims import Published, judge, over
-from spatialbias.figures.style import VERDICTS
+from spatialbias.plots.style import VERDICTS
 from tests.claims.test_judge import ONE, edit, pair
 
 STALE = edit(pair(0.03), "fc", 1, current=False)  # the judge refuses records that are not current

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from spatialbias.datasets import load
-from spatialbias.figures import circles, coordbias, counterpart, style
+from spatialbias.figures import circles, coordbias, counterpart
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
+from spatialbias.plots import style
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from spatialbias.figures import ablations, coordinet, hypotheses, other_data
-from spatialbias.figures.style import colour
+from spatialbias.plots.style import colour
 
 FOUND = {
     name: f"<{name}>"

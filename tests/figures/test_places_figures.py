@@ -10,8 +10,8 @@ import pytest
 
 from spatialbias.figures import places, places_maps, starts
 from spatialbias.figures import places_tables as numbers
-from spatialbias.figures.plots import write_labels
-from spatialbias.figures.style import canvas
+from spatialbias.plots.charts import write_labels
+from spatialbias.plots.style import canvas
 from spatialbias.studies import study
 from spatialbias.trials import Trial
 

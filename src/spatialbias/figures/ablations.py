@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, said
-from spatialbias.figures.plots import arms_in, forest
-from spatialbias.figures.style import label
+from spatialbias.plots.charts import arms_in, forest
+from spatialbias.plots.style import label
 from spatialbias.statistics import mean_interval
 
 ENOUGH = 3  # pairs: Student's interval of two is wider than any difference here

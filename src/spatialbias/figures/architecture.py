@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from spatialbias.figures.maps import plane
-from spatialbias.figures.style import COLOURS, INK, SPARE, canvas, label, use
 from spatialbias.layers import coordinate_grid
 from spatialbias.models import build
 from spatialbias.models.coordinet import Encoding
+from spatialbias.plots.style import COLOURS, INK, SPARE, canvas, label, use
 
 ROUND = "round,pad=0,rounding_size=1"
 LENGTHS = LinearSegmentedColormap.from_list(

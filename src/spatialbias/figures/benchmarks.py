@@ -4,7 +4,7 @@ import json
 import re
 
 from spatialbias import paths
-from spatialbias.figures.style import label
+from spatialbias.plots.style import label
 
 NAMES = {
     "amx": "AMX (bfloat16 matrix products in tiles)",

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import curve, panels, sizes
 from spatialbias.figures.numbers import NOTHING, listed, points, said
-from spatialbias.figures.plots import CHANCE, arms_in
-from spatialbias.figures.style import canvas, label
+from spatialbias.plots.charts import CHANCE, arms_in
+from spatialbias.plots.style import canvas, label
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordinet_arms import NETWORKS
 

@@ -15,9 +15,9 @@ from spatialbias.datasets import Batch, not_so_clevr
 from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
 from spatialbias.figures.maps import MARKED, plane
 from spatialbias.figures.numbers import power
-from spatialbias.figures.style import INK, canvas
 from spatialbias.layers import CoordConv2d
 from spatialbias.models.by_hand import by_hand, convolutions
+from spatialbias.plots.style import INK, canvas
 from spatialbias.statistics import mean_interval
 from spatialbias.training import LOSSES, Execution
 

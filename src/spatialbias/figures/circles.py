@@ -16,7 +16,7 @@ from torch import Tensor
 from spatialbias.claims.coordbias import COORDINATE, VANILLA
 from spatialbias.datasets import circles
 from spatialbias.figures.maps import bare
-from spatialbias.figures.style import HOLLOW, INK, SPARE, canvas, marker, use
+from spatialbias.plots.style import HOLLOW, INK, SPARE, canvas, marker, use
 
 INKS = (
     INK,

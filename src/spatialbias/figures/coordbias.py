@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from spatialbias.figures.circles import INKS, label_image, picture
 from spatialbias.figures.counterpart import OURS, THEIRS, inside, over_kernels
 from spatialbias.figures.maps import plane
-from spatialbias.figures.style import COLOURS, INK, SPARE, canvas
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
 from spatialbias.models import build
+from spatialbias.plots.style import COLOURS, INK, SPARE, canvas
 
 PLAIN = COLOURS["simple_cnn"]
 

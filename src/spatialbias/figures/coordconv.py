@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from spatialbias.figures.maps import DIVERGING, plane
-from spatialbias.figures.style import COLOURS, INK, canvas, colour
 from spatialbias.layers import CoordConv2d, coordinate_grid
 from spatialbias.models.positions import position_maps
+from spatialbias.plots.style import COLOURS, INK, canvas, colour
 
 PLAIN, TOLD, HELD_OUT = COLOURS["simple_cnn"], colour("coordconv", 1), COLOURS["fully_connected"]
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.plots import CHANCE, arms_in
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.plots.charts import CHANCE, arms_in
+from spatialbias.plots.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet_arms import NETWORKS

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from spatialbias.figures.maps import plane
-from spatialbias.figures.style import INK, SPARE, canvas, colour
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
+from spatialbias.plots.style import INK, SPARE, canvas, colour
 
 OURS, THEIRS = (
     colour("coordbias"),

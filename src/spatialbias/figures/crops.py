@@ -12,9 +12,9 @@ from scipy.stats import ttest_ind
 
 from spatialbias.figures.coordinet import curve, sizes
 from spatialbias.figures.numbers import points
-from spatialbias.figures.plots import CHANCE, arms_in, line, write_labels
 from spatialbias.figures.rotation import ARMS, listed, named, per_doubling, several
-from spatialbias.figures.style import INK, canvas, label
+from spatialbias.plots.charts import CHANCE, arms_in, line, write_labels
+from spatialbias.plots.style import INK, canvas, label
 from spatialbias.records import lacking
 from spatialbias.statistics import mean_interval, paired_differences, prediction_interval
 from spatialbias.studies import Results

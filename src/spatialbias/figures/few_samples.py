@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import span, standing
-from spatialbias.figures.plots import lines
-from spatialbias.figures.style import INK, label
+from spatialbias.plots.charts import lines
+from spatialbias.plots.style import INK, label
 from spatialbias.statistics import paired
 
 PAIRS = (

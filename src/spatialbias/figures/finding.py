@@ -8,8 +8,8 @@ import pandas as pd
 
 from spatialbias.figures.numbers import NOTHING, points, rows_of, said, span
 from spatialbias.figures.places import splits_in
-from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import label, split_name
+from spatialbias.plots.charts import arms_in
+from spatialbias.plots.style import label, split_name
 from spatialbias.statistics import mean_interval, paired
 
 NARROW = "\u00a0"  # a space at which no line ends

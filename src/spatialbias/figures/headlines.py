@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialbias.figures.plots import line, write_labels
-from spatialbias.figures.style import INK, blank, colour, label, marker, use
+from spatialbias.plots.charts import line, write_labels
+from spatialbias.plots.style import INK, blank, colour, label, marker, use
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordinet_arms import NETWORKS
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.figures.plots import bars, forest
-from spatialbias.figures.style import INK, canvas, colour, label, marker
+from spatialbias.plots.charts import bars, forest
+from spatialbias.plots.style import INK, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies.coordinet_arms import NETWORKS
 

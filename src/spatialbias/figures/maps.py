@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from spatialbias.figures.style import COLOURS, INK
+from spatialbias.plots.style import COLOURS, INK
 
 # Zero is nearly clear: it takes the page's own background, light or dark.
 DIVERGING = LinearSegmentedColormap.from_list(

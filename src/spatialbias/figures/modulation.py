@@ -17,8 +17,8 @@ from spatialbias.datasets.images import DataMissing
 from spatialbias.explorer.networks import Network
 from spatialbias.figures.maps import plane
 from spatialbias.figures.numbers import NOTHING, said
-from spatialbias.figures.style import COLOURS, INK, use
 from spatialbias.figures.votes import exact
+from spatialbias.plots.style import COLOURS, INK, use
 from spatialbias.statistics import mean_interval
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from spatialbias.figures.numbers import NOTHING, rows_of, said
 from spatialbias.figures.places import SUCCESS, best_after
 from spatialbias.figures.places_runs import CORNERS, both
-from spatialbias.figures.style import label
+from spatialbias.plots.style import label
 
 PUBLISHED = 64  # pixels, the side of the sources' canvas
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from spatialbias.datasets import not_so_clevr
 from spatialbias.figures.coordconv import HELD_OUT, PLAIN, TOLD
 from spatialbias.figures.maps import MARKED, bare, plane
-from spatialbias.figures.style import INK, canvas
+from spatialbias.plots.style import INK, canvas
 
 SPLIT = ListedColormap(["#00000000", PLAIN + "66", HELD_OUT])  # no centre, trained on, held out
 

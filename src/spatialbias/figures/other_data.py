@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures import rotation
 from spatialbias.figures.numbers import NOTHING, points
-from spatialbias.figures.plots import lines
-from spatialbias.figures.style import INK, dataset_name, label
+from spatialbias.plots.charts import lines
+from spatialbias.plots.style import INK, dataset_name, label
 from spatialbias.statistics import paired, paired_differences
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet_arms import NETWORKS

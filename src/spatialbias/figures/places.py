@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 
 from spatialbias.datasets.not_so_clevr import SPLITS
 from spatialbias.figures.numbers import power
-from spatialbias.figures.plots import arms_in, write_labels
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker, split_name
+from spatialbias.plots.charts import arms_in, write_labels
+from spatialbias.plots.style import INK, blank, canvas, colour, label, marker, split_name
 from spatialbias.statistics import kaplan_meier
 
 SUCCESS = 1.0 - 1e-9  # every held-out position

@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 
 from spatialbias.figures.maps import bare
 from spatialbias.figures.places import splits_in
-from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import INK, blank, canvas, colour, label, split_name
+from spatialbias.plots.charts import arms_in
+from spatialbias.plots.style import INK, blank, canvas, colour, label, split_name
 
 HEAT = LinearSegmentedColormap.from_list(
     "heat", ["#8080801e", "#e69f00", "#d55e00", "#7a1f00"]

@@ -10,7 +10,7 @@ from spatialbias.figures.numbers import NOTHING, points, power, said, span
 from spatialbias.figures.places import SUCCESS
 from spatialbias.figures.places_tables import DEAD, rows_of, unlearnt
 from spatialbias.figures.starts import FOUND
-from spatialbias.figures.style import split_name
+from spatialbias.plots.style import split_name
 from spatialbias.statistics import paired, sign_test
 from spatialbias.studies import Results
 

@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from spatialbias.datasets import not_so_clevr
 from spatialbias.figures.numbers import NOTHING, rows_of, said
 from spatialbias.figures.places import SUCCESS, splits_in
-from spatialbias.figures.plots import arms_in
-from spatialbias.figures.style import label, split_name
 from spatialbias.models import build
+from spatialbias.plots.charts import arms_in
+from spatialbias.plots.style import label, split_name
 
 TUTORIAL = {  # published by the tutorial, single runs at 64 pixels [I]: (network, split) -> (train, test, epochs)
     ("coordconv", "tutorial_uniform"): (1.0, 1.0, 100),

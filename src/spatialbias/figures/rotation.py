@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from spatialbias.figures.coordinet import curve, dashed, panels, sizes
 from spatialbias.figures.numbers import NOTHING, listed, points, said, span, standing
-from spatialbias.figures.plots import CHANCE, arms_in
-from spatialbias.figures.style import INK, colour, label, marker
+from spatialbias.plots.charts import CHANCE, arms_in
+from spatialbias.plots.style import INK, colour, label, marker
 from spatialbias.statistics import mean_interval, paired_differences, slope
 from spatialbias.studies.coordinet_arms import NETWORKS
 

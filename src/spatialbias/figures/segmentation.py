@@ -18,8 +18,8 @@ from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures import circles, plots
 from spatialbias.figures.maps import bare
 from spatialbias.figures.segmentation_tables import network, part
-from spatialbias.figures.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.models import build
+from spatialbias.plots.style import HOLLOW, INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 from spatialbias.studies.coordbias import HEADLINE, QUESTIONS
 

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from spatialbias.claims import Verdict
 from spatialbias.figures import circles
 from spatialbias.figures.numbers import NOTHING, listed, points, said
-from spatialbias.figures.plots import names_above
 from spatialbias.figures.segmentation import UNTOLD, look
 from spatialbias.figures.segmentation_tables import CALLED, mean_recall
-from spatialbias.figures.style import INK, blank, canvas, label
+from spatialbias.plots.charts import names_above
+from spatialbias.plots.style import INK, blank, canvas, label
 from spatialbias.statistics import mean_interval, paired
 
 RAMPS = (

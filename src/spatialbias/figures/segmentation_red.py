@@ -12,7 +12,7 @@ from spatialbias.claims.coordbias import VANILLA
 from spatialbias.figures import circles
 from spatialbias.figures.numbers import NOTHING
 from spatialbias.figures.segmentation_tables import part
-from spatialbias.figures.style import label
+from spatialbias.plots.style import label
 from spatialbias.statistics import mean_interval, paired
 
 

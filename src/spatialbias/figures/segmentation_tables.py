@@ -12,7 +12,7 @@ import torch
 
 from spatialbias.datasets.circles import CLASSES
 from spatialbias.figures.numbers import NOTHING, points, said
-from spatialbias.figures.style import label
+from spatialbias.plots.style import label
 from spatialbias.statistics import mean_interval, paired
 from spatialbias.studies import Results
 from spatialbias.studies.coordbias import LEARNING_RATES, suitable

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialbias.figures.numbers import NOTHING, rows_of, span
-from spatialbias.figures.style import INK, blank, canvas, split_name
+from spatialbias.plots.style import INK, blank, canvas, split_name
 
 FOUND = 0.5  # pixels of error
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.figures.plots import CHANCE
-from spatialbias.figures.style import INK, blank, canvas, colour, label, marker
+from spatialbias.plots.charts import CHANCE
+from spatialbias.plots.style import INK, blank, canvas, colour, label, marker
 
 
 def by_rate(frame: pd.DataFrame, chosen: Mapping[str, str]) -> Figure:

@@ -15,8 +15,8 @@ from spatialbias import datasets, paths, shifts
 from spatialbias.explorer.networks import Network, NoNetworks, load_networks
 from spatialbias.figures.maps import plane
 from spatialbias.figures.numbers import points
-from spatialbias.figures.style import canvas
 from spatialbias.models import build
+from spatialbias.plots.style import canvas
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import study
 from spatialbias.trials import Trial, initialised, run

@@ -5,11 +5,11 @@ of the other pages.
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.book.ledger import Ledger
-from spatialbias.book.page import difference_text
 from spatialbias.claims import readings
 from spatialbias.figures import headlines, places_runs, segmentation_place, segmentation_tables
 from spatialbias.figures.numbers import rows_of, said
+from spatialbias.legacy.ledger import Ledger
+from spatialbias.legacy.page import difference_text
 from spatialbias.studies import study
 
 N = 390  # photographs

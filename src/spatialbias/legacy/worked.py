@@ -7,12 +7,12 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialbias.book.verdicts import judged, kind
 from spatialbias.claims import Verdict, ledger
 from spatialbias.claims.claim import WORDS
 from spatialbias.figures.numbers import power
-from spatialbias.figures.plots import forest
-from spatialbias.figures.style import label
+from spatialbias.legacy.verdicts import judged, kind
+from spatialbias.plots.charts import forest
+from spatialbias.plots.style import label
 from spatialbias.statistics import ALPHA
 from spatialbias.studies import study
 

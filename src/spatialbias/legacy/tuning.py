@@ -4,8 +4,8 @@ whether another rate changes the ranking.
 
 import pandas as pd
 
-from spatialbias.book.page import raw, table
-from spatialbias.figures.style import label
+from spatialbias.legacy.page import raw, table
+from spatialbias.plots.style import label
 from spatialbias.statistics import mean_interval, paired_differences
 from spatialbias.studies import Results
 from spatialbias.studies.coordinet import choose

@@ -10,7 +10,7 @@ import pandas as pd
 
 from spatialbias.claims import Claim, EvidenceError, Verdict, judge
 from spatialbias.claims.claim import Comparison, label_of
-from spatialbias.figures.style import label
+from spatialbias.plots.style import label
 from spatialbias.statistics import ALPHA
 
 WIDE = 80  # points: a prediction interval wider than this agrees with anything

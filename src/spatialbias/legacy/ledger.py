@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from spatialbias.book.page import box, raw
 from spatialbias.book.parameters import check_parameters
-from spatialbias.book.verdicts import claims_table, found, judged, kind
 from spatialbias.claims import Claim, expected_false_verdicts, ledger, readings
-from spatialbias.figures.plots import forest
-from spatialbias.figures.style import INK, VERDICTS, label
+from spatialbias.legacy.page import box, raw
+from spatialbias.legacy.verdicts import claims_table, found, judged, kind
+from spatialbias.plots.charts import forest
+from spatialbias.plots.style import INK, VERDICTS, label
 from spatialbias.studies import study
 
 SPELT = {

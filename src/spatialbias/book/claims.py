@@ -1,0 +1,150 @@
+"""Claims as a reader meets them: one line each, statement, verdict and one number; the rest unfolds."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from spatialbias.book.show import minus, table_html
+from spatialbias.claims import Claim, Verdict
+from spatialbias.claims.claim import Comparison, Finding, label_of
+from spatialbias.plots import label
+
+TAGS = {
+    "S": "stated in the source",
+    "F": "read off a figure of the source",
+    "C": "read in the authors' code",
+    "I": "from an issue or a retrospective",
+    "O": "our own question",
+}
+WIDE = 80  # points: a prediction interval wider than this agrees with anything
+
+
+def rows(judged: Iterable[tuple[Claim, Verdict | str]]) -> str:
+    """Claims with their verdicts, or with what keeps the judge from one, as HTML."""
+    return f"<div class='claims'>{''.join(_row(claim, verdict) for claim, verdict in judged)}</div>"
+
+
+def kind(verdict: Verdict | str) -> str:
+    """A verdict without its details: "holds", "fails", "undecided" or "not-run"."""
+    if isinstance(verdict, str):
+        return "undecided"
+    return "not-run" if verdict.word == "not run" else verdict.word.split()[0]
+
+
+def _row(claim: Claim, verdict: Verdict | str) -> str:
+    refused = isinstance(verdict, str)
+    word = "undecided" if refused else verdict.word
+    number = "" if refused else one_number(verdict)
+    rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
+    about = [
+        f"{html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
+    ]
+    if claim.note:
+        about.append(f"Decides little: {html.escape(claim.note)}")
+    about.append(html.escape(verdict if refused else verdict.reason))
+    body = "".join(f"<p>{text}</p>" for text in about)
+    if not refused:
+        body += _found(verdict) + _published(verdict)
+        body += "".join(f"<p>{html.escape(note)}</p>" for note in verdict.notes)
+    return (
+        f"<details class='claim'><summary><span class='verdict {kind(verdict)}'>{word}</span>"
+        f"<span class='said'>{html.escape(claim.statement)}</span>"
+        f"<span class='found'>{minus(number)}</span></summary><div>{minus(body)}</div></details>"
+    )
+
+
+def one_number(verdict: Verdict) -> str:
+    """What was found, in one number or, over several conditions, the range of their means."""
+    found = [f for f in verdict.trend or verdict.findings if f.n]
+    if not found:
+        return ""
+    if verdict.claim.rule == "success rate":
+        counts = [f"{f.mean * f.n:.0f} of {f.n} runs" for f in found]
+        return counts[0] if len(set(counts)) == 1 else f"{counts[0]} … {counts[-1]}"
+    unit = _unit(verdict)
+    means = sorted(_scaled(verdict, f)[0] for f in found)
+    ends = [_form(verdict, means[0]), _form(verdict, means[-1])]
+    return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
+
+
+def _found(verdict: Verdict) -> str:
+    """Every contrast of the claim as a table."""
+    lines = []
+    for f in verdict.trend or verdict.findings:
+        if not f.n:
+            continue
+        mean, low, high = (_form(verdict, value) for value in _scaled(verdict, f))
+        where = label(f.condition) if f.condition != "all" else ""
+        lines.append(
+            {
+                "condition": where,
+                "against": label(f.rival) if f.rival else "",
+                f"mean ({_unit(verdict)})": mean,
+                "95 % interval": "" if math.isnan(f.low) else f"{low} to {high}",
+                "n": f.n,
+            }
+        )
+    table = pd.DataFrame(lines)
+    empty = [name for name in table if (table[name] == "").all()]
+    margins = [
+        f"with a margin of {100 * m:g} points: {word}" for m, word in verdict.margins.items()
+    ]
+    text = f"<p>{'; '.join(margins)}.</p>" if margins else ""
+    return text + (table_html(table.drop(columns=empty)) if lines else "")
+
+
+def _published(verdict: Verdict) -> str:
+    """Published numbers beside where a single run of ours would fall."""
+    if not verdict.published:
+        return ""
+    lines = [_beside(verdict, one) for one in verdict.published]
+    return f"<p>Published numbers, and where a single run of ours would fall (95 %):</p>{table_html(pd.DataFrame(lines))}"
+
+
+def _beside(verdict: Verdict, one: Comparison) -> dict[str, str]:
+    published, points = one.published, verdict.claim.values.unit == "points"
+    scale = 100 if points else 1
+    low, high = scale * one.low, scale * one.high
+    inside = {True: "inside", False: "outside", None: ""}[one.inside]
+    if published.kind or (points and high - low > WIDE):
+        inside = ""  # no single run, or an interval that agrees with anything
+    return {
+        "of": f"{label(label_of(published.arm)) if published.arm else 'difference'}",
+        "condition": str(published.condition),
+        "published": f"{scale * published.value:.3g}"
+        + (f", {published.kind}" * bool(published.kind)),
+        "ours": "" if one.inside is None else f"{low:.1f} to {high:.1f}",
+        "": inside,
+    }
+
+
+def _scaled(verdict: Verdict, f: Finding) -> tuple[float, float, float]:
+    """Mean and interval in the unit of the claim; a value without a rival as it was measured."""
+    claim = verdict.claim
+    if claim.rule == "success rate":
+        return 100 * f.mean, 100 * f.low, 100 * f.high
+    scale = 100 if claim.values.unit == "points" else 1
+    numbers = (scale * f.mean, scale * f.low, scale * f.high)
+    if f.rival or verdict.trend or claim.values.sign > 0:
+        return numbers
+    return -numbers[0], -numbers[2], -numbers[1]
+
+
+def _form(verdict: Verdict, value: float) -> str:
+    signed = "+" if (verdict.trend or verdict.findings)[0].rival else ""
+    if verdict.claim.values.unit == "points" or verdict.claim.rule == "success rate":
+        return f"{value:{signed}.1f}"
+    return f"{value:{signed}.3g}"
+
+
+def _unit(verdict: Verdict) -> str:
+    claim = verdict.claim
+    if claim.rule == "success rate":
+        return "% of runs"
+    if claim.values.unit != "points":
+        return claim.values.unit
+    return "points" if (verdict.trend or verdict.findings)[0].rival else "%"

@@ -1,0 +1,48 @@
+"""Small displays of a page: tables, folds, key and value."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pandas as pd
+
+
+def raw(text: str):
+    """HTML as a cell's output."""
+    from IPython.display import HTML
+
+    return HTML(text)
+
+
+def table(frame: pd.DataFrame):
+    """A small table that scrolls inside its box; text is escaped."""
+    return raw(table_html(frame))
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """A table as HTML, with a book's minus in place of Python's hyphen."""
+    text = frame.to_html(index=False, border=0, escape=True, na_rep="–")
+    return f"<div class='scroll'>{minus(text)}</div>"
+
+
+def minus(text: str) -> str:
+    """Python writes negative numbers with a hyphen, a book with a minus."""
+    return re.sub(r"(?:(?<=[\s\[(>])|^)-(?=\d)", "−", text)
+
+
+def fold(summary: str, body: str) -> str:
+    """HTML that unfolds."""
+    return f"<details class='fold'><summary>{html.escape(summary)}</summary>{body}</details>"
+
+
+def pairs(rows: dict[str, str]) -> str:
+    """Names and values (HTML) as a small table."""
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
+    return f"<div class='provenance'><table>{cells}</table></div>"
+
+
+def span(values: pd.Series, form: str) -> str:
+    """A value, or the least and the greatest: "12–40"."""
+    low, high = values.min(), values.max()
+    return format(low, form) if low == high else f"{low:{form}}–{high:{form}}"

@@ -1,0 +1,43 @@
+"""A small vocabulary of plots in one style: tidy frames and effects in, figures out.
+
+lines      test accuracy over x, a panel for each value of a column: means, 95 % bands, single runs
+strips     one network a line: single runs as strokes, mean and interval
+forest     effects with their intervals, one a line under its name
+canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
+           draw one network's line and the names at the ends
+"""
+
+from spatialbias.plots.charts import bars as strips
+from spatialbias.plots.charts import carried, forest, line, lines, names_above, write_labels
+from spatialbias.plots.style import (
+    COLOURS,
+    HOLLOW,
+    INK,
+    blank,
+    canvas,
+    colour,
+    dataset_name,
+    label,
+    marker,
+    use,
+)
+
+__all__ = [
+    "COLOURS",
+    "HOLLOW",
+    "INK",
+    "blank",
+    "canvas",
+    "carried",
+    "colour",
+    "dataset_name",
+    "forest",
+    "label",
+    "line",
+    "lines",
+    "marker",
+    "names_above",
+    "strips",
+    "use",
+    "write_labels",
+]

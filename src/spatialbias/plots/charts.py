@@ -1,0 +1,333 @@
+"""The book's plots, from tidy frames: mean and 95 % band over replicates, faint single replicates,
+labels at the lines.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+from scipy.optimize import isotonic_regression
+
+from spatialbias.plots.style import HOLLOW, INK, blank, canvas, colour, label, marker
+from spatialbias.statistics import mean_interval
+
+CHANCE = 10.0  # per cent, of the ten-class sets
+NARROW = 5.6  # inches: of figures with names on their lines, which a telephone shows nearly whole
+
+
+def arms_in(frame: pd.DataFrame, order: Iterable[str] | None = None) -> list[str]:
+    """The arms of a frame, in the order given (default: that of first appearance)."""
+    there = list(dict.fromkeys(frame["arm"]))
+    return there if order is None else [arm for arm in order if arm in there]
+
+
+def carried(curves: pd.DataFrame) -> pd.DataFrame:
+    """Training curves on one set of epochs: a replicate that has stopped keeps its last score.
+    Epochs without a score go.
+    """
+    curves = curves.dropna(subset=["score"])
+    parts = []
+    for n_train, group in curves.groupby("n_train"):
+        epochs = sorted(
+            e for e in group["epoch"].unique() if e <= 20 or e % 5 == 0 or e == group["epoch"].max()
+        )
+        for (arm, replicate), one in group.groupby(["arm", "replicate"]):
+            score = one.set_index("epoch")["score"].sort_index()
+            own = [e for e in epochs if e <= max(group.loc[group["arm"] == arm, "epoch"])]
+            score = score.reindex(sorted({*own, *score.index})).ffill().reindex(own)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "n_train": n_train,
+                        "arm": arm,
+                        "replicate": replicate,
+                        "epoch": own,
+                        "score": score.to_numpy(),
+                    }
+                )
+            )
+    return pd.concat(parts) if parts else curves
+
+
+def line(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    arm: str,
+    position: int = 0,
+    reference: bool = False,
+    value: str = "value",
+) -> tuple[float, float] | None:
+    """One arm's mean, band and replicates over column `x`; returns where the line ends. `reference`
+    draws it thin, without a band.
+    """
+    frame = frame.dropna(subset=[value])
+    if frame.empty:
+        return None
+    ink = colour(arm, position)
+    if not reference:
+        for _, one in frame.groupby("replicate"):
+            one = one.sort_values(x)
+            axes.plot(one[x], 100 * one[value], color=ink, alpha=0.13, linewidth=0.7)
+    mean = pd.DataFrame(
+        [{x: at} | mean_interval(group[value])._asdict() for at, group in frame.groupby(x)]
+    )
+    if not reference:
+        axes.fill_between(
+            mean[x], 100 * mean["low"], 100 * mean["high"], color=ink, alpha=0.18, linewidth=0
+        )
+    axes.plot(
+        mean[x],
+        100 * mean["mean"],
+        color=ink,
+        linewidth=1.1 if reference else 1.8,
+        linestyle=(0, (4, 2)) if reference else "-",
+        marker=None if len(mean) > 12 or x == "epoch" else marker(arm, position),
+        markersize=3 if reference else 5,
+    )
+    return float(mean[x].iloc[-1]), float(100 * mean["mean"].iloc[-1])
+
+
+def write_labels(
+    axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str], gap: float = 10
+) -> None:
+    """Write each line's name at its right end, moved apart where they would overlap, and then tied
+    to it by a thin line.
+
+    ends: where each line ends. arms: in the order of their colours. gap: least distance in points.
+    """
+    if not ends:
+        return
+    scale = axes.yaxis.get_transform()  # of a logarithmic axis the logarithm
+    low, high = scale.transform(axes.get_ylim())
+    points = axes.get_window_extent().height * 72 / axes.figure.dpi / (high - low)
+    order = sorted(ends, key=lambda arm: ends[arm][1])
+    own = points * scale.transform(np.array([ends[arm][1] for arm in order]))
+    steps = gap * np.arange(len(order))
+    moved = (
+        isotonic_regression(own - steps).x + steps - own
+    )  # the least moves that leave each name its room
+    right = max(x for x, _ in ends.values())
+    thread = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3, "relpos": (0, 0.5)}
+    for arm, move in zip(order, moved, strict=True):
+        ink = colour(arm, arms.index(arm))
+        tied = abs(move) > 3 and ends[arm][0] == right
+        axes.annotate(
+            label(arm),
+            (right, ends[arm][1]),
+            xytext=(13 if tied else 7, move),
+            textcoords="offset points",
+            color=ink,
+            va="center",
+            fontsize=8.5,
+            arrowprops=thread | {"color": ink} if tied else None,
+            annotation_clip=False,
+        )
+
+
+def lines(
+    frame: pd.DataFrame,
+    x: str,
+    panels: str | None = None,
+    *,
+    references: Sequence[str] = (),
+    published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None,
+    xlabel: str,
+    ylabel: str = "test accuracy (%)",
+    title: str = "{}",
+    log: bool = False,
+    ticks: Sequence[float] | None = None,
+    chance: float | None = CHANCE,
+    value: str = "value",
+    height: float = 3.0,
+) -> Figure:
+    """Small multiples of lines over `x`, one panel for each value of column `panels`.
+
+    published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are
+    drawn thin and dashed.
+    """
+    cells = [None] if panels is None else sorted(frame[panels].dropna().unique())
+    arms = arms_in(frame)
+    positions = {arm: k for k, arm in enumerate(arms)}
+    figure, axes = canvas(max(len(cells), 1), columns=min(len(cells), 2), height=height)
+    labels = [{} for _ in axes]
+    for cell, ax, ends in zip(cells, axes, labels, strict=False):
+        for arm in arms:
+            rows = frame[(frame["arm"] == arm) & ((frame[panels] == cell) if panels else True)]
+            end = line(ax, rows, x, arm, positions[arm], arm in references, value)
+            for px, py in (published or {}).get((cell, arm), ()):
+                ax.plot(
+                    px,
+                    100 * py,
+                    marker=marker(arm, positions[arm]),
+                    markersize=5.5,
+                    markeredgewidth=1.0,
+                    **HOLLOW,
+                )
+            if end:
+                ends[arm] = end
+        if log:
+            ax.set_xscale("log", base=2)
+        if ticks is not None:
+            ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+            ax.minorticks_off()
+        if panels:
+            ax.set_title(
+                title.format(f"{cell:g}" if isinstance(cell, (float, np.floating)) else cell)
+            )
+        ax.label_outer()
+        if chance is not None:
+            ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
+    drawn = np.concatenate(
+        [np.asarray(one.get_ydata(), float) for ax in axes for one in ax.lines]
+        or [np.array([0.0, 100.0])]
+    )
+    low, high = np.nanmin(drawn), np.nanmax(drawn)
+    for ax in axes:  # bands of two replicates can be wider than the axis: the lines decide
+        ax.set_ylim(
+            max(low - 0.08 * (high - low), 0 if low >= 0 else -np.inf), high + 0.08 * (high - low)
+        )
+    for k, (ax, ends) in enumerate(zip(axes, labels, strict=True)):
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel(ylabel)
+        if k + ax.get_gridspec().ncols >= len(axes):  # none below it
+            ax.set_xlabel(xlabel)
+            ax.tick_params(labelbottom=True)
+        if k == len(axes) - 1 or ax.get_subplotspec().is_last_col():
+            write_labels(ax, ends, arms)
+    if chance is not None and axes:
+        put = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+            "xytext": (0, 2),
+            "ha": "right",
+        }
+        axes[0].annotate("chance", (0.99, chance), fontsize=7.5, color=INK, **put)
+    return figure
+
+
+def forest(
+    rows: pd.DataFrame,
+    *,
+    xlabel: str = "difference (points of accuracy)",
+    band: tuple[float, float] | None = None,
+) -> Figure:
+    """Differences with their 95 % intervals, one a line under its name. Columns: label, mean, low,
+    high, n; optional arm (its colour), group (a heading above its rows), ink (a colour) and margin
+    (from where a claim holds, drawn dotted).
+    """
+    heads = (
+        rows["group"].ne(rows["group"].shift()).to_numpy()
+        if "group" in rows
+        else np.zeros(len(rows), bool)
+    )
+    places = np.arange(len(rows)) + heads.cumsum()
+    lines = max(len(rows) + int(heads.sum()), 1)
+    usual = rows["n"].max() if len(rows) else 0
+    figure, (ax,) = canvas(1, height=0.6 + (0.34 if lines > 30 else 0.4) * lines, width=NARROW)
+    if band:
+        ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
+    for k, row in zip(places, rows.itertuples(), strict=True):
+        ink = getattr(row, "ink", None) or (
+            colour(row.arm, k) if getattr(row, "arm", None) else INK
+        )
+        ax.plot([0, 0], [k - 0.12, k + 0.24], color=INK, linewidth=1)
+        ax.plot(
+            [100 * row.low, 100 * row.high],
+            [k, k],
+            color=ink,
+            linewidth=2.4,
+            solid_capstyle="round",
+        )
+        ax.plot(100 * row.mean, k, marker="o", color=ink)
+        if margin := getattr(row, "margin", None):
+            ax.plot(
+                [100 * margin] * 2,
+                [k - 0.16, k + 0.24],
+                color=INK,
+                linewidth=1.2,
+                linestyle=(0, (1, 1.5)),
+            )
+    names = [
+        row.label + ("" if row.n == usual else f"  (n = {row.n})") for row in rows.itertuples()
+    ]
+    inks = [getattr(row, "ink", None) or INK for row in rows.itertuples()]
+    ax.set_yticks(
+        [*places, *(places[heads] - 1)], [*names, *(rows["group"][heads] if heads.any() else ())]
+    )
+    for text, head in zip(ax.get_yticklabels()[len(rows) :], np.flatnonzero(heads), strict=True):
+        text.set(fontweight="bold", color=inks[head])
+    ax.set_ylim(lines - 0.5, -0.75)
+    names_above(ax, len(rows))
+    ax.tick_params(axis="x", top=lines > 30, labeltop=lines > 30)
+    ax.set_xlabel(
+        xlabel
+        + (f", n = {usual}" + " unless said" * (rows["n"].nunique() > 1) if len(rows) else "")
+    )
+    if not len(rows):
+        blank(ax)
+    return figure
+
+
+def names_above(ax: Axes, rows: int | None = None) -> None:
+    """Put the names of horizontal lines (the first `rows` of the ticks; the others are headings)
+    above their lines, at the left end of the axes: a telephone then shows names and marks
+    together.
+    """
+    ax.tick_params(axis="y", length=0, pad=0)  # first: it puts the names back to where they were
+    for k, text in enumerate(ax.get_yticklabels()):
+        text.set(ha="left", va="bottom" if rows is None or k < rows else "center")
+        text.set_transform(
+            text.get_transform() + ScaledTranslation(0, 3.5 / 72, ax.figure.dpi_scale_trans)
+        )
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
+
+
+def bars(
+    frame: pd.DataFrame,
+    arms: Sequence[str],
+    *,
+    ylabel: str = "test accuracy (%)",
+    chance: float | None = CHANCE,
+    baseline: str | None = None,
+    look: Callable[[str, int], dict] = lambda arm, k: {
+        "color": colour(arm, k),
+        "marker": marker(arm, k),
+    },
+) -> Figure:
+    """One horizontal mark and interval an arm, single replicates as strokes; the baseline's mean as
+    a line through all. `look`: how the mark of an arm and place is drawn.
+    """
+    arms = [arm for arm in arms if arm in set(frame["arm"])]
+    if not arms:
+        return blank()
+    figure, (ax,) = canvas(1, height=0.7 + 0.41 * len(arms), width=NARROW)
+    for k, arm in enumerate(arms):
+        values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
+        mean, low, high, n = mean_interval(values)
+        ink = look(arm, k)["color"]
+        ax.plot(
+            values,
+            np.full(len(values), k),
+            marker="|",
+            color=ink,
+            alpha=0.35,
+            linestyle="",
+            markersize=7,
+        )
+        ax.plot([low, high], [k, k], color=ink, linewidth=3, solid_capstyle="round")
+        ax.plot(mean, k, markersize=6.5, **look(arm, k))
+        if arm == baseline:
+            ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.5)
+    if chance is not None:
+        ax.axvline(chance, color=INK, linewidth=0.8, linestyle=":")
+    counts = frame.groupby("arm")["replicate"].nunique()
+    ax.set_yticks(range(len(arms)), [f"{label(arm)}  (n = {counts[arm]})" for arm in arms])
+    ax.set_ylim(len(arms) - 0.5, -0.75)
+    names_above(ax)
+    ax.set_xlabel(ylabel)
+    return figure

@@ -1,0 +1,184 @@
+"""One look for every figure: a colour, a marker and a name for each network, legible on light and
+dark, in colour and in grey.
+"""
+
+import sys
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
+HOLLOW = {
+    "linestyle": "",
+    "markerfacecolor": "none",
+    "markeredgecolor": "#8f8f8f",
+}  # the source's values: hollow grey marks
+VERDICTS = {"holds": "#009e73", "fails": "#d55e00"}  # the others in INK
+SPARE = (
+    "#8c6bb1",
+    "#bf812d",
+    "#35978f",
+    "#c51b7d",
+    "#4d9221",
+    "#7f7f7f",
+    "#b2182b",
+    "#2166ac",
+)  # for variants, in order
+
+COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of different lightness
+    "fully_connected": "#d55e00",
+    "simple_cnn": "#0072b2",
+    "coordinet": "#009e73",
+    "pooled_cnn": "#56b4e9",
+    "fully_connected_norm": "#e69f00",
+    "kernel_ridge": "#cc79a7",
+    "coordconv": "#009e73",
+    "deconv": "#d55e00",
+    "conv, for uniform": "#0072b2",
+    "conv, for quadrant": "#56b4e9",
+    "no coordinates": "#7f7f7f",
+    "coordinate bias": "#009e73",
+    "coordinate bias, batch norm": "#00664b",
+    "coordbias": "#009e73",
+    "vanilla": "#0072b2",
+    "CoordConv": "#e69f00",
+}
+MARKERS = {
+    "fully_connected": "s",
+    "simple_cnn": "o",
+    "coordinet": "^",
+    "pooled_cnn": "D",
+    "fully_connected_norm": "v",
+    "kernel_ridge": "P",
+    "coordconv": "^",
+    "deconv": "s",
+    "coordinate bias": "^",
+    "coordinate bias, batch norm": "v",
+    "coordbias": "^",
+    "vanilla": "o",
+}
+LABELS = {
+    "fully_connected": "fully connected",
+    "simple_cnn": "simple CNN",
+    "coordinet": "Coordinet",
+    "pooled_cnn": "pooled CNN",
+    "fully_connected_norm": "FC, LayerNorm",
+    "kernel_ridge": "kernel ridge",
+    "coordconv": "CoordConv",
+    "deconv": "deconvolution",
+    "coordconv painter": "CoordConv",
+    "deconv painter": "deconvolution",
+}
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "digits": "scikit-learn's digits",
+}
+SIZES = {"text": 9, "title": 10}
+
+
+def use() -> None:
+    """Set matplotlib's defaults for the book: transparent SVG, text as text, quiet axes. In a
+    kernel figures are shown as SVG with a PNG beside it (an SVG alone is hidden in a notebook that
+    is not trusted), without a date: equal runs give equal files.
+    """
+    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+        from IPython.core.pylabtools import select_figure_formats
+
+        select_figure_formats(shell, {"svg", "png"}, bbox_inches="tight", metadata={"Date": None})
+    mpl.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "spatialbias",
+            "font.family": "sans-serif",
+            "font.size": SIZES["text"],
+            "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
+            "axes.titlesize": SIZES["title"],
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": INK,
+            "grid.alpha": 0.18,
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "savefig.bbox": "tight",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.titlecolor": INK,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "legend.frameon": False,
+            "figure.dpi": 110,
+        }
+    )
+
+
+def colour(arm: str, position: int = 0) -> str:
+    """The arm's colour; a variant ("coordinet, true places") that has none of its own takes one of
+    the spare ones.
+    """
+    return COLOURS.get(arm) or SPARE[position % len(SPARE)]
+
+
+def marker(arm: str, position: int = 0) -> str:
+    return MARKERS.get(arm) or "<>hpX*d8"[position % 8]
+
+
+def label(arm: str) -> str:
+    """The arm's name in running text and figures."""
+    head, comma, rest = arm.partition(", ")
+    return LABELS.get(arm) or (LABELS.get(head, head) + comma + rest)
+
+
+def split_name(split: str) -> str:
+    """A split's name in running text and figures: "tutorial_uniform" is "uniform, the
+    tutorial’s".
+    """
+    owner, _, kind = split.rpartition("_")
+    return f"{kind}, the {owner}’s" if owner else kind
+
+
+def dataset_name(dataset: str) -> str:
+    """A data set's name in running text and figures."""
+    return DATASETS.get(dataset, dataset)
+
+
+def blank(ax: Axes | None = None) -> Figure:
+    """Say that the records are still to be made: on these axes, or as a figure of its own."""
+    if ax is None:
+        _, (ax,) = canvas(1, height=1.3)
+        ax.set_axis_off()
+    ax.text(
+        0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=12
+    )
+    return ax.figure
+
+
+def canvas(
+    panels: int = 1,
+    width: float = 7.2,
+    height: float = 3.0,
+    columns: int | None = None,
+    share_y: bool = True,
+    share_x: bool = True,
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `panels` axes in rows of `columns`; ranges are shared, so that panels can be
+    compared.
+    """
+    use()
+    columns = columns or panels
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False).flat)
+    for spare in axes[panels:]:
+        spare.set_axis_off()
+    return figure, axes[:panels]
