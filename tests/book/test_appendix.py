@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spatialbias.book import tuning
+from spatialbias.legacy import tuning
 from spatialbias.legacy.page import tally
 
 

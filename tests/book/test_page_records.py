@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spatialbias import components
-from spatialbias.book import page as book
+from spatialbias.legacy import page as book
 
 COLUMNS = "study arm n_train split key learning_rate stop_reason epochs parameters seconds".split()
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from spatialbias.book import worked
 from spatialbias.claims import judge
+from spatialbias.legacy import worked
 from tests.claims.test_judge import ONE, pair
 
 FIELDS = {"p_hold": 1.0, "p_fail": 1.0, "reason": ""}

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from spatialbias.book import verdicts
 from spatialbias.book.parameters import PageError, check_parameters
 from spatialbias.claims import Verdict, ledger, readings
 from spatialbias.figures.numbers import points, rows_of, span
+from spatialbias.legacy import verdicts
 from spatialbias.plots.style import label, split_name
 from spatialbias.records import lacking
 from spatialbias.statistics import paired
