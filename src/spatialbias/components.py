@@ -17,7 +17,7 @@ MODELS = {  # name: (revision, module that builds it)
     "coordconv_classifier": (1, "coordconv"),
     "coordconv_renderer": (1, "coordconv"),
     "coordconv_regressor": (1, "coordconv"),
-    "conv_regressor_uniform": (1, "coordconv"),
+    "conv_regressor_uniform": (2, "coordconv"),
     "conv_regressor_quadrant": (1, "coordconv"),
     "deconv": (1, "coordconv"),
     "vgg9_fcn": (1, "coordbias"),

@@ -264,12 +264,14 @@ def _optimiser(
     name: str, model: nn.Module, learning_rate: float, beta2: float, weight_decay: float
 ):
     """Weight decay, an L2 penalty of half its size, falls on kernels and matrices only: biases and
-    norms go free.
+    norms go free, and what the network calls `unpenalised`.
     """
     parameters = model.parameters()
     if weight_decay:
+        spared = {id(p) for p in getattr(model, "unpenalised", list)()}
         kernels, free = (
-            [p for p in model.parameters() if (p.dim() > 1) is wanted] for wanted in (True, False)
+            [p for p in model.parameters() if (p.dim() > 1 and id(p) not in spared) is wanted]
+            for wanted in (True, False)
         )
         parameters = [{"params": kernels}, {"params": free, "weight_decay": 0.0}]
     if name == "adam":

@@ -15,6 +15,7 @@ from spatialbias.models.coordconv import (
     deconv,
 )
 from spatialbias.models.positions import COORDINATES, position_maps
+from spatialbias.training import _optimiser
 
 
 def parameters(network: nn.Module) -> int:
@@ -185,6 +186,42 @@ def test_initialisation_is_he_normal_cut_at_two_deviations():
     )
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        coordconv_classifier(32, init="glorot"),
+        coordconv_renderer(32, init="glorot"),
+        deconv(32, init="glorot"),
+        coordconv_regressor(init="glorot"),
+        conv_regressor_uniform(32, init="glorot"),
+        conv_regressor_quadrant(init="glorot"),
+    ],
+)
+def test_the_tutorial_s_initialisation_is_glorot_s(network):
+    """Uniform within sqrt(6 / (fan-in + fan-out)), in every layer, and no bias."""
+    for layer in network.modules():
+        if not isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            continue
+        limit = math.sqrt(6 / (sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()))
+        assert layer.weight.abs().max() <= limit * 1.0001 and layer.bias.eq(0).all()
+        if layer.weight.numel() > 1000:  # uniform: its deviation is limit / sqrt(3)
+            assert layer.weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.06)
+
+
+def test_the_released_dense_layers_keep_the_default_and_no_penalty():
+    network = conv_regressor_uniform(32)
+    dense = [layer for layer in network if isinstance(layer, nn.Linear)]
+    for layer in dense:
+        assert layer.weight.abs().max() <= 1.0001 * math.sqrt(6 / sum(layer.weight.shape))
+    assert network[0].weight.abs().max() > math.sqrt(6 / (9 * 17))  # He's is wider
+    optimiser = _optimiser("adam", network, 1e-3, 0.999, 0.1)
+    decays = {
+        id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]
+    }
+    assert [decays[id(layer.weight)] for layer in dense] == [0.0, 0.0]
+    assert decays[id(network[0].weight)] == 0.1
+
+
 @pytest.mark.parametrize("split", ["uniform", "quadrant"])
 @pytest.mark.parametrize("size", [64, 32])
 def test_weights_written_by_hand_solve_every_task(split, size):
@@ -218,6 +255,7 @@ def test_by_hand_changes_no_architecture():
         lambda: deconv(48),
         lambda: deconv(kernel=5),
         lambda: deconv(task="regression"),
+        lambda: deconv(init="zeros"),
         lambda: coordconv_regressor(pool="min"),
         lambda: conv_regressor_uniform(4),
         lambda: by_hand("reading"),

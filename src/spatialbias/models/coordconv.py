@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialbias.components import one_of
-from spatialbias.models.positions import convolution, fourier, he_normal_, told
+from spatialbias.models.positions import convolution, fourier, initialise_, told
 
 
 class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names that trials use)
@@ -29,6 +29,7 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
             pixels.
         coded: the input, normalised, is written in the Fourier code that pixels have with
             coordinates="fourier".
+        init: "he", as released, or "glorot", as in the tutorial.
     """
 
     evaluation_batch = 32
@@ -44,6 +45,7 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
         normalise: bool = False,
         width: int = 0,
         coded: bool = False,
+        init: str = "he",
     ) -> None:
         super().__init__()
         if coded and not normalise:
@@ -60,7 +62,7 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
                 ),
                 nn.ReLU(),
             ]
-        self.layers = he_normal_(nn.Sequential(*layers[:-1]))
+        self.layers = initialise_(nn.Sequential(*layers[:-1]), init)
 
     def forward(self, centre: Tensor) -> Tensor:
         height, width = self.canvas
@@ -93,6 +95,7 @@ class coordconv_renderer(nn.Module):  # noqa: N801
         radius: bool = False,
         normalise: bool = False,
         width: int = 0,
+        init: str = "he",
     ) -> None:
         super().__init__()
         self.find = coordconv_classifier(
@@ -102,12 +105,13 @@ class coordconv_renderer(nn.Module):  # noqa: N801
             radius=radius,
             normalise=normalise,
             width=width,
+            init=init,
         )
         widths = (1, 8 * mul, 8 * mul, 16 * mul, 16 * mul, 1)
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:]):
             layers += [_Same(kernel), nn.Conv2d(c_in, c_out, kernel), nn.ReLU()]
-        self.paint = he_normal_(nn.Sequential(*layers[:-1]))
+        self.paint = initialise_(nn.Sequential(*layers[:-1]), init)
 
     def forward(self, centre: Tensor) -> Tensor:
         found = self.find(centre).float().softmax(1)  # sharpens: one bright pixel
@@ -127,6 +131,7 @@ class deconv(nn.Module):  # noqa: N801
         mul: factor of the widths 64, 64, 64, 32, 32; a smaller canvas has fewer of the first.
         norm: batch norm after each layer but the last.
         task: "classification" or "rendering".
+        init: "he", as released, or "glorot", as in the tutorial.
     """
 
     def __init__(
@@ -136,6 +141,7 @@ class deconv(nn.Module):  # noqa: N801
         mul: int = 1,
         norm: bool = True,
         task: str = "classification",
+        init: str = "he",
     ) -> None:
         super().__init__()
         if size < 8 or size & (size - 1):
@@ -151,7 +157,7 @@ class deconv(nn.Module):  # noqa: N801
             layers += [_Double(c_in, c_out, kernel)]
             if c_out > 1:
                 layers += [nn.BatchNorm2d(c_out), nn.ReLU()] if norm else [nn.ReLU()]
-        self.layers = he_normal_(nn.Sequential(*layers))
+        self.layers = initialise_(nn.Sequential(*layers), init)
 
     def forward(self, centre: Tensor) -> Tensor:
         picture = self.layers(centre[:, :, None, None])  # (B, 1, H, W)
@@ -199,6 +205,7 @@ class coordconv_regressor(nn.Module):  # noqa: N801
         stride: of the last two convolutions.
         coordinates, where, radius: what the layers are told, and which; see `coordconv_classifier`.
         size, width: of the canvas; needed only where `coordinates` are maps of a fixed size.
+        init: "he", as released, or "glorot", as in the tutorial.
     """
 
     def __init__(
@@ -212,6 +219,7 @@ class coordconv_regressor(nn.Module):  # noqa: N801
         radius: bool = False,
         size: int = 64,
         width: int = 0,
+        init: str = "he",
     ) -> None:
         super().__init__()
         one_of(("none", "relu"), activation=activation)
@@ -237,7 +245,8 @@ class coordconv_regressor(nn.Module):  # noqa: N801
             if activation == "relu":
                 layers += [nn.ReLU()]
             canvas = tuple((side + 2 * margin - kernel) // step + 1 for side in canvas)
-        self.layers = he_normal_(nn.Sequential(*layers[: -1 if activation == "relu" else None]))
+        layers = layers[: -1 if activation == "relu" else None]
+        self.layers = initialise_(nn.Sequential(*layers), init)
 
     def forward(self, picture: Tensor) -> Tensor:
         x = self.layers(picture)
@@ -247,11 +256,14 @@ class coordconv_regressor(nn.Module):  # noqa: N801
 class conv_regressor_uniform(nn.Sequential):  # noqa: N801
     """Picture (B, 1, size, size) -> coordinates (B, 2), built for the uniform split.
 
-    72,850 parameters (`mul=1`), 159,330 (2).     `tutorial=True` pads nothing and pools with stride
-    1.
+    72,850 parameters (`mul=1`), 159,330 (2). `tutorial=True` pads nothing and pools with stride 1.
+    With init="he", as released, that holds of the convolutions; the two dense layers keep
+    TensorFlow's default there too, and go without a penalty.
     """
 
-    def __init__(self, size: int = 64, mul: int = 1, tutorial: bool = False) -> None:
+    def __init__(
+        self, size: int = 64, mul: int = 1, tutorial: bool = False, init: str = "he"
+    ) -> None:
         layers: list[nn.Module] = []
         channels, width = 1, 16 * mul
         for layer in range(4):
@@ -265,7 +277,13 @@ class conv_regressor_uniform(nn.Sequential):  # noqa: N801
         super().__init__(
             *layers, nn.Flatten(), nn.Linear(width * side**2, 64), nn.ReLU(), nn.Linear(64, 2)
         )
-        he_normal_(self)
+        initialise_(self, init)
+        for dense in (self[-3], self[-1]):
+            initialise_(dense, "glorot")
+
+    def unpenalised(self) -> list[nn.Parameter]:
+        """Weights that weight decay leaves alone."""
+        return [self[-3].weight, self[-1].weight]
 
 
 class conv_regressor_quadrant(nn.Module):  # noqa: N801
@@ -273,9 +291,10 @@ class conv_regressor_quadrant(nn.Module):  # noqa: N801
 
     12,914 parameters (`mul=1`), 49,890 (2). It ends in a ReLU and a global average.
     `tutorial=True`: no padding, and a last kernel of 2 that covers all that 64x64 pixels leave.
+    `init`: "he", as released, or "glorot", as in the tutorial.
     """
 
-    def __init__(self, mul: int = 1, tutorial: bool = False) -> None:
+    def __init__(self, mul: int = 1, tutorial: bool = False, init: str = "he") -> None:
         super().__init__()
         width = 16 * mul
 
@@ -310,7 +329,7 @@ class conv_regressor_quadrant(nn.Module):  # noqa: N801
             layers += [*conv(width, 2, 2), nn.ReLU()]
         else:
             layers += [*conv(width, width, 3, 2), nn.ReLU(), *conv(width, 2, 3), nn.ReLU()]
-        self.layers = he_normal_(nn.Sequential(*layers))
+        self.layers = initialise_(nn.Sequential(*layers), init)
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.layers(picture).mean((2, 3))

@@ -100,18 +100,26 @@ def told(where: str, layers: int) -> list[bool]:
     ]
 
 
-def he_normal_(network: nn.Module) -> nn.Module:
-    """Initialise as the sources do: weights normal with deviation sqrt(2 / fan-in), cut at two
-    deviations; biases zero.
+def initialise_(network: nn.Module, init: str = "he") -> nn.Module:
+    """Draw the weights of a network's convolutions and dense layers; biases zero.
+
+    "he": normal with deviation sqrt(2 / fan-in), cut at two deviations, as Liu et al. do. "glorot":
+    uniform within sqrt(6 / (fan-in + fan-out)), TensorFlow's default, which D'Cruz leaves in place.
     """
+    one_of(("he", "glorot"), init=init)
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            fan_in = layer.weight[
-                0
-            ].numel()  # of a transposed convolution: C_out K K, as in the sources' framework
-            std = (
-                math.sqrt(2 / fan_in) / 0.87962566103423978
-            )  # the deviation that is left after cutting
-            nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+            if init == "he":
+                _he_normal_(layer.weight)
+            else:
+                nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
     return network
+
+
+def _he_normal_(weight: Tensor) -> None:
+    fan_in = weight[
+        0
+    ].numel()  # of a transposed convolution: C_out K K, as in the sources' framework
+    std = math.sqrt(2 / fan_in) / 0.87962566103423978  # the deviation that is left after cutting
+    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
