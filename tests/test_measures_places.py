@@ -178,6 +178,49 @@ def test_segmentation_is_counted_pixel_by_pixel():
     assert [row["value"] for row in pictures] == given[2].flatten().tolist()
 
 
+class Guesser(torch.nn.Module):
+    """Sees colour alone: one name for all yellow pixels, and lots for the red ones."""
+
+    def __init__(self, yellow: int, red: float):
+        super().__init__()
+        self.yellow, self.red = yellow, red
+
+    def forward(self, images):
+        full = images > 0.9
+        yellow, red = full[:, 0] & full[:, 1], full[:, 0] & ~full[:, 1]
+        low = red & (torch.rand(red.shape, generator=torch.Generator().manual_seed(0)) < self.red)
+        named = yellow * self.yellow + low * 3
+        return torch.nn.functional.one_hot(named, 4).permute(0, 3, 1, 2).float()
+
+
+class Knows(torch.nn.Module):
+    """The side of every yellow pixel, and that red is background."""
+
+    def forward(self, images):
+        full = images > 0.9
+        yellow = full[:, 0] & full[:, 1]
+        columns = torch.arange(images.shape[-1]) > images.shape[-1] // 2
+        named = torch.where(columns, 1, 2) * yellow
+        return torch.nn.functional.one_hot(named, 4).permute(0, 3, 1, 2).float()
+
+
+@pytest.mark.parametrize(
+    ("network", "yellow", "red"),
+    [
+        (Guesser(1, 0.0), 0.5, 0.5),
+        (Guesser(2, 1.0), 0.5, 0.5),
+        (Guesser(1, 0.7), 0.5, 0.5),
+        (Knows(), 1.0, 0.5),
+    ],
+)
+def test_no_guesser_buys_the_side(network, yellow, red):
+    arguments = {"n_train": 4, "n_test": 60, "size": 64}
+    data = datasets.load("circles", **arguments)
+    trial = Trial(model="vgg9_fcn", dataset="circles", dataset_args=arguments)
+    of = Subject(network, trial, data, data.test, training.Execution())
+    assert values("which_side", of) == pytest.approx({"yellow": yellow, "red": red}, abs=0.01)
+
+
 def test_tuning_without_subsets_holds_out_training_examples_only():
     trial = Trial(
         model="coordconv_classifier",

@@ -80,6 +80,7 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "coordinates_off": 1,
     "in_view": 1,
     "segmentation": 2,
+    "which_side": 1,
     "segmented": 2,
 }
 

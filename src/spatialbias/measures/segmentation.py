@@ -54,6 +54,31 @@ def segmentation(subject: Subject) -> Iterator[dict]:
     yield {"part": "loss", "x": None, "value": loss, "n": n}
 
 
+def which_side(subject: Subject) -> Iterator[dict]:
+    """What is known of place, as a share that guessing cannot raise above one half.
+
+    "yellow": mean of the recalls of yellow right and yellow left. "red": mean of the recall of red
+    bottom and of the share of upper red pixels that are called background. Who calls all of one
+    colour by one name, or draws lots, gets 0.5; who misses the circles gets less.
+    """
+    right, whole = torch.zeros(4), torch.zeros(4)  # yellow right, yellow left, red bottom, red top
+    first = 0
+    for out, part in answers(subject, subject.test):
+        images = subject.test.inputs[0][first : first + len(part)].to(
+            out.device
+        )  # as drawn, 8 bits
+        first += len(part)
+        red = (images == images.new_tensor([255, 0, 0])[:, None, None]).all(1)
+        kinds = (part.target == 1, part.target == 2, part.target == 3, red & (part.target == 0))
+        hit = out.argmax(1) == part.target
+        right += torch.stack([(hit & kind).sum() for kind in kinds]).cpu()
+        whole += torch.stack([kind.sum() for kind in kinds]).cpu()
+    recalls = right / whole
+    for part, value in (("yellow", recalls[:2].mean()), ("red", recalls[2:].mean())):
+        if math.isfinite(value):  # a few images may lack one of the two sides
+            yield {"part": part, "x": None, "value": float(value), "n": len(subject.test)}
+
+
 def segmented(subject: Subject) -> Iterator[dict]:
     """The class given to every pixel of the first test images; part is the image's number, x the
     pixel's index.
@@ -64,4 +89,8 @@ def segmented(subject: Subject) -> Iterator[dict]:
             yield {"part": str(number), "x": float(index), "value": float(value), "n": 1}
 
 
-TABLE = {"segmentation": (segmentation, False), "segmented": (segmented, False)}
+TABLE = {
+    "segmentation": (segmentation, False),
+    "which_side": (which_side, False),
+    "segmented": (segmented, False),
+}
