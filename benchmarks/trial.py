@@ -14,10 +14,12 @@ import torch
 
 from benchmarks import plain
 from benchmarks.measuring import CORES, Row, row, seconds, threads, workers
-from spatialbias import datasets, measures, models, shifts, trials
+from spatialbias import datasets, measures, models, shifts
+from spatialbias import run as running
 from spatialbias.measures.images import ANGLES, CROPS
 from spatialbias.roles import examples
 from spatialbias.training import curve_epoch, detect, instruction_set
+from spatialbias.trials import Trial
 
 N_TRAIN = 390
 EPOCHS = {"simple_cnn": 50, "coordinet": 20}  # about as many as they take to reach loss 0.1
@@ -54,7 +56,7 @@ def ours(name: str, n_train: int, epochs: int, images: int) -> Pieces:
     execution = detect(device="cpu")
     trained = {}
     training = seconds(
-        lambda: trained.update(trials.run(trial, execution, measures=())[1])
+        lambda: trained.update(running.run(trial, execution, measures=())[1])
     )  # its states
     model = models.build(name).to(memory_format=torch.channels_last)
     model.load_state_dict(trained["stop"])
@@ -100,7 +102,7 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
 def _work(name: str, n_train: int, epochs: int):
     """The trial whose pieces are timed, its data and two of the shifts."""
     data = images()
-    trial = trials.Trial(
+    trial = Trial(
         model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0
     )
     return (

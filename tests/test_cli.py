@@ -55,7 +55,7 @@ def test_nothing_asked_shows_what_there_is(capsys):
         (["coordinet.few_samples", "-p", "replicates", "0"], ["replicates=0", "1"]),
         (["coordinet.few_samples", "-p", "n_train", "3.5"], ["n_train", "3.5", "integer"]),
         (["coordinet.few_samples", "-p", "n_train", "{}"], ["n_train", "{}"]),
-        (["coordinet.few_samples", "-p", "n_train", "60000"], ["n_train", "60000", "50000"]),
+        (["coordinet.few_samples", "-p", "n_train", "70000"], ["n_train", "70000", "60000"]),
         (["coordinet.few_samples", "-p", "n_train", "47000"], ["n_train=47000", "45000"]),
         (["coordinet.few_samples", "-p", "dataset", "imagenet"], ["dataset='imagenet'", "cifar10"]),
         (["coordinet.few_samples", "-p", "arms", "resnet"], ["arms='resnet'", "simple_cnn"]),

@@ -7,13 +7,24 @@ down: `python -m tests.test_components` prints them. Old records are then no lon
 
 import importlib.util
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from spatialbias import components, datasets, measures, models, paths, shifts, training
+from spatialbias import (
+    arguments,
+    components,
+    datasets,
+    measures,
+    models,
+    paths,
+    shifts,
+    training,
+)
 from spatialbias.datasets.batch import Batch, Data
 from spatialbias.store import Store
 from spatialbias.trials import Trial
@@ -349,6 +360,34 @@ def test_every_name_leads_somewhere():
     assert set(components.SHAPES) <= set(components.DATASETS) and set(
         components.TRAINING_IMAGES
     ) == set(components.SHAPES)
+
+
+@pytest.mark.parametrize("room", ["models", "datasets"])
+def test_arguments_read_from_the_source_are_those_of_the_call(room, monkeypatch):
+    table, of = {
+        "models": (components.MODELS, arguments.of_model),
+        "datasets": (components.DATASETS, arguments.of_dataset),
+    }[room]
+    for name in table:
+        called = of(name)
+        assert called
+        with monkeypatch.context() as unimported:
+            unimported.delitem(sys.modules, f"spatialbias.{room}.{table[name][1]}")
+            assert of(name) == called, name
+
+
+def test_neither_a_trial_nor_a_plan_imports_torch():
+    code = """
+import sys
+from spatialbias import studies
+for name in studies.names():
+    for profile in ("smoke", "quick", "paper"):
+        studies.study(name).plan(profile)
+assert "torch" not in sys.modules
+from spatialbias.trials import run
+assert run.__module__ == "spatialbias.run"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_unknown_names_come_with_those_that_exist():

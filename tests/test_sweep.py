@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from spatialbias import components, trials
+from spatialbias import components, models
+from spatialbias import run as running
 from spatialbias.records import estimate, on_record, wanting
 from spatialbias.store import Store
 from spatialbias.sweep import sweep
@@ -50,13 +51,13 @@ def store(tmp_path):
 @pytest.fixture
 def trained(monkeypatch):
     """The keys that were trained, in this process."""
-    keys, run = [], trials.run
+    keys, run = [], running.run
 
     def counting(trial, *rest):
         keys.append(trial.key)
         return run(trial, *rest)
 
-    monkeypatch.setattr(trials, "run", counting)
+    monkeypatch.setattr(running, "run", counting)
     return keys
 
 
@@ -232,7 +233,7 @@ def test_threads_of_one_process_give_the_same_bits(store, threads):
     from spatialbias.training import Execution
 
     for t in wanted:
-        record, states = trials.run(t, Execution("cpu", "fp32", 1), ())
+        record, states = running.run(t, Execution("cpu", "fp32", 1), ())
         found = store.states(t.key, record["provenance"]["numerics"])["stop"]
         assert all(torch.equal(found[name], states["stop"][name]) for name in found), t.replicate
 
@@ -247,10 +248,7 @@ def test_trying_out_keeps_other_threads_from_drawing(store, threads, monkeypatch
         """Whether another thread could draw now."""
         with ThreadPoolExecutor(1) as other:
             return other.submit(
-                lambda: (
-                    trials.INITIALISING.acquire(blocking=False)
-                    and (trials.INITIALISING.release() or True)
-                )
+                lambda: models.ALONE.acquire(blocking=False) and (models.ALONE.release() or True)
             ).result()
 
     try_out, held = training.try_out, []
@@ -273,7 +271,7 @@ def test_networks_that_draw_as_they_learn_keep_their_bits_in_threads(store, thre
     wanted = [trial(r, 1, **small) for r in range(4)]
     records = sweep(wanted, ("segmentation",), store, executor=threads, **OPTIONS)
     for t in wanted:
-        alone, _ = trials.run(t, Execution("cpu", "fp32", 1), ("segmentation",))
+        alone, _ = running.run(t, Execution("cpu", "fp32", 1), ("segmentation",))
         assert (
             records[t.key]["curve"] == alone["curve"] and records[t.key]["rows"] == alone["rows"]
         ), t.replicate
@@ -317,14 +315,14 @@ def test_two_sweeps_over_one_store_share_the_work(store, trained, monkeypatch):
 
 
 def test_an_error_in_a_trial_is_told_and_the_rest_kept(store, monkeypatch):
-    run = trials.run
+    run = running.run
 
     def failing(trial, *rest):
         if trial.replicate == 1:
             raise RuntimeError("mnist is not here")
         return run(trial, *rest)
 
-    monkeypatch.setattr(trials, "run", failing)
+    monkeypatch.setattr(running, "run", failing)
     with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match="mnist is not here"):
         sweep([trial(0), trial(1), trial(2)], store=store, executor=executor, workers=1, **OPTIONS)
     assert store.get(trial(0).key) is not None
@@ -338,7 +336,7 @@ def test_what_is_queued_with_a_caller_s_executor_is_called_off(store, monkeypatc
         time.sleep(0.2)
         raise RuntimeError("no")
 
-    monkeypatch.setattr(trials, "run", failing)
+    monkeypatch.setattr(running, "run", failing)
     with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError):
         sweep([trial(r) for r in range(9)], store=store, executor=executor, **OPTIONS)
     assert len(started) <= 2
@@ -497,3 +495,11 @@ def test_when_the_parent_ends_no_worker_stays_and_what_is_finished_is_kept(store
                 os.kill(pid, signal.SIGKILL)
         parent.wait()
         parent.stderr.close()
+
+
+def test_what_cannot_be_run_is_refused_before_any_work(store, threads, trained):
+    good = Trial(model="fully_connected", dataset="digits", n_train=10, max_epochs=1)
+    bad = Trial(**good.model_dump() | {"model": "coordinet", "model_args": {"encoding": "cosine"}})
+    with pytest.raises(ValueError, match="encoding='cosine'"):
+        sweep([good, bad], (), store, executor=threads, progress=False)
+    assert not trained and store.get(good.key) is None

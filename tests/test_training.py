@@ -393,3 +393,31 @@ def test_trying_out_leaves_the_network_and_the_generator_as_they_were():
         "it",
     )
     assert model.seen == 0 and model.training and torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_class_is_as_fine_as_the_arithmetic(monkeypatch, fp32):
+    """Two processors of one instruction set, and one with other kernels chosen, are three classes."""
+    flags = "fma avx2 avx512f avx512_bf16"
+
+    def numerics(said, **settings):
+        training.processor.cache_clear()
+        for name in training.CHOICES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(training, "_cpuinfo", lambda: said)
+        return fp32.numerics()
+
+    one = {"vendor_id": "A", "cpu family": "6", "model": "143", "flags": flags}
+    classes = [
+        numerics(one),
+        numerics(one | {"flags": flags + " avx512_fp16"}),
+        numerics(one | {"vendor_id": "B"}),
+        numerics(one | {"model": "1"}),
+        numerics(one, ONEDNN_MAX_CPU_ISA="AVX2"),
+        numerics({}),
+    ]
+    assert len(set(classes)) == len(classes)
+    assert classes[0] == numerics(one | {"flags": "ht " + flags})  # which computes nothing
+    assert " A " in classes[0] and " fp32 torch " in classes[0]
+    training.processor.cache_clear()

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spatialbias import components, datasets, trials
+from spatialbias import components, datasets
+from spatialbias import run as running
 from spatialbias.datasets.batch import Batch, Data
-from spatialbias.roles import examples, fold
-from spatialbias.trials import Trial, canonical, explain, run
+from spatialbias.roles import examples, fold, load
+from spatialbias.run import check, run, suited
+from spatialbias.trials import Trial, canonical, explain
 
 SMALL = {
     "model": "coordinet",
@@ -63,6 +65,7 @@ def test_a_key_tells_every_field_apart():
         {"beta2": 0.9},
         {"weight_decay": 0.1},
         {"curve_images": 11},
+        {"pixels": "unit"},
         {"model": "fully_connected", "model_args": {}},
         {"dataset": "cifar10"},
         {"loss": "mean_squared_error"},
@@ -105,7 +108,6 @@ def test_a_trial_survives_json():
         ({"dataset": "imagenet"}, ["dataset='imagenet'", "cifar10"]),
         ({"model_args": {"wide": 3}}, ["'wide'", "width"]),
         ({"model_args": {"width": "many"}}, ["width='many'", "int"]),
-        ({"model_args": {"encoding": "cosine"}}, ["encoding='cosine'", "sine"]),
         ({"model_args": {"width": [1, 2]}}, ["model_args.width", "[1, 2]"]),
         ({"dataset_args": {"permute": True}}, ["'permute'", "permutation"]),
         ({"dataset_args": {"permutation": 3}}, ["permutation=3", "str"]),
@@ -121,18 +123,8 @@ def test_a_trial_survives_json():
         ({"stop_loss": -1}, ["stop_loss=-1", "0"]),
         ({"optimizer": "lbfgs"}, ["optimizer='lbfgs'", "adam"]),
         ({"epochs": 3}, ["epochs=3", "not permitted"]),
-        (
-            {"model": "fully_connected", "model_args": {"width": 50_000}},
-            ["fully_connected", "20,154,550,010 parameters"],
-        ),
         ({"n_train": True}, ["n_train=True", "integer"]),
         ({"learning_rate": "0.1"}, ["learning_rate='0.1'", "number"]),
-        ({"dataset_args": {"permutation": "maybe"}}, ["'digits'", "permutation='maybe'", "fixed"]),
-        ({"dataset": "circles", "dataset_args": {"n_train": -5}}, ["n_train=-5", "1"]),
-        (
-            {"dataset": "not_so_clevr", "dataset_args": {"split": "diagonal"}},
-            ["split='diagonal'", "quadrant"],
-        ),
         (
             {
                 "model": "coordconv_classifier",
@@ -142,6 +134,12 @@ def test_a_trial_survives_json():
             },
             ["32", "16", "same size"],
         ),
+        ({"pixels": "raw"}, ["pixels='raw'", "standardised", "unit"]),
+        (
+            {"dataset": "circles", "n_train": None, "pixels": "unit"},
+            ["pixels='unit'", "circles", "digits"],
+        ),
+        ({"dataset": "cifar10", "n_train": 60_000}, ["n_train=60000", "45000"]),
         ({"role": "tuning", "n_train": None}, ["role='tuning'", "n_train=None"]),
         ({"role": "tuning", "n_train": 1297}, ["role='tuning'", "n_train=1297"]),
     ],
@@ -152,6 +150,31 @@ def test_wrong_parameters_are_named_in_one_line(changes, words):
     message = explain(caught.value)
     assert all(word in message for word in words), message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"model_args": {"encoding": "cosine"}}, ["encoding='cosine'", "sine"]),
+        (
+            {"model": "fully_connected", "model_args": {"width": 50_000}},
+            ["fully_connected", "20,154,550,010 parameters"],
+        ),
+        ({"dataset_args": {"permutation": "maybe"}}, ["'digits'", "permutation='maybe'", "fixed"]),
+        ({"dataset": "circles", "dataset_args": {"n_train": -5}}, ["n_train=-5", "1"]),
+        (
+            {"dataset": "not_so_clevr", "dataset_args": {"split": "diagonal"}},
+            ["split='diagonal'", "quadrant"],
+        ),
+    ],
+)
+def test_what_only_torch_can_tell_is_said_in_one_line_before_any_work(changes, words, monkeypatch):
+    monkeypatch.setattr(datasets, "load", lambda *a, **k: pytest.fail("it loaded the data"))
+    trial = Trial(**SMALL | changes)
+    for act in (check, run):
+        with pytest.raises(ValueError) as caught:
+            act(trial)
+        assert all(word in str(caught.value) for word in words) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -325,9 +348,31 @@ def test_the_published_cap_is_measured_too_when_training_goes_on(fp32):
 def test_measures_can_be_taken_later_and_are_the_same(fp32):
     record, states = run(Trial(**SMALL), fp32, ("accuracy", "translation"))
     later, _ = run(Trial(**SMALL), fp32, ("accuracy",))
-    trials.measure(later, states, ("translation",), fp32)
-    trials.measure(later, states, ("translation",), fp32)  # again: in place of the older rows
+    running.measure(later, states, ("translation",), fp32)
+    running.measure(later, states, ("translation",), fp32)  # again: in place of the older rows
     assert later["rows"] == record["rows"] and later["measured"] == record["measured"]
+
+
+def test_pixels_are_scaled_as_the_trial_says():
+    scaled = {}
+    for pixels in ("standardised", "unit"):
+        t = Trial(**SMALL | {"pixels": pixels})
+        data = load(t)
+        batch = data.normalise(examples(t, data)[0].inputs[0])
+        scaled[pixels] = (float(batch.min()), float(batch.max()))
+    assert (
+        scaled["unit"] == (0, 1) and scaled["standardised"][0] < 0 < 1 < scaled["standardised"][1]
+    )
+
+
+def test_a_field_that_came_later_stays_unsaid():
+    assert "pixels" not in Trial(**SMALL).model_dump()
+    unit = Trial(**SMALL | {"pixels": "unit"})
+    assert Trial(**unit.model_dump()) == unit and unit.model_dump()["pixels"] == "unit"
+
+
+def test_all_60_000_images_of_mnist_can_be_asked_for():
+    assert Trial(model="coordinet_v1", dataset="fashion_mnist", n_train=60_000).n_train == 60_000
 
 
 def test_divergence_is_a_record(fp32):
@@ -401,7 +446,6 @@ def test_pixelwise_classes_need_nothing_special(monkeypatch, fp32):
 
 def test_data_that_need_fp32_are_computed_so_and_without_denormal_numbers():
     from spatialbias.training import Execution
-    from spatialbias.trials import suited
 
     asked = Execution("cpu", "bf16", 1)
     squares = Trial(

@@ -100,18 +100,6 @@ def one_of(allowed, **named) -> None:
             )
 
 
-def check_arguments(what: str, allowed, arguments: dict) -> None:
-    """Raise ValueError unless all arguments are among a function's parameters
-    (`inspect.signature`), and of their defaults' types.
-    """
-    for key, value in arguments.items():
-        if key not in allowed:
-            raise ValueError(f"{what} has no parameter {key!r}; it has: {', '.join(allowed)}")
-        wanted = type(allowed[key].default)
-        if type(value) is not wanted and (wanted, type(value)) != (float, int):
-            raise ValueError(f"{what}, parameter {key}={value!r}: a {wanted.__name__} is expected")
-
-
 def known(kind: dict, name: str, what: str) -> str:
     """Return `name`, or raise ValueError with the names that exist."""
     if name not in kind:

@@ -48,8 +48,8 @@ def wanting(
     """The trials to run or measure on this machine, until each replicate is complete in one
     numerics class.
     """
+    from spatialbias.run import suited
     from spatialbias.training import detect
-    from spatialbias.trials import suited
 
     todo = []
     for group in _replicates(trials):

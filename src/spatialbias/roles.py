@@ -15,6 +15,18 @@ def check_size(n_train: int | None, whole: int, dataset: str) -> int:
     return whole - reserved
 
 
+def load(trial):
+    """The trial's data set, its pixels scaled as the trial says."""
+    from dataclasses import replace
+
+    from spatialbias import datasets
+
+    data = datasets.load(trial.dataset, **trial.dataset_args)
+    if trial.pixels == "unit":  # `normalise` divides by 255 first
+        data = replace(data, mean=(0.0,) * len(data.mean), std=(1.0,) * len(data.std))
+    return data
+
+
 def examples(trial, data):
     """(training examples, test examples) of a `trials.Trial`.
 

@@ -52,6 +52,10 @@ def sweep(
     records = on_record(trials, measures, store)
     if missing == "show" or not (todo := wanting(trials, measures, store, precision)):
         return records
+    from spatialbias.run import check
+
+    for trial in todo:
+        check(trial)
     here = (
         executor is None and workers is None and asked_workers() == 0
     )  # a worker's start costs more than a tiny trial
@@ -219,8 +223,8 @@ def work(
     """
     import torch
 
+    from spatialbias.run import measure, run, suited
     from spatialbias.training import detect
-    from spatialbias.trials import measure, run, suited
 
     torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
     trial, store = Trial(**trial), _store(folder, shipped, pending)
@@ -239,5 +243,5 @@ def work(
             record, states = run(
                 trial, execution, tuple(m for m in wanted if m in components.MEASURES)
             )
-            store.put(record, states if trial.model != "kernel_ridge" else None)
+            store.put(record, states if record["stop"]["reason"] != "solved" else None)
     return trial.key

@@ -3,12 +3,15 @@ classes of network.
 """
 
 import copy
+import hashlib
 import math
+import os
 import platform
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +46,7 @@ class Execution:
 
     def numerics(self) -> str:
         """The numerics class: two equal trials give equal bits if their classes are equal."""
-        kind = torch.cuda.get_device_name() if self.device == "cuda" else instruction_set()
+        kind = torch.cuda.get_device_name() if self.device == "cuda" else processor()
         return f"{self.device} {kind} {self.precision}{' flushed' * self.flush} torch {torch.__version__.split('+')[0]}"
 
     @contextmanager
@@ -64,16 +67,53 @@ class Execution:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
 
+VECTORS = ("avx", "amx", "fma", "f16c", "sse4", "gfni", "vaes", "sve", "asimd", "bf16", "i8mm")
+CHOICES = (  # what else decides which kernels PyTorch, oneDNN and MKL take
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
+)
+
+
+@cache
+def processor() -> str:
+    """This processor, as finely as its arithmetic may differ: its instruction set, its vendor, and a
+    digest of family, model, vector instructions and the settings by which libraries choose among
+    them. (Records made before November 2026 name the instruction set alone.)
+    """
+    said = _cpuinfo()
+    vendor = said.get("vendor_id") or platform.processor() or platform.machine()
+    telling = [said.get("cpu family"), said.get("model"), torch.backends.cpu.get_cpu_capability()]
+    telling += [flag for flag in sorted(_flags()) if flag.startswith(VECTORS)]
+    telling += [f"{name}={os.environ[name]}" for name in CHOICES if name in os.environ]
+    digest = hashlib.sha256(repr((vendor, telling)).encode()).hexdigest()[:6]
+    return f"{instruction_set()} {vendor.replace(' ', '_')} {digest}"
+
+
+@cache
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor; elsewhere nothing."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _flags() -> list[str]:
+    return (_cpuinfo().get("flags") or _cpuinfo().get("Features", "")).split()
+
+
 @cache
 def instruction_set() -> str:
-    """Of this processor, as far as it matters here: "amx", "avx512_bf16", "avx512", "avx2", or the
+    """Of this processor, as far as speed goes: "amx", "avx512_bf16", "avx512", "avx2", or the
     machine's name.
     """
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = next(line for line in file if line.startswith("flags")).split()
-    except (OSError, StopIteration):
-        flags = []
+    flags = _flags()
     if "amx_bf16" in flags and torch.cpu._is_amx_tile_supported():
         return "amx"
     return next(

@@ -10,8 +10,8 @@ import torch
 
 from spatialbias.figures import painters, remarks
 from spatialbias.figures import places_runs as runs
+from spatialbias.run import initialised
 from spatialbias.studies import study
-from spatialbias.trials import initialised
 from tests.figures.test_places_runs import scores
 
 

@@ -2,26 +2,22 @@
 batches.
 """
 
-import inspect
 from functools import lru_cache
 from importlib import import_module
 
-from spatialbias import components
+from spatialbias import arguments, components
 from spatialbias.datasets.batch import Batch, Data
 
 __all__ = ["Batch", "Data", "load"]
 
 
-def check(name: str, arguments: dict) -> None:
-    """Raise ValueError, naming what is allowed, unless `load(name, **arguments)` would accept the
+def check(name: str, given: dict) -> None:
+    """Raise ValueError, naming what is allowed, unless `load(name, **given)` would accept the
     arguments.
     """
-    allowed = inspect.signature(_loader(name)).parameters
-    components.check_arguments(f"data set {name!r}", allowed, arguments)
+    arguments.check_dataset(name, given)
     try:
-        _module(name).check(
-            **{key: parameter.default for key, parameter in allowed.items()} | arguments
-        )
+        _module(name).check(**arguments.of_dataset(name) | given)
     except ValueError as error:
         raise ValueError(f"data set {name!r}, {error}") from None
 
@@ -32,15 +28,15 @@ def load(name: str, **kwargs) -> Data:
 
     The tensors are kept for the next call with the same arguments: copy before you write into them.
     """
-    check(components.known(components.DATASETS, name, "data set"), kwargs)
+    check(name, kwargs)
     return _load(name, tuple(sorted(kwargs.items())))
 
 
 @lru_cache(
     maxsize=1
 )  # trials on one data set follow one another; a second copy would cost a worker 190 MB
-def _load(name: str, arguments: tuple) -> Data:
-    return _loader(name)(**dict(arguments))
+def _load(name: str, given: tuple) -> Data:
+    return _loader(name)(**dict(given))
 
 
 def _loader(name: str):

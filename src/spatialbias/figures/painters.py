@@ -11,9 +11,10 @@ import torch
 from spatialbias.figures.numbers import NOTHING, said
 from spatialbias.figures.places_runs import both
 from spatialbias.figures.places_tables import DEAD
+from spatialbias.run import initialised
 from spatialbias.statistics import mean_interval
 from spatialbias.studies import Results
-from spatialbias.trials import Trial, initialised
+from spatialbias.trials import Trial
 
 
 def answer(frame: pd.DataFrame, arm: str, rival: str) -> str:

@@ -19,7 +19,8 @@ from spatialbias.models import build
 from spatialbias.plots.style import canvas
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import study
-from spatialbias.trials import Trial, initialised, run
+from spatialbias.run import initialised, run
+from spatialbias.trials import Trial
 
 
 def trained(profile: str = "quick") -> Network:

@@ -308,8 +308,8 @@ def reproduction(name: str = "coordinet.reproduce") -> tuple[str, pd.DataFrame]:
     table of them beside their records.
     """
     from spatialbias.results import recomputed
+    from spatialbias.run import suited
     from spatialbias.training import detect
-    from spatialbias.trials import suited
 
     shipped, rows, results = Store().packed(), [], []
     for arm, trial in study(name).plan("paper").labelled:

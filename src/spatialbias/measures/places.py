@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from spatialbias import training
+from spatialbias import models, training
 from spatialbias.layers.coordconv import CoordConv2d
 from spatialbias.measures.subject import PIXELS, Subject
 
@@ -170,8 +170,6 @@ def in_view(subject: Subject) -> Iterator[dict]:
     ("x, error"). Nothing for networks that take no maximum over a map, or one over a coarser
     map.
     """
-    from spatialbias.trials import initialised
-
     if (
         getattr(subject.model, "pool", None) != "max"
         or subject.trial.model_args.get("stride", 1) != 1
@@ -181,7 +179,8 @@ def in_view(subject: Subject) -> Iterator[dict]:
         subject.prepare(subject.test).inputs[0],
         _errors(subject, subject.test).abs().double().mean(0),
     )
-    before = initialised(subject.trial).to(pictures.device)
+    trial = subject.trial
+    before = models.seeded(trial.seed("init"), trial.model, trial.model_args).to(pictures.device)
     shares = {"start": _in_view(before, pictures), "end": _in_view(subject.model, pictures)}
     for k, name in enumerate(("x", "y")):
         for part, value in (

@@ -48,21 +48,26 @@ class fully_connected(nn.Module):  # noqa: N801  (models go by the names that tr
 
 
 class simple_cnn(nn.Sequential):  # noqa: N801
-    """Six valid 5x5 convolutions of increasing width, no pooling, one linear layer (672,314
-    parameters for RGB 32x32).
+    """Six 5x5 convolutions of increasing width, no pooling, one linear layer (672,314 parameters
+    for RGB 32x32).
 
     The source gives the number of layers, the kernel size and "increasing"; widths and padding are
-    our choice.
+    our choice: `padding="valid"` shrinks the map by four pixels a layer, "same" keeps its size
+    (1,901,114 parameters, seven times the multiply-adds).
     """
 
-    def __init__(self, channels: int = 3, size: int = 32, classes: int = 10) -> None:
-        if size < 25:
+    def __init__(
+        self, channels: int = 3, size: int = 32, classes: int = 10, padding: str = "valid"
+    ) -> None:
+        one_of(("valid", "same"), padding=padding)
+        if padding == "valid" and size < 25:
             raise ValueError(f"size={size}: six valid 5x5 convolutions need at least 25 pixels")
         layers: list[nn.Module] = []
         for width in (16, 32, 48, 64, 96, 128):
-            layers += [nn.Conv2d(channels, width, 5), nn.ReLU()]
+            layers += [nn.Conv2d(channels, width, 5, padding=padding), nn.ReLU()]
             channels = width
-        super().__init__(*layers, nn.Flatten(), nn.Linear(128 * (size - 24) ** 2, classes))
+        side = size if padding == "same" else size - 24
+        super().__init__(*layers, nn.Flatten(), nn.Linear(128 * side**2, classes))
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
         return super().forward(images)

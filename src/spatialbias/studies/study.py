@@ -16,7 +16,7 @@ from spatialbias.store import Store, numerics_of
 from spatialbias.sweep import sweep
 from spatialbias.trials import Trial, explain
 
-Count = Annotated[int, Field(ge=1, le=50_000)]
+Count = Annotated[int, Field(ge=1, le=60_000)]
 
 
 class Repeats(BaseModel):
