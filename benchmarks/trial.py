@@ -102,9 +102,7 @@ def plainly(name: str, n_train: int, epochs: int, images: int) -> Pieces:
 def _work(name: str, n_train: int, epochs: int):
     """The trial whose pieces are timed, its data and two of the shifts."""
     data = images()
-    trial = Trial(
-        model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0
-    )
+    trial = Trial(model=name, dataset=data.name, n_train=n_train, max_epochs=epochs, curve_images=0)
     return (
         trial,
         data,

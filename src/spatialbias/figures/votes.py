@@ -17,9 +17,9 @@ from spatialbias.figures.maps import plane
 from spatialbias.figures.numbers import points
 from spatialbias.models import build
 from spatialbias.plots.style import canvas
+from spatialbias.run import initialised, run
 from spatialbias.store import Store, numerics_of
 from spatialbias.studies import study
-from spatialbias.run import initialised, run
 from spatialbias.trials import Trial
 
 
