@@ -17,7 +17,7 @@ import torch
 
 from spatialbias import components, models
 from spatialbias import run as running
-from spatialbias.records import estimate, on_record, wanting
+from spatialbias.records import on_record, wanting
 from spatialbias.store import Store
 from spatialbias.sweep import sweep
 from spatialbias.trials import Trial
@@ -342,15 +342,15 @@ def test_what_is_queued_with_a_caller_s_executor_is_called_off(store, monkeypatc
     assert len(started) <= 2
 
 
-def test_estimates_are_medians_of_like_trials(store):
-    assert estimate([trial(0), trial(1)], store, ("accuracy",)) == (2, None)
-    for replicate, seconds in enumerate((10.0, 3600.0, 7200.0)):
-        record = kept(trial(replicate), "cpu", accuracy=1)
-        record["provenance"]["total_seconds"] = seconds
-        store.put(record)
-    assert estimate([trial(r) for r in range(5)], store, ("accuracy",)) == (2, 2.0)
-    assert estimate([trial(0)], store, ("accuracy",)) == (0, 0.0)
-    assert estimate([trial(0)], store, ("rotation",)) == (1, pytest.approx(10 / 3600))
+def test_one_processor_that_is_allowed_is_one_worker(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {5}, raising=False)
+    assert module.cores() == 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr(module, "QUOTA", tmp_path / "cpu.max")
+    for text, cores in (("150000 100000", 2), ("20000 100000", 1), ("max 100000", 64)):
+        module.QUOTA.write_text(text)
+        assert module.cores() == cores
 
 
 def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):

@@ -132,6 +132,8 @@ def _studies(names: list[str]):
 def _sweep(options) -> int:
     import json
 
+    from spatialbias.costs import duration
+
     def read(text: str):
         try:
             return json.loads(text)
@@ -152,7 +154,7 @@ def _sweep(options) -> int:
             if not count
             else " (cost unknown: nothing like them on record)"
             if hours is None
-            else f", about {hours:.2f} core-hours"
+            else f", about {duration(hours)}"
         )
         print(
             f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}",
@@ -160,7 +162,7 @@ def _sweep(options) -> int:
         )
         if not options.dry_run and count:
             plan.sweep(
-                missing="train",
+                train=True,
                 workers=options.workers,
                 precision=options.precision,
                 executor=executor,

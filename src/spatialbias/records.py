@@ -1,10 +1,9 @@
-"""What is on record, what is wanting and what that will cost.
+"""What is on record and what is wanting.
 
 Pairs must be of one numerics class. A replicate that another kind of machine began is therefore
 made whole here, in this one's.
 """
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable
 
@@ -70,30 +69,3 @@ def _replicates(trials: Iterable[Trial]) -> list[list[Trial]]:
             trial.key
         ] = trial
     return [list(group.values()) for group in groups.values()]
-
-
-def estimate(
-    trials: list[Trial], store: Store, measures: tuple[str, ...]
-) -> tuple[int, float | None]:
-    """(trials to run, core-hours that they will take): by the median seconds an epoch of like
-    trials on record; None if there are no like ones.
-    """
-    known: dict[tuple, list[float]] = {}
-    shipped = (record for versions in store.packed().values() for record in versions.values())
-    for record in [*shipped, *(record for t in trials for record in store.all(t.key).values())]:
-        seconds = record["provenance"].get("total_seconds", record["provenance"]["seconds"])
-        known.setdefault(_kind(record["trial"]), []).append(seconds / record["trial"]["max_epochs"])
-    todo = wanting(trials, measures, store)
-    seconds = [
-        statistics.median(known[kind]) * t.max_epochs
-        for t in todo
-        if (kind := _kind(t.model_dump())) in known
-    ]
-    if todo and not seconds:
-        return len(todo), None
-    return len(todo), sum(seconds) / max(len(seconds), 1) * len(todo) / 3600
-
-
-def _kind(trial: dict) -> tuple:
-    """What an epoch costs depends on this most of all."""
-    return trial["model"], trial["n_train"], trial["dataset_args"].get("size")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spatialbias import components, paths
+from spatialbias.costs import duration
 from spatialbias.records import lacking, on_record
 from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
 from spatialbias.studies import Study, names
@@ -29,7 +30,7 @@ TOLERANCE = 0.03  # in accuracy, between numerics classes: 3 standard errors of 
 def status(studies, options) -> int:
     """Print, for each study, how many trials of each profile are on record."""
     store = Store(pending=True)
-    print(f"{'study':34}{'quick':>16}{'paper':>16}   missing, core-hours")
+    print(f"{'study':34}{'quick':>16}{'paper':>16}   missing costs about")
     for study in studies:
         cells, note = [], ""
         for profile in ("quick", "paper"):
@@ -38,7 +39,7 @@ def status(studies, options) -> int:
             cells.append(f"{there} of {len(plan.trials)}")
             if profile == "paper" and there < len(plan.trials):
                 hours = plan.estimate(store)[1]
-                note = "unknown" if hours is None else f"{hours:.1f}"
+                note = "unknown" if hours is None else duration(hours)
         print(f"{study.name:34}{cells[0]:>16}{cells[1]:>16}   {note}")
     return 0
 

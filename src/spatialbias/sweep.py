@@ -16,12 +16,14 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from pathlib import Path
 
 from spatialbias import components
 from spatialbias.records import lacking, on_record, wanting
 from spatialbias.store import Store
 from spatialbias.trials import Trial
 
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 RESTARTS = 3  # of the pool, without a finished trial in between, before we give up
 PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
 
@@ -60,9 +62,7 @@ def sweep(
         executor is None and workers is None and asked_workers() == 0
     )  # a worker's start costs more than a tiny trial
     workers = (
-        workers
-        or asked_workers()
-        or (min(len(todo), os.cpu_count() or 1) if executor is None else len(todo))
+        workers or asked_workers() or (min(len(todo), cores()) if executor is None else len(todo))
     )
     _execute(
         todo,
@@ -121,6 +121,19 @@ def _execute(todo, measures, store, workers, executor, progress, precision) -> N
             future.cancel()
         if own:
             stop(executor)
+
+
+def cores() -> int:
+    """How many processors this process may use, by its affinity and its control group's quota."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        allowed = os.cpu_count() or 1
+    try:
+        quota, period = QUOTA.read_text().split()
+        return max(1, min(allowed, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # there is none
+        return allowed
 
 
 def asked_workers() -> int | None:

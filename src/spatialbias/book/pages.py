@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from spatialbias.book.parameters import PageError, check_profile, closest, listed, with_profile
+from spatialbias.sweep import cores
 
 # ------------------------------------------------------------------------------------------------
 # which pages there are
@@ -94,7 +95,7 @@ def execute(
         (page, with_profile(nbformat.read(root / f"{page}.ipynb", as_version=4), profile))
         for page in chosen
     ]
-    at_once = max(min(at_once or 2, len(ready), os.cpu_count() or 1), 1)
+    at_once = max(min(at_once or 2, len(ready), cores()), 1)
     numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
     with _environment(root, profile, at_once):
         if at_once == 1:
@@ -220,16 +221,17 @@ def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
     the same from wherever they are read.
     """
     given = dict(os.environ)
-    cores = os.cpu_count() or 1
+    here = cores()
     # Processes for a page's trials; 0: the page's kernel itself, where one more process would gain
     # nothing.
-    workers = 0 if profile == "smoke" or cores // at_once == 1 else cores // at_once
+    workers = 0 if profile == "smoke" or here // at_once == 1 else here // at_once
     os.environ.update(
         {
             "SPATIALBIAS_PROFILE": profile,
             "SPATIALBIAS_PROJECT": str(root),
+            "SPATIALBIAS_TRAIN": "1",  # who builds the book under a profile that trains asks for it
             "SPATIALBIAS_WORKERS": given.get("SPATIALBIAS_WORKERS", str(workers)),
-            "OMP_NUM_THREADS": given.get("OMP_NUM_THREADS", str(max(cores // at_once, 1))),
+            "OMP_NUM_THREADS": given.get("OMP_NUM_THREADS", str(max(here // at_once, 1))),
             **(
                 {} if sys.stderr.isatty() else {"TQDM_MININTERVAL": "10"}
             ),  # a log needs no animation

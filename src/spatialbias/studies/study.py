@@ -2,6 +2,7 @@
 fixed.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from spatialbias import components
-from spatialbias.records import estimate, lacking
+from spatialbias.costs import duration, estimate
+from spatialbias.records import lacking
 from spatialbias.store import Store, numerics_of
-from spatialbias.sweep import sweep
+from spatialbias.sweep import asked_workers, cores, sweep
 from spatialbias.trials import Trial, explain
 
+UNASKED = 600.0  # seconds that missing trials may take before they are asked for by name
 Count = Annotated[int, Field(ge=1, le=60_000)]
 
 
@@ -134,14 +137,41 @@ class Plan:
         """
         return estimate(self.trials, store or Store(pending=True), self.study.measures)
 
-    def sweep(self, store: Store | None = None, missing: str | None = None, **options) -> "Results":
+    def sweep(
+        self,
+        store: Store | None = None,
+        missing: str | None = None,
+        train: bool | None = None,
+        **options,
+    ) -> "Results":
         """Train and measure what is missing (profile "paper": only show what is there) and return
         the results.
+
+        train: True trains whatever it takes. Otherwise what would take more than UNASKED by
+        estimate is not begun: ValueError says what it would take.
         """
-        missing = missing or ("show" if self.profile == "paper" else "train")
+        if missing is None:
+            missing = "show" if self.profile == "paper" and not train else "train"
+        if missing == "train" and not train and not os.environ.get("SPATIALBIAS_TRAIN"):
+            self._affordable(store, options)
         return Results(
             self, sweep(self.trials, self.study.measures, store, missing=missing, **options)
         )
+
+    def _affordable(self, store: Store | None, options: dict) -> None:
+        count, hours = estimate(
+            self.trials,
+            store or Store(pending=True),
+            self.study.measures,
+            options.get("precision"),
+        )
+        workers = options.get("workers") or asked_workers() or min(cores(), max(count, 1))
+        if hours is not None and 3600 * hours / workers > UNASKED:
+            raise ValueError(
+                f"{self.study.name}: {count} trials are missing, about {duration(hours)}, which "
+                f"is more than {UNASKED / 60:g} minutes here. train=True (or SPATIALBIAS_TRAIN=1) "
+                "trains them all the same; fewer replicates or profile='quick' take less"
+            )
 
 
 @dataclass(frozen=True)
