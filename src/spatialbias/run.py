@@ -150,7 +150,7 @@ def _measure(
         function, every_state = measuring.TABLE[
             components.known(components.MEASURES, name, "measure")
         ]
-        rows = []
+        rows, started = [], time.perf_counter()
         for at, state in states.items():
             if at == "stop" or every_state:
                 if hasattr(model, "solve"):  # its buffers take the size of the training subset
@@ -166,6 +166,8 @@ def _measure(
                     ]
         record["rows"] = [row for row in record["rows"] if row["measure"] != name] + rows
         record["measured"][name] = components.MEASURES[name]
+        taken = record["provenance"].setdefault("measuring", {})  # seconds
+        taken[name] = round(time.perf_counter() - started, 3)
 
 
 def finite(value):
