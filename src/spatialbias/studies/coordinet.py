@@ -18,6 +18,7 @@ from spatialbias.studies.coordinet_arms import (
     EXTENDED,
     HYPOTHESES,
     NETWORKS,
+    PADDING,
     PUBLISHED_N,
     RATES,
     RIDGE,
@@ -135,7 +136,7 @@ def tuning(p: TuningParameters, arm: str, replicate: int) -> Iterator[Trial]:
                     role="tuning",
                     learning_rate=rate,
                     mark_epoch=None,
-                    curve_images=500,
+                    curve_images=ARMS[arm].get("curve_images", 500),
                 )
 
 
@@ -168,13 +169,15 @@ def study(
     )
 
 
-def rates(name: str, question: str, arms: Sequence[str], smoke: dict, quick: dict) -> Study:
+def rates(
+    name: str, question: str, arms: Sequence[str], smoke: dict, quick: dict, **paper
+) -> Study:
     """A study that chooses rates, by the same rule and protocol for all networks."""
     small = {"replicates": 1}
     profiles = {
         "smoke": SMOKE | small | {"learning_rates": (1e-3, 3e-3)} | smoke,
         "quick": QUICK | small | {"max_epochs": 30} | quick,
-        "paper": PAPER | {"replicates": 3, "max_epochs": 150},
+        "paper": PAPER | {"replicates": 3, "max_epochs": 150} | paper,
     }
     return Study(
         f"coordinet.{name}", question, tuple(arms), tuning, profiles, parameters=TuningParameters
@@ -204,6 +207,30 @@ STUDIES = (
         ("unshared, pooled",),
         {},
         {},
+    ),
+    # on half the images of the others' tuning: an epoch costs seven times theirs
+    rates(
+        "padding_tuning",
+        "Which learning rate suits the convolutional network that pads?",
+        ("padded_cnn",),
+        {},
+        {},
+        n_train=(195,),
+    ),
+    # The source says nothing of padding: what of its comparison depends on it?
+    study(
+        "padding",
+        "Does the convolutional network gain by padding its maps?",
+        PADDING,
+        n_train=(97, *PUBLISHED_N),
+    ),
+    study(
+        "padding_shifts",
+        "Does padding matter when the picture is turned or cropped?",
+        PADDING,
+        "rotation",
+        "resized_crop",
+        n_train=PUBLISHED_N,
     ),
     replace(
         study(

@@ -26,6 +26,13 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "coordinet": {"model": "coordinet"},
     "pooled_cnn": {"model": "pooled_cnn"},
     "fully_connected_norm": {"model": "fully_connected", "model_args": {"norm": "layer"}},
+    # As the simple one, but the map keeps its size: seven times the multiply-adds, so that its curve
+    # is scored on fewer images
+    "padded_cnn": {
+        "model": "simple_cnn",
+        "model_args": {"padding": "same"},
+        "curve_images": 100,
+    },
     "kernel_ridge": {"model": "kernel_ridge"},
     # The published first version, with the recipe of its code; its schedule follows the test loss,
     # ours the training loss
@@ -103,6 +110,7 @@ AVERAGING = (
     "unshared, flattened",
     "unshared, pooled",
 )
+PADDING = ("simple_cnn", "padded_cnn", "coordinet")
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
