@@ -28,6 +28,11 @@ def shipped_results() -> Path:
     return project() / "data" / "results"
 
 
+def published() -> Path:
+    """The sources' numbers, one CSV a work."""
+    return project() / "data" / "published"
+
+
 def work_folder() -> Path:
     """Records and weights made on this machine: SPATIALBIAS_STORE, or `data/work`."""
     return Path(os.environ.get("SPATIALBIAS_STORE") or project() / "data" / "work").resolve()

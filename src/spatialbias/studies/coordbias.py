@@ -49,10 +49,14 @@ ARMS: dict[
 HEADLINE = tuple(ARMS)[:4]
 QUESTIONS = ("vanilla", "coordinate bias", *tuple(ARMS)[4:])
 
-# Chosen by loss when the list ended at 3e-2: the smallest `suitable` rate. 1e-1 was added because vanilla's least loss lay at that
-# end; all trials keep the rates that they had, which are suitable still (a test compares). Other
-# plain networks take vanilla's rate, other networks that are told something the coordinate bias's.
+# Chosen by loss when the list ended at 3e-2: the smallest `suitable` rate. 1e-1 was added because
+# vanilla's least loss lay at that end; all trials keep the rates that they had, which are suitable
+# still (a test compares). Other plain networks take vanilla's rate, other networks that are told
+# something the coordinate bias's.
 LEARNING_RATES = {"vanilla": 1e-2, "coordinate bias": 3e-3}
+# Of the networks that `marks` compares: each its own, chosen by the same rule (`marks_tuning`).
+OWN_RATES = {"coordinate bias": 3e-3, "CoordConv": 3e-3, "fixed random maps": 3e-3}
+FRESH = 100  # the first replicate of the studies judged by `which_side`: of new images and weights
 
 
 def suitable(results: Results) -> dict[str, list[float]]:
@@ -96,6 +100,17 @@ def trial(p: Circles, arm: str, replicate: int, **more) -> Trial:
 
 def one(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
     yield trial(p, arm, replicate)
+
+
+def fresh(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
+    """At the rates of `LEARNING_RATES`, or at its own where the arm has one."""
+    own = {"learning_rate": OWN_RATES[arm]} if arm in OWN_RATES else {}
+    yield trial(p, arm, FRESH + replicate, **own)
+
+
+def until(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
+    """Until the mean loss is 0.2 nats a pixel: above what a network reaches that knows no place."""
+    yield trial(p, arm, FRESH + replicate, stop_loss=0.2)
 
 
 def tuning(p: Circles, arm: str, replicate: int) -> Iterator[Trial]:
@@ -145,6 +160,80 @@ STUDIES = (
         one,
         {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}},
         ("segmentation",),
+        Circles,
+    ),
+    Study(
+        "coordbias.marks_tuning",
+        "Which learning rate suits other marks of place?",
+        ("CoordConv", "fixed random maps"),
+        tuning,
+        {
+            "smoke": SMOKE | {"replicates": 1},
+            "quick": QUICK | {"learning_rates": (1e-3,)},
+            "paper": {"replicates": 2},
+        },
+        ("segmentation", "which_side"),
+        Circles,
+    ),
+    Study(
+        "coordbias.which_side",
+        "Does the coordinate bias tell a network on which side a circle lies?",
+        HEADLINE,
+        fresh,
+        {"smoke": SMOKE, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation", "which_side"),
+        Circles,
+    ),
+    Study(
+        "coordbias.marks",
+        "Does it matter in which form position is marked?",
+        ("coordinate bias", "CoordConv", "fixed random maps"),
+        fresh,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 20}},
+        ("segmentation", "which_side"),
+        Circles,
+    ),
+    Study(
+        "coordbias.controls",
+        "Is it the parameters, the norm, or the padding?",
+        (
+            "coordinate bias",
+            "vanilla",
+            "vanilla, circular padding",
+            "redrawn random maps",
+            "wider vanilla",
+            "coordinate bias, batch norm",
+            "vanilla, batch norm",
+        ),
+        fresh,
+        {"smoke": SMOKE | {"replicates": 1}, "quick": QUICK, "paper": {"replicates": 10}},
+        ("segmentation", "which_side"),
+        Circles,
+    ),
+    Study(
+        "coordbias.time_to_loss",
+        "Does it learn more quickly?",
+        HEADLINE[2:],
+        until,
+        {
+            "smoke": SMOKE,
+            "quick": QUICK | {"epochs": 4},
+            "paper": {"images": 100, "epochs": 40, "replicates": 10},
+        },
+        ("which_side",),
+        Circles,
+    ),
+    Study(
+        "coordbias.as_published",
+        "And with as many images as published?",
+        HEADLINE[2:],
+        fresh,
+        {
+            "smoke": SMOKE | {"replicates": 1},
+            "quick": QUICK,
+            "paper": {"images": 5000, "test_images": 2500, "replicates": 3},
+        },
+        ("segmentation", "which_side"),
         Circles,
     ),
 )
