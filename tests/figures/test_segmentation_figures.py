@@ -466,35 +466,6 @@ def test_trials_trained_in_two_classes_are_compared():
     )
 
 
-@pytest.mark.parametrize("result", ["holds", "fails", "undecided", "not-run"])
-def test_what_follows_is_chosen_by_the_verdicts(result):
-    claims = [claim for claim in ledger() if claim.work == "coordbias"]
-    rivals = set(coordbias_verdicts.RIVALS)
-    kinds = {claim.id: "fails" if claim.id in rivals else result for claim in claims}
-    verdicts = {name: SimpleNamespace(findings=(SimpleNamespace(mean=-0.3),)) for name in kinds}
-    assert coordbias_verdicts.refuted(verdicts, kinds) == list(coordbias_verdicts.RIVALS.values())
-    said = coordbias_verdicts.explained(verdicts, kinds)
-    assert ("that brings the gain" in said) == (result == "holds")
-    tally = coordbias_verdicts.tally(claims, kinds)
-    assert (
-        tally.startswith("Of the source's 2 results 2 ")
-        and "; of its 4 open questions" in tally
-        and "; of our own 3 statements" in tally
-    )
-    open_ = coordbias_verdicts.left_open(kinds, frame((), 0))
-    assert ("leave nothing open" in open_) == (
-        result != "undecided"
-    ) and "runs not on record." in open_
-    better = verdicts | {
-        "coordbias.any_mark": SimpleNamespace(findings=(SimpleNamespace(mean=0.3),))
-    }
-    assert (
-        "2 of 3 rival explanations" in coordbias_verdicts.explained(better, kinds)
-        or result == "fails"
-    )
-    assert set(kinds) == set(coordbias_verdicts.SUBJECTS)
-
-
 def test_yellow_contrasts_of_the_chapter_in_words():
     said = coordbias_verdicts.unguessed(frame(HEADLINE, 3), frame(QUESTIONS, 3))
     assert (
