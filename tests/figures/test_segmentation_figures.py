@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from spatialbias.claims import ledger
 from spatialbias.datasets import load
 from spatialbias.figures import circles, coordbias_verdicts, segmentation
 from spatialbias.figures import segmentation_place as knows
