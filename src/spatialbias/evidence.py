@@ -106,6 +106,12 @@ class Effect:
         differences = st.paired_differences(self.runs, other.runs)
         return Effect.of(differences, max(self.failed, other.failed))
 
+    def __neg__(self) -> Effect:
+        return Effect.of(-self.runs, self.failed)
+
+    def __add__(self, other: Effect) -> Effect:
+        return self - -other
+
     def __format__(self, form: str) -> str:
         """The mean; without a format, mean, interval and n."""
         return format(self.mean, form) if form else str(self)

@@ -7,6 +7,7 @@ import sys
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
 HOLLOW = {
@@ -182,3 +183,8 @@ def canvas(
     for spare in axes[panels:]:
         spare.set_axis_off()
     return figure, axes[:panels]
+
+
+def circle(centre: tuple[float, float], radius: float) -> Circle:
+    """A thin ring, in the units of the axes."""
+    return Circle(centre, radius, fill=False, edgecolor="#ffffff", linewidth=1.0)

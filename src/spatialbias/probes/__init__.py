@@ -1,0 +1,1 @@
+"""Computations that pages need and that deserve a test."""
