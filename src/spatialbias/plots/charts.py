@@ -331,3 +331,37 @@ def bars(
     names_above(ax)
     ax.set_xlabel(ylabel)
     return figure
+
+
+def panel(
+    frame: pd.DataFrame,
+    x: str,
+    arms: Sequence[str],
+    *,
+    xlabel: str,
+    ylabel: str = "test accuracy (%)",
+    chance: float | None = CHANCE,
+    references: Sequence[str] = (),
+) -> Figure:
+    """One narrow panel of lines over `x`, named at their ends: two stand beside each other in the
+    book, and below each other on a telephone. Arms with fewer runs than the first are left out.
+    """
+    figure, (ax,) = canvas(1, width=3.4, height=2.7)
+    runs = frame.groupby("arm")["replicate"].nunique()
+    arms = [arm for arm in arms if runs.get(arm, 0) == runs.get(arms[0], 0) > 0]
+    ends = {}
+    for k, arm in enumerate(arms):
+        if end := line(ax, frame[frame["arm"] == arm], x, arm, k, arm in references):
+            ends[arm] = end
+    if chance is not None:
+        ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    write_labels(ax, ends, arms)
+    return figure
+
+
+def interval(ax: Axes, effect, y: float, arm: str) -> None:
+    """An effect as a mark with its interval, at height y, in the colour of an arm."""
+    ink = colour(arm)
+    ax.plot([effect.low, effect.high], [y, y], color=ink, linewidth=2.4, solid_capstyle="round")
+    ax.plot(effect.mean, y, marker=marker(arm), color=ink, markersize=5)
