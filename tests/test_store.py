@@ -2,6 +2,7 @@
 back.
 """
 
+import errno
 import fcntl
 import json
 import math
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -21,6 +23,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatialbias import locks, paths
 from spatialbias import store as module
 from spatialbias.store import Store, read_parquet, write_parquet
 from spatialbias.trials import canonical
@@ -378,3 +381,64 @@ def test_a_record_written_anew_meanwhile_is_not_set_aside(store, monkeypatch):
     assert store.get(whole["key"], module.numerics_of(whole)) == whole and not list(
         path.parent.glob("*.damaged")
     )
+
+
+def full(*_):
+    raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "fdopen"])
+def test_a_full_disk_is_named_by_its_file(store, monkeypatch, call):
+    monkeypatch.setattr(module.os, call, full)
+    with pytest.raises(OSError, match=f"quota exceeded.*{path_of(store).name}"):
+        store.put(record())
+    assert not [path for path in path_of(store).parent.iterdir() if path.suffix != ".part"]
+
+
+def test_a_file_system_without_modes_keeps_records(store, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(module.os, "fchmod", forbidden)
+    store.put(record())
+    assert store.get("ab" * 32) == record()
+
+
+def test_a_file_system_without_locks_lets_everybody_work(store, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", no_locks)
+    with pytest.warns(UserWarning, match="no locks.*twice"), store.claim("k") as mine:
+        assert mine
+
+
+def test_a_system_without_locks_has_a_store():
+    """Windows."""
+    script = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "from spatialbias import sweep\n"
+        "from spatialbias.store import Store\n"
+        "with Store('there', None).claim('k') as mine: assert mine\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", script], check=True, cwd=folder)
+
+
+def test_a_damaged_record_that_cannot_be_set_aside_is_not_used(store, monkeypatch):
+    store.put(record())
+    damage("truncated", path_of(store))
+
+    def read_only(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "replace", read_only)
+    with pytest.warns(UserWarning, match="cannot be set aside.*Read-only"):
+        assert store.get("ab" * 32) is None
+
+
+@pytest.mark.parametrize("variable", ["SPATIALBIAS_STORE", "SPATIALBIAS_DATA"])
+def test_a_tilde_is_the_home_folder(monkeypatch, variable):
+    monkeypatch.setenv(variable, "~/there")
+    folder = {"SPATIALBIAS_STORE": paths.work_folder, "SPATIALBIAS_DATA": paths.data_folder}
+    assert folder[variable]() == (Path.home() / "there").resolve()

@@ -10,8 +10,8 @@ def project() -> Path:
     """The folder that holds `data/` and `book/`: SPATIALBIAS_PROJECT, or the nearest one above the
     working folder or this file that has a `_toc.yml`; failing that, the working folder.
     """
-    if named := os.environ.get("SPATIALBIAS_PROJECT"):
-        return Path(named).resolve()
+    if named := _named("SPATIALBIAS_PROJECT"):
+        return named
     for start in (Path.cwd(), Path(__file__).resolve()):
         for folder in (start, *start.parents):
             if (folder / "_toc.yml").is_file() and (folder / "src" / "spatialbias").is_dir():
@@ -21,7 +21,7 @@ def project() -> Path:
 
 def data_folder() -> Path:
     """Where torchvision finds or puts the image sets: SPATIALBIAS_DATA, or `data/raw`."""
-    return Path(os.environ.get("SPATIALBIAS_DATA") or project() / "data" / "raw").resolve()
+    return _named("SPATIALBIAS_DATA") or project() / "data" / "raw"
 
 
 def shipped_results() -> Path:
@@ -35,4 +35,12 @@ def published() -> Path:
 
 def work_folder() -> Path:
     """Records and weights made on this machine: SPATIALBIAS_STORE, or `data/work`."""
-    return Path(os.environ.get("SPATIALBIAS_STORE") or project() / "data" / "work").resolve()
+    return _named("SPATIALBIAS_STORE") or project() / "data" / "work"
+
+
+def _named(variable: str) -> Path | None:
+    """The folder that a variable of the environment names; a shell leaves `~` alone in some
+    places.
+    """
+    text = os.environ.get(variable)
+    return Path(text).expanduser().resolve() if text else None

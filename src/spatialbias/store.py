@@ -7,7 +7,6 @@ replicate that was begun on one kind of machine can be made whole on another. An
 processes may write to one store. `pack` merges the records of a study into one Parquet file.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from spatialbias import paths
+from spatialbias.locks import lock
 from spatialbias.trials import canonical
 
 PENDING = "pending"  # in the folder of shipped results: records of studies that are not complete
@@ -134,12 +134,9 @@ class Store:
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / key, "w") as file:
-            try:  # the file stays: who opened it before it went would hold a lock on a file that nobody else sees
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mine = True
-            except BlockingIOError:
-                mine = False
-            yield mine
+            # The file stays: who opened it before it went would hold a lock on a file that nobody
+            # else sees.
+            yield lock(file)
 
     def _read(self, path: Path, key: str) -> dict | None:
         try:
@@ -166,14 +163,14 @@ class Store:
     @staticmethod
     def _set_aside(path: Path, why: str) -> None:
         aside = path.with_name(path.name + ".damaged")
+        done = f"set aside as {aside.name}; it will be computed anew"
         try:
             path.replace(aside)
         except FileNotFoundError:  # another process was first
             return
-        warnings.warn(
-            f"{path} is damaged ({why}): set aside as {aside.name}; it will be computed anew",
-            stacklevel=3,
-        )
+        except OSError as error:  # a folder that cannot be written
+            done = f"it is not used, and cannot be set aside ({error.strerror})"
+        warnings.warn(f"{path} is damaged ({why}): {done}", stacklevel=3)
 
 
 @lru_cache(2)
@@ -221,14 +218,16 @@ def write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            os.fchmod(
-                file.fileno(), 0o644
-            )  # a temporary file is its owner's alone; results are to be shared
+            with suppress(OSError, AttributeError):  # not every file system has modes
+                os.fchmod(file.fileno(), 0o644)  # a temporary file is its owner's alone
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:  # which disk is full?
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
 
 

@@ -2,30 +2,14 @@
 or missing.
 """
 
-import json
-import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
 import torch
 
 from spatialbias import components, datasets
 from spatialbias.datasets import images
 from spatialbias.datasets.batch import Batch
-from spatialbias.datasets.images import DataMissing
 from spatialbias.models import build
-
-
-@pytest.fixture
-def fresh(monkeypatch, tmp_path):
-    """An empty data folder, and no network."""
-    datasets._load.cache_clear()
-    monkeypatch.setenv("SPATIALBIAS_DATA", str(tmp_path))
-    monkeypatch.setenv("SPATIALBIAS_OFFLINE", "1")
-    yield tmp_path
-    datasets._load.cache_clear()
+from spatialbias.paths import data_folder
 
 
 def standard(data):
@@ -208,73 +192,18 @@ def test_an_unknown_set_is_named():
         datasets.load("imagenet")
 
 
-@pytest.mark.parametrize("name", ["cifar10", "mnist", "fashion_mnist"])
-def test_missing_data_is_said_at_once_without_the_network(fresh, name):
-    started = time.process_time()  # not the clock: machines are busy
-    with pytest.raises(DataMissing) as caught:
-        datasets.load(name)
-    assert time.process_time() - started < 3
-    assert (
-        name in str(caught.value)
-        and str(fresh) in str(caught.value)
-        and "SPATIALBIAS_OFFLINE" in str(caught.value)
-    )
-
-
-def test_a_failed_download_says_what_to_do(fresh, monkeypatch):
-    monkeypatch.delenv("SPATIALBIAS_OFFLINE")
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name, kind", [("cifar10", "CIFAR10"), ("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")]
+)
+def test_the_real_sets_are_read_as_torchvision_reads_them(real_data, name, kind):
     from torchvision import datasets as theirs
 
-    def kind(root, train, download=False):
-        raise (OSError("no route to host") if download else RuntimeError("Dataset not found"))
-
-    monkeypatch.setattr(theirs, "MNIST", kind)
-    with pytest.raises(DataMissing, match="no route to host.*SPATIALBIAS_DATA"):
-        datasets.load("mnist")
-
-
-@pytest.mark.parametrize("how", ["truncated", "changed"])
-def test_a_damaged_file_is_named(fresh, monkeypatch, how):
-    relative = "MNIST/raw/t10k-labels-idx1-ubyte"
-    expected = json.loads((Path(images.__file__).parent / "manifest.json").read_text())["mnist"][
-        relative
-    ]
-    path = fresh / relative
-    path.parent.mkdir(parents=True)
-    path.write_bytes(bytes(expected["bytes"] - (how == "truncated")))
-    with pytest.raises(DataMissing, match=f"{path} is damaged"):
-        datasets.load("mnist")
-
-
-@pytest.mark.data
-def test_one_flipped_bit_of_a_real_file_is_found(real_data, tmp_path):
-    root = images.data_folder()
-    relative = "MNIST/raw/t10k-labels-idx1-ubyte"
-    (tmp_path / relative).parent.mkdir(parents=True)
-    shutil.copy(root / relative, tmp_path / relative)
-    images.verify("mnist", tmp_path)
-    content = bytearray((tmp_path / relative).read_bytes())
-    content[5000] ^= 1
-    (tmp_path / relative).write_bytes(content)
-    with pytest.raises(DataMissing, match=f"{relative} is damaged"):
-        images.verify("mnist", tmp_path)
-
-
-def test_who_comes_while_a_set_is_fetched_waits(tmp_path, monkeypatch):
-    """Two pages may be executed at once: the second must neither write into the first one's
-    download nor read half of it.
-    """
-    calls = []
-
-    def fetch(*args):
-        calls.append(args)
-        time.sleep(0.5)
-        raise images.DataMissing("no network")
-
-    monkeypatch.setenv("SPATIALBIAS_DATA", str(tmp_path))
-    monkeypatch.setattr(images, "_torchvision", fetch)
-    with ThreadPoolExecutor(2) as threads:
-        for answer in [threads.submit(images.available, "mnist") for _ in range(2)]:
-            with pytest.raises(images.DataMissing, match="no network"):
-                answer.result()
-    assert len(calls) == 1
+    ours = datasets.load(name)
+    for part, train in ((ours.train, True), (ours.test, False)):
+        their = getattr(theirs, kind)(data_folder(), train=train)
+        images = torch.as_tensor(their.data)
+        images = images.permute(0, 3, 1, 2) if images.dim() == 4 else images[:, None]
+        assert torch.equal(part.inputs[0], images)
+        assert torch.equal(part.target, torch.as_tensor(their.targets))
+        assert ours.classes == tuple(their.classes)

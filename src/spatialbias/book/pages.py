@@ -237,7 +237,7 @@ def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
             ),  # a log needs no animation
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger warns of frozen modules otherwise
             **{
-                k: os.path.abspath(given[k])
+                k: os.path.abspath(os.path.expanduser(given[k]))
                 for k in ("SPATIALBIAS_DATA", "SPATIALBIAS_STORE")
                 if given.get(k)
             },

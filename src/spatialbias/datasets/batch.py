@@ -2,9 +2,13 @@
 `batch.target`.
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # names of data sets are looked up without torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.target)
 
-    def __getitem__(self, index: Tensor | slice) -> "Batch":
+    def __getitem__(self, index: Tensor | slice) -> Batch:
         return replace(self, inputs=tuple(x[index] for x in self.inputs), target=self.target[index])
 
 

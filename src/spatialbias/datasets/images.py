@@ -1,4 +1,4 @@
-"""Image classification sets: CIFAR-10, MNIST and Fashion-MNIST through torchvision, and
+"""Image classification sets: CIFAR-10, MNIST and Fashion-MNIST from checked files, and
 scikit-learn's embedded digits.
 
 `permutation="fixed"` moves every image's pixels by one fixed permutation, the same for training and
@@ -8,49 +8,58 @@ told: "grid" (where the pixel now lies), "true" (where it came from) or "random"
 place).
 """
 
-import fcntl
-import hashlib
-import json
-import os
-import socket
-import time
-from contextlib import contextmanager, suppress
+import pickle
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spatialbias.components import one_of
+from spatialbias.datasets import files
 from spatialbias.datasets.batch import Batch, Data
+from spatialbias.datasets.files import DataMissing, available
 from spatialbias.layers.position import coordinate_grid
 from spatialbias.paths import data_folder
 
+__all__ = ["ARRANGEMENTS", "DataMissing", "available"]
 ARRANGEMENTS = ("grid", "true", "random")
-DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer
-
-
-class DataMissing(RuntimeError):
-    """The data set is neither on this machine nor to be had from the network."""
+NUMERALS = tuple(
+    f"{number} - {name}"
+    for number, name in enumerate(
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    )
+)
+KINDS = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 
 def cifar10(permutation: str = "none", coordinates: str = "grid") -> Data:
     """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes."""
-    return arrange(_torchvision("cifar10", "CIFAR10", data_folder()), permutation, coordinates)
+    return arrange(_load("cifar10", data_folder()), permutation, coordinates)
 
 
 def mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits."""
-    return arrange(_torchvision("mnist", "MNIST", data_folder()), permutation, coordinates)
+    return arrange(_load("mnist", data_folder()), permutation, coordinates)
 
 
 def fashion_mnist(permutation: str = "none", coordinates: str = "grid") -> Data:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images of 28x28, ten kinds of
     clothing.
     """
-    return arrange(
-        _torchvision("fashion_mnist", "FashionMNIST", data_folder()), permutation, coordinates
-    )
+    return arrange(_load("fashion_mnist", data_folder()), permutation, coordinates)
 
 
 def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
@@ -79,133 +88,46 @@ def digits(permutation: str = "none", coordinates: str = "grid") -> Data:
 
 
 @lru_cache(maxsize=1)  # arranged copies are made of it
-def _torchvision(name: str, class_name: str, root: Path) -> Data:
-    from torchvision import datasets
-
-    kind = getattr(datasets, class_name)
-    verify(name, root)
-    try:
-        train, test = kind(root, train=True), kind(root, train=False)
-        source = (
-            f"found in {os.environ.get('SPATIALBIAS_DATA') and 'SPATIALBIAS_DATA' or 'data/raw'}"
-        )
-    except RuntimeError as not_found:
-        if os.environ.get("SPATIALBIAS_OFFLINE"):
-            raise DataMissing(
-                f"{name} is not in {root}, and SPATIALBIAS_OFFLINE forbids the network"
-            ) from not_found
-        try:
-            with _timeout(DOWNLOAD_TIMEOUT):
-                train, test = (
-                    kind(root, train=True, download=True),
-                    kind(root, train=False, download=True),
-                )
-        except (
-            Exception
-        ) as error:  # whatever the network or the disk said, the reader needs one sentence
-            raise DataMissing(
-                f"{name} is not in {root} and could not be downloaded ({error}); set SPATIALBIAS_DATA to a folder in torchvision's layout"
-            ) from error
-        verify(name, root)
-        source = "downloaded"
-    return _data(
-        name,
-        _images(train.data),
-        torch.as_tensor(train.targets),
-        _images(test.data),
-        torch.as_tensor(test.targets),
-        tuple(train.classes),
-        source,
-    )
+def _load(name: str, root: Path) -> Data:
+    """A data set from its files, which are checked."""
+    content, source = files.contents(name)
+    read = _cifar if name == "cifar10" else _idx
+    return _data(name, *read(content), source)
 
 
-def available(name: str) -> None:
-    """Return if a data set can be had; raise DataMissing if not. A failed download is not tried
-    again for an hour.
-    """
-    if name == "digits" or _complete(name):
-        return
-    with _alone(name):  # pages that are executed at once fetch it once
-        if _complete(name):
-            return
-        mark = data_folder() / f".{name}-unreachable"
-        if mark.exists() and time.time() - mark.stat().st_mtime < 3600:
-            raise DataMissing(mark.read_text())
-        try:
-            _torchvision(
-                name,
-                {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name],
-                data_folder(),
-            )
-        except DataMissing as error:
-            with suppress(
-                OSError
-            ):  # a folder that cannot be written costs only the time of another try
-                mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.write_text(str(error))
-            raise
+def _cifar(content: dict[str, bytes]) -> tuple:
+    """Python's pickles of CIFAR-10, whose bytes were checked."""
+    parts = {
+        path.rpartition("/")[2]: pickle.loads(data, encoding="latin1")
+        for path, data in content.items()
+    }
+
+    def part(*names: str) -> tuple[Tensor, Tensor]:
+        images = np.concatenate([parts[name]["data"] for name in names]).reshape(-1, 3, 32, 32)
+        target = [label for name in names for label in parts[name]["labels"]]
+        return torch.from_numpy(images), torch.tensor(target)
+
+    classes = tuple(parts["batches.meta"]["label_names"])
+    train = part(*(f"data_batch_{number}" for number in range(1, 6)))
+    return (*train, *part("test_batch"), classes)
 
 
-def _complete(name: str) -> bool:
-    """Whether all its files are there, in their full size."""
-    files = json.loads((Path(__file__).parent / "manifest.json").read_text())[name]
-    return all(
-        (path := data_folder() / f).exists() and path.stat().st_size == wanted["bytes"]
-        for f, wanted in files.items()
-    )
-
-
-@contextmanager
-def _alone(name: str):
-    """No other process looks for this data set meanwhile; where the folder cannot be written none
-    can fetch it either.
-    """
-    try:
-        data_folder().mkdir(parents=True, exist_ok=True)
-        file = open(data_folder() / f".{name}.lock", "w")
-    except OSError:
-        yield
-        return
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _timeout(seconds: float):
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def verify(name: str, root: Path) -> None:
-    """Compare the files of a data set that are present with the manifest; raise DataMissing naming
-    a damaged one.
-    """
-    manifest = json.loads((Path(__file__).parent / "manifest.json").read_text())
-    for relative, expected in manifest[name].items():
-        path = root / relative
-        if path.exists() and (
-            path.stat().st_size != expected["bytes"] or _sha256(path) != expected["sha256"]
-        ):
-            raise DataMissing(
-                f"{path} is damaged (its checksum differs from the manifest's); delete it and fetch it again"
-            )
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _images(raw) -> Tensor:
-    images = torch.as_tensor(raw)
-    return (
-        images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
-    )  # (N, C, H, W)
+def _idx(content: dict[str, bytes]) -> tuple:
+    """Images and classes in the IDX format of MNIST: big-endian sizes, then bytes."""
+    parts = {}
+    for path, data in content.items():
+        axes = data[3]  # 3 of images, 1 of classes
+        shape = np.frombuffer(data, ">i4", axes, 4)
+        array = np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+        parts[path.rpartition("/")[2]] = torch.from_numpy(array.copy())
+    order = [
+        parts[f"{part}-{kind}-ubyte"]
+        for part in ("train", "t10k")
+        for kind in ("images-idx3", "labels-idx1")
+    ]
+    train, train_target, test, test_target = order
+    classes = KINDS if next(iter(content)).startswith("Fashion") else NUMERALS
+    return train[:, None], train_target, test[:, None], test_target, classes
 
 
 def _data(name, train, train_target, test, test_target, classes, source) -> Data:

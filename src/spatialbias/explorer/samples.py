@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spatialbias import datasets, paths
+from spatialbias import paths
+from spatialbias.datasets.files import DataMissing
 
 EACH = 3  # images a class
 
@@ -33,9 +34,9 @@ def samples() -> tuple[Tensor, Tensor, tuple[str, ...]]:
         with Image.open(folder() / "cifar10.png") as picture:
             sheet = np.array(picture.convert("RGB"))
     except (OSError, ValueError) as error:
-        raise datasets.images.DataMissing(f"the sample images cannot be read: {error}") from None
+        raise DataMissing(f"the sample images cannot be read: {error}") from None
     if hashlib.sha256(sheet.tobytes()).hexdigest() != index["sha256"]:
-        raise datasets.images.DataMissing(
+        raise DataMissing(
             "data/samples/cifar10.png is damaged (its checksum differs from the index's)"
         )
     rows, columns = len(sheet) // 32, sheet.shape[1] // 32
