@@ -104,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     book.add_argument("page", nargs="*", help="only these pages")
     book.set_defaults(run=_book)
+
+    said = commands.add_parser(
+        "statements", help="the pages' sentences that the shipped records no longer bear out"
+    )
+    said.add_argument("page", nargs="*", help="only these pages")
+    said.set_defaults(run=_statements)
     return parser
 
 
@@ -203,6 +209,17 @@ def _book(options) -> int:
 
     build(options.profile, options.out, options.page or None, not options.no_execute)
     return 0
+
+
+def _statements(options) -> int:
+    """Print every statement that no longer stands, as it should read; 1 if there is one."""
+    from spatialbias import paths
+    from spatialbias.book.pages import choose
+    from spatialbias.book.statements import fallen
+
+    said = fallen(paths.project(), choose(paths.project(), options.page or None))
+    print("\n".join(said) or "every statement stands")
+    return int(bool(said))
 
 
 if __name__ == "__main__":

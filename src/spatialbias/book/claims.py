@@ -12,6 +12,7 @@ from spatialbias.book.show import minus, table_html
 from spatialbias.claims import Claim, Verdict
 from spatialbias.claims.claim import Comparison, Finding, label_of
 from spatialbias.plots import label
+from spatialbias.statistics import ALPHA
 
 TAGS = {
     "S": "stated in the source",
@@ -41,7 +42,7 @@ def _row(claim: Claim, verdict: Verdict | str) -> str:
     number = "" if refused else one_number(verdict)
     rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
     about = [
-        f"{html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
+        f"<a href='../{claim.page}.html'>{claim.page}</a>. {html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
     ]
     if claim.note:
         about.append(f"Decides little: {html.escape(claim.note)}")
@@ -53,8 +54,27 @@ def _row(claim: Claim, verdict: Verdict | str) -> str:
     return (
         f"<details class='claim'><summary><span class='verdict {kind(verdict)}'>{word}</span>"
         f"<span class='said'>{html.escape(claim.statement)}</span>"
-        f"<span class='found'>{minus(number)}</span></summary><div>{minus(body)}</div></details>"
+        f"<span class='found'>{minus(number)}<br>{_squares(verdict)}</span></summary><div>{minus(body)}</div></details>"
     )
+
+
+def _squares(verdict: Verdict | str) -> str:
+    """A square a contrast: green where it is shown, orange where it is refuted, the fuller the
+    larger the effect; together a map of claims by conditions.
+    """
+    if isinstance(verdict, str) or verdict.word == "not run":
+        return ""
+    squares = []
+    for f in verdict.trend or verdict.findings:
+        said = "shown" if f.p <= ALPHA else "refuted" if f.q <= ALPHA else "open"
+        size = abs(f.mean) * (100 if verdict.claim.values.unit == "points" else 10)
+        strength = 0.35 + 0.65 * min(size / 10, 1) if f.n else 0
+        where = ", ".join(filter(None, (label(f.condition), label(f.rival) if f.rival else "")))
+        about = f"{where}: {_form(verdict, _scaled(verdict, f)[0])} {_unit(verdict)}, {said}"
+        squares.append(
+            f"<i class='{said}' style='opacity:{strength:.2f}' title='{html.escape(about)}'></i>"
+        )
+    return f"<span class='squares' aria-hidden='true'>{''.join(squares)}</span>"
 
 
 def one_number(verdict: Verdict) -> str:

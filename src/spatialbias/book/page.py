@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from spatialbias import paths, plots
-from spatialbias.book import show
+from spatialbias.book import claims, show
 from spatialbias.book.parameters import PageError, check_parameters
 from spatialbias.book.statements import Statement, plain, written_on
 from spatialbias.claims import EvidenceError, Verdict, judge, ledger
@@ -128,6 +128,8 @@ class Page:
             raise PageError(f"no study of this page has a parameter {unknown[0]!r}")
         if self.shipped:
             return self._check()
+        if not self.statements and not self.substitute:
+            return None
         parts = []
         if self.substitute:
             parts.append(
@@ -167,12 +169,19 @@ class Page:
 
     def claims(self, *ids: str):
         """What the source says beside what we find: one line a claim, which unfolds."""
-        from spatialbias.book.claims import rows
-
         chosen = sorted((c for c in ledger() if c.id in ids), key=lambda c: ids.index(c.id))
         if absent := set(ids) - {c.id for c in chosen}:
-            raise PageError(f"the ledger has no claim {', '.join(sorted(absent))}")
-        return show.raw(rows([(c, self._judged(c)) for c in chosen]))
+            raise PageError(f"there is no claim {', '.join(sorted(absent))}")
+        return show.raw(claims.rows([(c, self._judged(c)) for c in chosen]))
+
+    def ledger(self, work: str, own: bool):
+        """All claims of a work, those of its source or our own, judged on what is on record under
+        any profile: a claim declares its replicates.
+        """
+        chosen = [c for c in ledger() if c.work == work and (c.tag == "O") is own]
+        for name in {c.study for c in chosen} - set(self.results):
+            self.results[name] = study(name).plan("paper").sweep(missing="show")
+        return show.raw(claims.rows([(c, self._judged(c)) for c in chosen]))
 
     def _judged(self, claim) -> Verdict | str:
         try:

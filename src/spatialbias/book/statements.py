@@ -48,3 +48,27 @@ def written_on(page: Path) -> str | None:
         return None
     cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
     return plain("\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown"))
+
+
+def fallen(root: Path, chosen: list[str]) -> list[str]:
+    """Execute pages from the shipped records; of every statement that no longer stands, its page
+    and the sentence as the records would have it.
+    """
+    import os
+    import tempfile
+
+    from spatialbias.book.pages import execute
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "fallen"
+        os.environ["SPATIALBIAS_DRAFT"] = str(draft)
+        try:
+            execute(root, chosen, Path(folder) / "pages", "paper")
+        finally:
+            del os.environ["SPATIALBIAS_DRAFT"]
+        lines = draft.read_text(encoding="utf-8").splitlines() if draft.is_file() else []
+    said = []
+    for page, text, answer, _ in map(json.loads, lines):
+        why = answer if answer != Answer.BORNE_OUT else "not on the page to the letter"
+        said.append(f"{page}: {why}: {text}")
+    return said

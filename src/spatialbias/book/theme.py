@@ -13,6 +13,7 @@ mixed with white; embedded photographs stay what they are.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def setup(app):
                         if f.get("mime_type") not in (WIDGET, "text/plain")
                     ]
 
+    def caption_below(image):
+        """The paragraph in italics that follows the cell of an image."""
+        cell = image
+        while cell.parent is not None and "cell" not in cell.get("classes", ()):
+            cell = cell.parent
+        below = cell.next_node(nodes.paragraph, descend=False, siblings=True)
+        starts = below is not None and below.children
+        return below if starts and isinstance(below.children[0], nodes.emphasis) else None
+
     class NameImages(SphinxPostTransform):
         default_priority = 5  # just after it
 
@@ -49,12 +59,28 @@ def setup(app):
                 if not image.get("alt"):
                     figure = image.parent if isinstance(image.parent, nodes.figure) else None
                     caption = next(figure.findall(nodes.caption), None) if figure else None
+                    caption = caption or caption_below(image)
                     image["alt"] = caption.astext() if caption else "what the cell above draws"
 
     app.add_post_transform(DropWidgets)
     app.add_post_transform(NameImages)
+    app.add_config_value("moved_pages", {}, "html")
     app.connect("build-finished", _darken_figures)
+    app.connect("build-finished", _redirect)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _redirect(app, exception):
+    """Old addresses of renamed pages lead to the new ones."""
+    for old, new in app.config.moved_pages.items() if exception is None else ():
+        target, page = Path(app.outdir) / f"{new}.html", Path(app.outdir) / f"{old}.html"
+        if target.is_file() and not page.is_file():
+            to = os.path.relpath(target, page.parent).replace(os.sep, "/")
+            page.write_text(
+                f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Moved</title>'
+                f'<meta http-equiv="refresh" content="0; url={to}"><a href="{to}">moved here</a>',
+                encoding="utf-8",
+            )
 
 
 def _darken_figures(app, exception):
