@@ -196,6 +196,39 @@ def test_foreign_modulation(coordinet, cnn, image_data, fp32):
     )
 
 
+def test_uses_by_hand(coordinet, cnn):
+    assert list(TABLE["uses"][0](cnn)) == []
+    rows = {row["part"]: row["value"] for row in TABLE["uses"][0](coordinet)}
+    model, fold = coordinet.model, coordinet.prepare(coordinet.fold())
+    (x,), y, grid = fold.inputs, fold.target, model.grid
+    order = torch.randperm(len(grid), generator=torch.Generator().manual_seed(0))
+    next_one = torch.cat([x[-1:], x[:-1]])  # its neighbour
+    with torch.no_grad():
+        own = model(x).argmax(1)
+        changed = {
+            "itself": own,
+            "no pixels": model(x * 0, context=x).argmax(1),
+            "another's pixels": model(next_one, context=x).argmax(1),
+            "no coordinates": model(x, grid * 0).argmax(1),
+            "exchanged coordinates": model(x, grid[order]).argmax(1),
+            "another's modulation": model(x, context=next_one).argmax(1),
+            "no modulation": model(x, modulations=torch.ones(len(x), sum(model.sizes))).argmax(1),
+        }
+    wanted = {name: float((now == y).double().mean()) for name, now in changed.items()}
+    wanted |= {f"{k}, kept": float((now == own).double().mean()) for k, now in changed.items()}
+    assert rows == pytest.approx(wanted, abs=1e-9) and rows["itself, kept"] == 1
+    assert min(rows.values()) < 1  # something does change
+
+
+def test_uses_asks_a_network_only_what_it_has(coordinet):
+    plain = replace(
+        coordinet,
+        model=build("coordinet", modulation="none", coordinates="none", width=8, layers=2),
+    )
+    parts = {row["part"] for row in TABLE["uses"][0](plain)}
+    assert not any("coordinates" in part or "modulation" in part for part in parts) and parts
+
+
 def test_sizes(coordinet, cnn):
     for part in ("direct", "weighted", "resized"):
         assert by(coordinet, "sizes", 32, part) == pytest.approx(

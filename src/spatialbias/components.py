@@ -69,6 +69,7 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "translation": 1,
     "scaling": 1,
     "foreign_modulation": 1,
+    "uses": 1,
     "sizes": 1,
     "subsets": 1,
     "foveated": 1,

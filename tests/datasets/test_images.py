@@ -114,6 +114,20 @@ def test_loading_twice_is_loading_once():
     )
 
 
+def test_shrunk_images_are_means_of_blocks(image_data):
+    small = images.arrange(image_data, "none", "grid", 2)
+    whole = image_data.train.inputs[0].double()
+    means = (whole[..., ::2, ::2] + whole[..., 1::2, ::2] + whole[..., ::2, 1::2]) / 4
+    means += whole[..., 1::2, 1::2] / 4
+    assert small.train.inputs[0].shape == (60, 3, 16, 16)
+    assert (small.train.inputs[0] - means).abs().max() <= 0.5
+    assert torch.equal(small.test.target, image_data.test.target)
+    values = small.normalise(small.train.inputs[0])
+    assert values.mean().abs() < 1e-3 and (values.std((0, 2, 3)) - 1).abs().max() < 1e-3
+    told = images.arrange(image_data, "fixed", "true", 2)
+    assert told.train.shared[0].shape == (256, 2)
+
+
 def test_one_permutation_for_all_images(image_data):
     plain, mixed = image_data, images.arrange(image_data, "fixed", "grid")
     for a, b in ((plain.train, mixed.train), (plain.test, mixed.test)):
@@ -179,6 +193,7 @@ def test_a_part_keeps_what_is_shared(image_data):
         ({"coordinates": "polar"}, ["coordinates='polar'", "grid, true, random"]),
         ({"colour": "grey"}, ["digits", "'colour'", "permutation"]),
         ({"permutation": 1}, ["permutation=1", "str"]),
+        ({"shrink": 3}, ["shrink=3", "2"]),
     ],
 )
 def test_wrong_arguments_are_named(arguments, words):

@@ -125,6 +125,44 @@ def test_the_first_version_s_embedding_holds_a_sine():
     assert build("coordinet_v1", size=6, embedding=4)(torch.randn(2, 1, 6, 6)).shape == (2, 10)
 
 
+def test_a_modulator_may_see_less_than_the_image():
+    """Images with the same block means are modulated alike, others are not."""
+    torch.manual_seed(0)
+    images = torch.randn(4, 3, 6, 6)
+    swapped = images.clone()
+    swapped[:, :, 0, :2] = images[:, :, 0, :2].flip(-1)  # within a block of 2x2
+    moved = images.clone()
+    moved[:, :, 0, :4] = images[:, :, 0, :4].flip(-1)  # between blocks
+    for summary, same in ((None, ()), (3, (swapped,)), (1, (swapped, moved))):
+        seen = {"summary": summary} if summary else {}
+        model = build("coordinet", **seen, **SMALL)
+        own = model.modulations(images)
+        assert own.shape == (4, 32)
+        for other in (swapped, moved):
+            equal = torch.allclose(model.modulations(other), own, atol=1e-6)
+            assert equal == any(other is one for one in same), summary
+
+
+@pytest.mark.parametrize("kind", ["redrawn", "none"])
+def test_a_network_without_places_cannot_tell_where_its_pixels_lie(kind):
+    torch.manual_seed(0)
+    images = torch.randn(5, 3, 6, 6)
+    model = build("coordinet", modulation="none", coordinates=kind, **SMALL)
+    mixed = images.flatten(2)[:, :, torch.randperm(36)].view_as(images)
+    with torch.no_grad():
+        told = build("coordinet", modulation="none", **SMALL)
+        assert not torch.allclose(told(images), told(mixed), atol=1e-4)
+        if kind == "none":
+            torch.testing.assert_close(model(images), model(mixed), rtol=1e-4, atol=1e-5)
+        else:  # other places every time, for every image, and from torch's generator
+            state = torch.get_rng_state()
+            once, twice = model(images[:1].expand(2, -1, -1, -1)), model(images)
+            assert not torch.allclose(once[0], once[1], atol=1e-4) and model.draws
+            torch.set_rng_state(state)
+            assert torch.equal(model(images[:1].expand(2, -1, -1, -1)), once)
+            assert not torch.allclose(twice[0], once[0], atol=1e-4)
+
+
 def test_a_name_that_is_no_name():
     with pytest.raises(ValueError, match="unknown model.*coordinet"):
         build(["a"])

@@ -48,15 +48,16 @@ def rotation_masked(images: Tensor, degrees: float) -> Tensor:
     return shifts.mask_disc(shifts.rotate(images, degrees))
 
 
-def _is_coordinet(subject: Subject) -> bool:
-    return subject.trial.model == "coordinet"
+def _takes_pixels(subject: Subject) -> bool:
+    """Whether the network answers for any set of pixels, at given coordinates (`models`)."""
+    return getattr(subject.model, "accepts_pixels", False)
 
 
 def rotation_abstain(subject: Subject) -> Iterator[dict]:
     """Rotation with the fill pixels left out of Coordinet's sum (its modulator still sees them).
     Nothing for other networks.
     """
-    if not _is_coordinet(subject):
+    if not _takes_pixels(subject):
         return
     for degrees in ANGLES:
         batch = subject.shifted(
@@ -76,7 +77,7 @@ def foreign_modulation(subject: Subject) -> Iterator[dict]:
     """Each image classified with the modulation of itself, of the next test image, and with none (m
     = 1).
     """
-    if not (_is_coordinet(subject) and subject.model.modulation == "image"):
+    if not (_takes_pixels(subject) and subject.model.modulation == "image"):
         return
     whole = subject.prepare(subject.fold())
     for part, context in (
@@ -99,6 +100,51 @@ def foreign_modulation(subject: Subject) -> Iterator[dict]:
                 )
             right += int((out.float().argmax(1) == whole.target[piece]).sum())
         yield {"part": part, "x": None, "value": right / len(whole), "n": len(whole)}
+
+
+@torch.no_grad()
+def uses(subject: Subject) -> Iterator[dict]:
+    """What a network that takes pixels and coordinates rests its answers on, by intervention at test
+    time. Of each: the accuracy, and ("…, kept") the share of answers that stay as they were.
+
+    "itself": nothing is changed (answers of a network that draws change by themselves). "no pixels":
+    all at the training mean; "another's pixels": the next image's. "no coordinates": all in the
+    centre; "exchanged coordinates": permuted among the pixels. "another's modulation", "no
+    modulation" (m = 1). The modulator sees the image itself but for the last two. Nothing for
+    networks that cannot be asked so.
+    """
+    model, whole = subject.model, subject.prepare(subject.fold())
+    if not _takes_pixels(subject):
+        return
+    images = whole.inputs[0]
+    places = whole.shared[0] if whole.shared else model.grid
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))
+
+    def answers(pixels=images, at=places, context=images, ones=False) -> Tensor:
+        out = []
+        for k in range(0, len(images), training.EVALUATION_BATCH):
+            part = slice(k, k + training.EVALUATION_BATCH)
+            m = images.new_ones(len(images[part]), sum(model.sizes)) if ones else None
+            with subject.execution.autocast():
+                out.append(model(pixels[part], at, None, context[part], m).argmax(1))
+        return torch.cat(out)
+
+    changes = {
+        "itself": {},
+        "no pixels": {"pixels": torch.zeros_like(images)},
+        "another's pixels": {"pixels": images.roll(1, 0)},
+    }
+    if model.coordinates == "given":
+        changes["no coordinates"] = {"at": torch.zeros_like(places)}
+        changes["exchanged coordinates"] = {"at": places[order.to(places.device)]}
+    if model.modulation == "image":
+        changes["another's modulation"] = {"context": images.roll(1, 0)}
+        changes["no modulation"] = {"ones": True}
+    own = answers()
+    for part, change in changes.items():
+        now = answers(**change)
+        for name, right in ((part, now == whole.target), (f"{part}, kept", now == own)):
+            yield {"part": name, "x": None, "value": float(right.double().mean()), "n": len(own)}
 
 
 def _as_pixels(
@@ -141,7 +187,7 @@ def sizes(subject: Subject) -> Iterator[dict]:
             "value": subject.accuracy(back),
             "n": len(whole),
         }
-        if _is_coordinet(subject):
+        if _takes_pixels(subject):
             pixels = subject.data.normalise(seen).flatten(2).to(subject.execution.device)
             places = coordinate_grid(size, size).flatten(1).t().contiguous().to(pixels.device)
             area = torch.full((size * size,), (side / size) ** 2, device=pixels.device)
@@ -179,7 +225,7 @@ def subsets(subject: Subject) -> Iterator[dict]:
             "value": subject.accuracy(Batch((filled,), whole.target, whole.shared)),
             "n": len(whole),
         }
-        if _is_coordinet(subject):
+        if _takes_pixels(subject):
             pixels, places = images.flatten(2)[:, :, kept], subject.model.grid[kept]
             for part, weight in (("direct", 1.0), ("weighted", 1 / share)):
                 weights = torch.full((len(kept),), weight, device=images.device)
@@ -215,7 +261,7 @@ def foveated(subject: Subject) -> Iterator[dict]:
         "n": len(whole),
     }
     yield {"part": "filled", "x": None, "value": subject.accuracy(filled), "n": len(whole)}
-    if _is_coordinet(subject):
+    if _takes_pixels(subject):
         normal = subject.data.normalise(
             values.div(255).mul(255).round().to(torch.uint8)[..., None]
         )[..., 0].to(subject.execution.device)
@@ -250,7 +296,7 @@ def warps(subject: Subject) -> Iterator[dict]:
             "value": subject.accuracy(straight),
             "n": len(whole),
         }
-        if _is_coordinet(subject):
+        if _takes_pixels(subject):
             grid = coordinate_grid(H, W).flatten(1).t()
             places = shifts.fisheye_map(grid, strength).to(warped.inputs[0].device)
             inside = (
@@ -290,6 +336,7 @@ TABLE: dict[
     ),
     "scaling": (partial(crops, shift=shifts.scale_down, name="scale"), False),
     "foreign_modulation": (foreign_modulation, False),
+    "uses": (uses, False),
     "sizes": (sizes, False),
     "subsets": (subsets, False),
     "foveated": (foveated, False),

@@ -1,5 +1,15 @@
 """Whole networks by name: `build("coordinet", width=200)` returns an `nn.Module`, called as
 `model(*inputs)`.
+
+What a network may offer beyond that, and the engine and the measures ask for:
+
+- `solve(inputs, target)`: it is solved once instead of trained; its buffers take the data's size.
+- `draws = True`: it draws from torch's generator, even when it answers.
+- `evaluation_batch`: how many examples it answers at once without leaving the cache.
+- `statistics = "batch"`: its batch norm takes statistics from what it is shown, one example at a time.
+- `accepts_pixels = True`: `model(images or sets of pixels, coordinates, weights, context,
+  modulations)`, with `grid`, `sizes`, `modulation` and `coordinates`, as `coordinet` has them.
+- `pool = "max"` and `layers`: the map whose maximum is the answer.
 """
 
 import threading

@@ -18,6 +18,7 @@ from spatialbias.layers.position import coordinate_grid
 
 ENCODINGS = ("sine", "raw", "fourier", "embedding", "combined")
 MODULATIONS = ("image", "none", "learned", "late")
+COORDINATES = ("given", "redrawn", "none")
 
 
 class Encoding(nn.Module):
@@ -78,6 +79,10 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
     modulation: "image" (the source), "none", "learned" (one trained vector a layer, the same for
         every image) or "late" (the modulator's vector goes to the decoder, the pixel path is not
         modulated).
+    summary: what the modulator sees: 0 the image, k only its means over k x k blocks (1: one colour).
+    coordinates: "given", or for every pixel of every image drawn anew from torch's generator each
+        time the network answers ("redrawn"), or the centre for all pixels ("none"): neither tells it
+        where a pixel lies.
     side, norm: where ModFC modulates and how it normalises, see `ModFC`. bias, affine: give ModFC
     those parameters. encoding, frequencies: see `Encoding`; dimensions: of the coordinates (3 on a
     sphere).
@@ -88,6 +93,8 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         function while modulations are near 1 or above, as trained ones are; `folded_path` says how
         it departs for small ones. Exported and traced networks are always layer by layer.
     """
+
+    accepts_pixels = True
 
     def __init__(
         self,
@@ -106,9 +113,12 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         dimensions: int = 2,
         pooling: str = "sum",
         folded: bool = True,
+        summary: int = 0,
+        coordinates: str = "given",
     ) -> None:
         super().__init__()
         one_of(MODULATIONS, modulation=modulation)
+        one_of(COORDINATES, coordinates=coordinates)
         one_of(("sum", "mean", "attention"), pooling=pooling)
         self.channels, self.size, self.width, self.modulation, self.pooling = (
             channels,
@@ -117,7 +127,8 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
             modulation,
             pooling,
         )
-        self.dimensions = dimensions
+        self.dimensions, self.summary, self.coordinates = dimensions, summary, coordinates
+        self.draws = coordinates == "redrawn"
         self.encoding = Encoding(encoding, frequencies, dimensions, size)
         first = channels + self.encoding.features
         self.path = nn.ModuleList(
@@ -129,7 +140,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         self.sizes = [width] if modulation == "late" else sizes
         if modulation in ("image", "late"):
             self.modulator = nn.Sequential(
-                nn.Linear(channels * size * size, width),
+                nn.Linear(channels * (summary or size) ** 2, width),
                 nn.ReLU(),
                 nn.Linear(width, width),
                 nn.ReLU(),
@@ -163,6 +174,9 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         there is no modulation.
         """
         if self.modulation in ("image", "late"):
+            if self.summary:
+                images = images.reshape(-1, self.channels, self.size, self.size)
+                images = F.adaptive_avg_pool2d(images, self.summary)
             return self.modulator(images.flatten(1))
         return self.vectors.expand(images.shape[0], -1) if self.modulation == "learned" else None
 
@@ -201,6 +215,10 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
             raise ValueError(
                 f"modulations are {tuple(m.shape)}, but these {B} images need {(B, sum(self.sizes))}"
             )
+        if self.coordinates == "redrawn":
+            coordinates = torch.rand(B, P, self.dimensions, device=pixels.device) * 2 - 1
+        elif self.coordinates == "none":
+            coordinates = torch.zeros_like(coordinates)
         code = self.encoding(coordinates)
         x = torch.cat([pixels, code.to(pixels.dtype).expand(B, P, -1)], 2)  # (B, P, E)
         total = self._pool(x, None if self.modulation == "late" else m, weights)

@@ -110,7 +110,7 @@ AVERAGING = (
     "unshared, flattened",
     "unshared, pooled",
 )
-PADDING = ("simple_cnn", "padded_cnn", "coordinet")
+PADDING = ("simple_cnn", "padded_cnn")
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
 LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; a test compares the two
