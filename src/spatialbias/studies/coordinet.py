@@ -22,6 +22,8 @@ from spatialbias.studies.coordinet_arms import (
     PUBLISHED_N,
     RATES,
     RIDGE,
+    SAME_RATE,
+    UNMODULATED,
     learning_rate,
 )
 from spatialbias.studies.study import Parameters, Results, Study
@@ -76,6 +78,7 @@ def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> T
     takes longer.
     """
     channels, size, classes = components.SHAPES[p.dataset]
+    size //= ARMS[arm].get("dataset_args", {}).get("shrink", 1)
     values = {
         "dataset": p.dataset,
         "n_train": n_train,
@@ -231,6 +234,37 @@ STUDIES = (
         "rotation",
         "resized_crop",
         n_train=(97, *PUBLISHED_N),
+    ),
+    # Images of 16 pixels a side and paths of width 64: without a modulator the loss takes hundreds of
+    # epochs, which the source's size does not allow us
+    rates(
+        "unmodulated_tuning",
+        "Which learning rate suits networks on small images?",
+        [arm for arm in UNMODULATED if arm not in SAME_RATE],
+        {},
+        {"learning_rates": RATES},
+        n_train=(97,),
+        max_epochs=600,
+    ),
+    study(
+        "unmodulated",
+        "What does access to relative location do, where the pixels are sure to be used?",
+        UNMODULATED,
+        "uses",
+        smoke={"arms": UNMODULATED[:3]},
+        quick={"arms": UNMODULATED[:2]},
+        n_train=(97, 195),
+        max_epochs=600,
+    ),
+    study(
+        "unmodulated_shifts",
+        "What can it do with pixels that are turned, or lie on no grid?",
+        ("unmodulated", "pooled_cnn, small", "padded_cnn, small"),
+        "rotation",
+        "sizes",
+        "warps",
+        n_train=(97, 195),
+        max_epochs=600,
     ),
     replace(
         study(

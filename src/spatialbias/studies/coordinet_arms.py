@@ -10,6 +10,8 @@ PUBLISHED_N = (
 )  # the sizes that the source's text shows; its plots add 97 and 3125
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 COMPANY = ("pooled_cnn", "fully_connected_norm", "kernel_ridge")
+SMALL = {"shrink": 2}  # images of half the side: a quarter of the pixels
+NARROW = {"width": 64}
 RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm
 EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyond the edge
     "fully_connected": 1e-4,
@@ -18,6 +20,8 @@ EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyon
     "coordinet": 1e-2,
     "pooled_cnn": 1e-2,
     "shared, flattened": 1e-2,
+    "unmodulated": 1e-2,
+    "unmodulated, no places": 1e-2,
 }
 
 ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
@@ -69,6 +73,55 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
         "model_args": {"modulation": "none"},
         "dataset_args": {"permutation": "fixed", "coordinates": "random"},
     },
+    # Networks that are sure to use their pixels and, if it helps, where they lie; narrow and on small
+    # images, for without a modulator the loss is reached only after hundreds of epochs
+    "unmodulated": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none", **NARROW},
+        "dataset_args": SMALL,
+    },
+    "unmodulated, permuted places": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none", **NARROW},
+        "dataset_args": {"permutation": "fixed", **SMALL},
+    },
+    "unmodulated, random places": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none", **NARROW},
+        "dataset_args": {"coordinates": "random", **SMALL},
+    },
+    "unmodulated, redrawn places": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none", "coordinates": "redrawn", **NARROW},
+        "dataset_args": SMALL,
+    },
+    "unmodulated, no places": {
+        "model": "coordinet",
+        "model_args": {"modulation": "none", "coordinates": "none", **NARROW},
+        "dataset_args": SMALL,
+    },
+    "modulated by one colour": {
+        "model": "coordinet",
+        "model_args": {"summary": 1, **NARROW},
+        "dataset_args": SMALL,
+    },
+    "modulated by 4x4 colours": {
+        "model": "coordinet",
+        "model_args": {"summary": 4, **NARROW},
+        "dataset_args": SMALL,
+    },
+    "modulated by the image": {
+        "model": "coordinet",
+        "model_args": NARROW,
+        "dataset_args": SMALL,
+    },
+    "padded_cnn, small": {
+        "model": "simple_cnn",
+        "model_args": {"padding": "same"},
+        "dataset_args": SMALL,
+    },
+    "pooled_cnn, small": {"model": "pooled_cnn", "dataset_args": SMALL},
+    "fully_connected, small": {"model": "fully_connected", "dataset_args": SMALL},
     # Coordinet with one thing changed
     "no modulation": {"model": "coordinet", "model_args": {"modulation": "none"}},
     "learned modulation": {"model": "coordinet", "model_args": {"modulation": "learned"}},
@@ -110,6 +163,19 @@ AVERAGING = (
     "unshared, flattened",
     "unshared, pooled",
 )
+UNMODULATED = (
+    "unmodulated",
+    "unmodulated, no places",
+    "unmodulated, redrawn places",
+    "unmodulated, permuted places",
+    "unmodulated, random places",
+    "pooled_cnn, small",
+    "padded_cnn, small",
+    "fully_connected, small",
+    "modulated by one colour",
+    "modulated by 4x4 colours",
+    "modulated by the image",
+)
 PADDING = ("simple_cnn", "padded_cnn")
 ABLATIONS = ("coordinet", *list(ARMS)[list(ARMS).index("no modulation") :])
 
@@ -129,8 +195,18 @@ PUBLISHED_RATES = {"coordinet_v1": 1e-2}  # in its code: not tuned by us
 RIDGE = {"gamma": 1.0, "ridge": 1.0}  # chosen likewise; its rate has no meaning
 
 
+SAME_RATE = {  # arms that take the rate of another: they differ in what it is told
+    "unmodulated, permuted places": "unmodulated",
+    "unmodulated, random places": "unmodulated",
+    "unmodulated, redrawn places": "unmodulated, no places",
+    "modulated by one colour": "modulated by the image",
+    "modulated by 4x4 colours": "modulated by the image",
+}
+
+
 def learning_rate(arm: str) -> float:
     """The tuned rate of an arm. Variants that were not tuned themselves take that of the network
     they vary (said on the page).
     """
-    return (LEARNING_RATES | PUBLISHED_RATES).get(arm) or LEARNING_RATES[ARMS[arm]["model"]]
+    rates = LEARNING_RATES | PUBLISHED_RATES
+    return rates.get(SAME_RATE.get(arm, arm)) or rates[ARMS[arm]["model"]]
