@@ -37,6 +37,8 @@ def ledger() -> tuple[Claim, ...]:
     ids = [claim.id for claim in claims]
     if twice := sorted({id for id in ids if ids.count(id) > 1}):
         raise ValueError(f"claims share an id: {', '.join(twice)}")
+    if lost := [claim.id for claim in claims if claim.variant_of not in ("", *ids)]:
+        raise ValueError(f"variants of claims that there are not: {', '.join(lost)}")
     return claims
 
 

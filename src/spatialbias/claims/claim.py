@@ -32,6 +32,7 @@ RULES: dict[str, tuple[float, float]] = {
     "large margin": (0.03, 0.03),
     "no improvement": (0.0, 0.01),  # "better" with the verdicts exchanged, condition by condition
     "level": (0.01, 0.01),  # within ±τ by two one-sided tests
+    "non-inferiority": (-0.01, -0.01),  # worse by less than a point; being better refutes nobody
     "slope": (0.0, 0.0),  # one slope a replicate, over the conditions' positions
     "interaction": (0.0, 0.0),  # second condition minus first, per replicate
     "success rate": (0.8, 0.8),
@@ -142,6 +143,10 @@ class Claim:
     cost: float  # core-hours of the records
     note: str = ""  # why a verdict decides little, whatever it is: what the test cannot tell, and where it is better asked
     title: str = ""  # a heading for figures; by default the name in the id
+    variant_of: str = ""  # id of the claim of the source that this one judges in a setting of ours
+    empty: str = (
+        ""  # why the contrast cannot come out either way: the claim is not testable with it
+    )
 
     def __post_init__(self):
         one_of("SFCIO", tag=self.tag)

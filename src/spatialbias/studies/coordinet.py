@@ -253,7 +253,7 @@ STUDIES = (
         "uses",
         smoke={"arms": UNMODULATED[:3]},
         quick={"arms": UNMODULATED[:2]},
-        n_train=(97, 195),
+        n_train=(97,),
         max_epochs=600,
     ),
     study(
@@ -263,7 +263,7 @@ STUDIES = (
         "rotation",
         "sizes",
         "warps",
-        n_train=(97, 195),
+        n_train=(97,),
         max_epochs=600,
     ),
     replace(

@@ -1,0 +1,91 @@
+"""The reader's word for a claim, from its verdict and those of its variants."""
+
+from dataclasses import replace
+
+import pytest
+
+from spatialbias.claims import Claim, Values, Verdict, over
+from spatialbias.claims.claim import Finding
+from spatialbias.claims.reader import Reading, reading, readings
+
+CLAIM = Claim(
+    id="coordinet.it",
+    page="p",
+    statement="It is so.",
+    where="here",
+    tag="S",
+    study="coordinet.few_samples",
+    arm="a",
+    rivals=("b",),
+    conditions=over("n_train", 97, 390, label="N = {}"),
+    values=Values("accuracy"),
+    n=10,
+    cost=1.0,
+)
+SOURCE = "as the source has it"
+
+
+def verdict(word, claim=CLAIM, p=(1.0, 1.0)):
+    findings = tuple(
+        Finding(
+            condition=condition["label"], rival="b", mean=0.0, low=0.0, high=0.0, n=10, recorded=10,
+            p=p_c, q=1.0, failed={}, sign=None,
+        )
+        for condition, p_c in zip(claim.conditions, p, strict=True)
+    )  # fmt: skip
+    return Verdict(claim=claim, word=word, reason="", findings=findings)
+
+
+def variant(word):
+    return verdict(word, replace(CLAIM, id="coordinet.wider_one", variant_of="coordinet.it"))
+
+
+@pytest.mark.parametrize(
+    "word, ours, expected",
+    [
+        ("holds", (), "reproduced"),
+        ("holds (negligible)", ("holds", "undecided"), "reproduced"),
+        ("holds", ("fails",), "reproduced under conditions"),
+        ("fails", ("holds",), "reproduced under conditions"),
+        ("fails", ("fails", "undecided"), "not reproduced"),
+        ("undecided", ("holds",), "not settled"),
+        ("undecided (3 of 10)", ("holds", "fails"), "reproduced under conditions"),
+        ("not run", (), "not testable here"),
+        ("not run", ("holds",), "not testable here"),
+    ],
+)
+def test_the_word_follows_from_the_verdicts(word, ours, expected):
+    assert reading(verdict(word), tuple(map(variant, ours))).word == expected
+
+
+def test_it_says_what_it_depends_on():
+    found = reading(verdict("fails"), (variant("holds"), variant("fails")))
+    assert found == Reading("reproduced under conditions", ("wider one",), (SOURCE, "wider one"))
+    assert reading(verdict("holds")).shown == (SOURCE,)
+
+
+def test_a_claim_that_holds_in_some_of_its_conditions_alone_is_reproduced_there():
+    assert reading(verdict("fails", p=(0.01, 0.9))) == Reading(
+        "reproduced under conditions", ("N = 97",), (SOURCE,)
+    )
+    assert reading(verdict("fails", p=(0.02, 0.9))).word == "not reproduced"  # of two conditions
+
+
+def test_an_empty_contrast_is_not_testable_whatever_its_verdict():
+    assert reading(verdict("holds", replace(CLAIM, empty="inert"))).word == "not testable here"
+
+
+def test_a_ledger_finds_the_variants():
+    verdicts = {v.claim.id: v for v in (verdict("fails"), variant("holds"))}
+    assert readings(verdicts)["coordinet.it"].word == "reproduced under conditions"
+    assert readings(verdicts)["coordinet.wider_one"].word == "reproduced"
+
+
+def test_variants_are_of_claims_that_there_are(monkeypatch):
+    from spatialbias import claims
+
+    module = type("Module", (), {"CLAIMS": (replace(CLAIM, variant_of="coordinet.nothing"),)})
+    monkeypatch.setattr(claims, "find_spec", lambda name: name.endswith("lrlc"))
+    monkeypatch.setattr(claims, "import_module", lambda name: module)
+    with pytest.raises(ValueError, match=r"variants.*coordinet\.it"):
+        claims.ledger()
