@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from spatialbias import sweep
 from spatialbias.training import Execution
+from spatialbias.workers import Pool, stop
 
 CORES = min(
     2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -87,11 +87,11 @@ def ratios(over: list[float], under: list[float]) -> list[float]:
 @contextmanager
 def workers(count: int):
     """The processes of a sweep, one thread each."""
-    pool = sweep._pool(count)
+    pool = Pool(count)
     try:
         yield pool
     finally:
-        sweep.stop(pool)
+        stop(pool)
 
 
 @contextmanager

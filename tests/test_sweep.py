@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -281,7 +282,7 @@ def test_workers_that_are_asked_for_go_before_the_environment_s(store, monkeypat
     monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
     asked = []
     monkeypatch.setattr(
-        module, "_pool", lambda workers: asked.append(workers) or ThreadPoolExecutor(workers)
+        module, "Pool", lambda workers: asked.append(workers) or ThreadPoolExecutor(workers)
     )
     monkeypatch.setattr(module, "stop", lambda executor: executor.shutdown())
     sweep([trial()], store=store, **OPTIONS)
@@ -342,17 +343,6 @@ def test_what_is_queued_with_a_caller_s_executor_is_called_off(store, monkeypatc
     assert len(started) <= 2
 
 
-def test_one_processor_that_is_allowed_is_one_worker(monkeypatch, tmp_path):
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {5}, raising=False)
-    assert module.cores() == 1
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
-    monkeypatch.setattr(module, "QUOTA", tmp_path / "cpu.max")
-    for text, cores in (("150000 100000", 2), ("20000 100000", 1), ("max 100000", 64)):
-        module.QUOTA.write_text(text)
-        assert module.cores() == cores
-
-
 def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
     """It then refuses what is submitted: with nothing in flight there is no future to learn it
     from.
@@ -360,14 +350,14 @@ def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
     pools = []
 
     class Pool(ThreadPoolExecutor):
-        _processes = None
+        _processes, started = None, SimpleNamespace(is_set=lambda: True)
 
         def submit(self, *arguments):
             if len(pools) == 1:
                 raise BrokenProcessPool("dead")
             return super().submit(*arguments)
 
-    monkeypatch.setattr(module, "_pool", lambda workers: pools.append(Pool(workers)) or pools[-1])
+    monkeypatch.setattr(module, "Pool", lambda workers: pools.append(Pool(workers)) or pools[-1])
     done = {}
     thread = threading.Thread(
         target=lambda: done.update(sweep([trial()], store=store, workers=1, **OPTIONS)), daemon=True
@@ -379,12 +369,12 @@ def test_a_pool_that_breaks_while_it_is_idle_is_replaced(store, monkeypatch):
 
 def test_a_pool_that_keeps_breaking_is_given_up(store, monkeypatch):
     class Pool(ThreadPoolExecutor):
-        _processes = None
+        _processes, started = None, SimpleNamespace(is_set=lambda: True)
 
         def submit(self, *arguments):
             raise BrokenProcessPool("dead")
 
-    monkeypatch.setattr(module, "_pool", Pool)
+    monkeypatch.setattr(module, "Pool", Pool)
     with pytest.raises(RuntimeError, match="kept"):
         sweep([trial()], store=store, workers=1, **OPTIONS)
 
@@ -503,3 +493,95 @@ def test_what_cannot_be_run_is_refused_before_any_work(store, threads, trained):
     with pytest.raises(ValueError, match="encoding='cosine'"):
         sweep([good, bad], (), store, executor=threads, progress=False)
     assert not trained and store.get(good.key) is None
+
+
+def run_script(text, folder, **options):
+    """A script of a user's, from a file or from standard input."""
+    (folder / "script.py").write_text(text)
+    how = {"input": text} if options.pop("stdin", False) else {}
+    command = [sys.executable, "-"] if how else [sys.executable, "script.py"]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, **how, **options
+    )
+
+
+UNGUARDED = """
+from spatialbias.store import Store
+from spatialbias.sweep import sweep
+from spatialbias.trials import Trial
+trials = [Trial(model="fully_connected", dataset="digits", n_train=20, max_epochs=1, replicate=r)
+          for r in range(8)]
+sweep(trials, (), Store("work", None), workers=4, progress=False, precision="fp32")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stdin", [False, True])
+def test_a_script_without_a_main_guard_is_told_so_at_once(tmp_path, stdin):
+    done = run_script(UNGUARDED, tmp_path, stdin=stdin)
+    assert done.returncode == 1 and "__main__" in done.stderr.splitlines()[-1]
+    assert len(done.stderr.splitlines()) < 40 and done.stderr.count("Traceback") == 1
+
+
+DAEMON = """
+import multiprocessing
+from spatialbias.store import Store
+from spatialbias.sweep import sweep
+from spatialbias.trials import Trial
+def work():
+    trial = Trial(model="fully_connected", dataset="digits", n_train=20, max_epochs=1)
+    sweep([trial], (), Store("work", None), progress=False, precision="fp32")
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work, daemon=True)
+    process.start()
+    process.join()
+    raise SystemExit(process.exitcode)
+"""
+
+
+@pytest.mark.slow
+def test_a_daemonic_process_trains_alone(tmp_path):
+    done = run_script(DAEMON, tmp_path)
+    assert done.returncode == 0 and "trains alone" in done.stderr
+    assert list((tmp_path / "work" / "records").glob("*/*.json"))
+
+
+class Counting(ThreadPoolExecutor):
+    """Keeps the sizes of the batches that it gets, and how many waited at most."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.sizes, self.most = [], 0
+
+    def submit(self, function, batch, *arguments):
+        self.sizes.append(len(batch))
+        self.most = max(self.most, self._work_queue.qsize() + 1)
+        return super().submit(function, batch, *arguments)
+
+
+@pytest.mark.parametrize("pace, large", [(0.0, True), (3.0, False)])
+def test_short_trials_go_out_several_at_once(store, monkeypatch, pace, large):
+    def work(batch, *_):
+        return [trial["replicate"] for trial in batch], pace * len(batch) + 1e-9
+
+    monkeypatch.setattr(module, "work", work)
+    with Counting() as executor:
+        sweep([trial(r) for r in range(400)], (), store, executor=executor, progress=False)
+    assert sum(executor.sizes) == 400 and executor.most <= 2
+    assert (max(executor.sizes) > 50) is large and executor.sizes[0] == executor.sizes[-1] == 1
+
+
+def test_of_a_batch_what_failed_costs_nothing_else(store, monkeypatch):
+    """What was finished before it is stored; what another sweep is at comes again."""
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    seen = []
+
+    def work(batch, *_):
+        seen.append([trial["replicate"] for trial in batch])
+        first = len(seen) == 1
+        return [None if first else "key" for _ in batch], 0.001
+
+    monkeypatch.setattr(module, "work", work)
+    with Counting() as executor:
+        sweep([trial(r) for r in range(5)], (), store, executor=executor, progress=False)
+    assert seen[0] == [0] and sorted(r for batch in seen[1:] for r in batch) == [0, 1, 2, 3, 4]

@@ -3,29 +3,37 @@ never lost.
 
 Any `concurrent.futures` executor will do. The default is one process a core, each with one thread:
 two processes beat one with two threads. A pool that loses a worker is replaced, and only the trials
-in flight start again.
+in flight start again. Short trials go out several at once; each is stored as it is finished.
 """
 
-import ctypes
-import multiprocessing
-import os
-import signal
-import threading
 import time
+import warnings
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from pathlib import Path
 
 from spatialbias import components
 from spatialbias.records import lacking, on_record, wanting
 from spatialbias.store import Store
 from spatialbias.trials import Trial
+from spatialbias.workers import (
+    GUARD,
+    Here,
+    Pool,
+    alone,
+    asked_workers,
+    cores,
+    no_worker_s_start,
+    stop,
+)
 
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
 RESTARTS = 3  # of the pool, without a finished trial in between, before we give up
 PATIENCE = 2.0  # seconds between looks at a trial that another sweep is working on
+BATCH = 2.0  # seconds of work that go out at once
+LARGEST = 200  # trials that do
+ELASTIC = 32  # batches that a cluster gets at least: it grows by what is waiting
+LOOK = 5.0  # seconds between looks at a cluster
 
 
 def sweep(
@@ -45,6 +53,8 @@ def sweep(
     missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly:
     finished trials are kept.
     """
+    if missing != "show" and executor is None:
+        no_worker_s_start()
     store, trials = store or Store(pending=missing != "show"), list(trials)
     components.one_of(("train", "show"), missing=missing)
     if workers is not None and (type(workers) is not int or workers < 1):
@@ -58,163 +68,139 @@ def sweep(
 
     for trial in todo:
         check(trial)
-    here = (
-        executor is None and workers is None and asked_workers() == 0
-    )  # a worker's start costs more than a tiny trial
-    workers = (
-        workers or asked_workers() or (min(len(todo), cores()) if executor is None else len(todo))
-    )
-    _execute(
-        todo,
-        measures,
-        store,
-        1 if here else workers,
-        Here() if here else executor,
-        progress,
-        precision,
-    )
+    places = (str(store.folder), store.shipped and str(store.shipped), store.pending)
+    _Sweep(todo, (measures, *places, precision), workers, executor, progress).go()
     return on_record(trials, measures, store)
 
 
-def _execute(todo, measures, store, workers, executor, progress, precision) -> None:
-    from tqdm.auto import tqdm
+class _Sweep:
+    """Trials on their way: waiting, or flying in batches that are worth some seconds."""
 
-    bar = tqdm(
-        total=len(todo), unit="trial", disable=not progress, smoothing=0.1, dynamic_ncols=True
-    )
-    own = executor is None
-    places = (str(store.folder), store.shipped and str(store.shipped), store.pending)
-    executor = executor or _pool(workers)
-    failures, waiting, flying = 0, list(reversed(todo)), {}
-    try:
-        while waiting or flying:
-            try:
-                while waiting and len(flying) < 2 * workers:
-                    future = executor.submit(
-                        work, waiting[-1].model_dump(), measures, *places, precision
-                    )
-                    flying[future] = waiting.pop()
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                    key, trial = future.result(), flying.pop(future)
-                    if (
-                        key is None
-                    ):  # another sweep is at it: look again later, at the end of the line
-                        waiting.insert(0, trial)
-                        if len(waiting) + len(flying) <= 2 * workers:
-                            time.sleep(PATIENCE)
-                        continue
-                    failures = 0
-                    bar.update()
-            except BrokenProcessPool:  # all that flew starts again
-                waiting += reversed(flying.values())
-                flying.clear()
-                failures += 1
-                if not own or failures > RESTARTS:
-                    raise RuntimeError(
-                        f"the workers died {failures} times in a row (out of memory?); what was finished is kept"
-                    ) from None
-                executor.shutdown(wait=False)
-                executor = _pool(workers)
-    finally:
-        bar.close()
-        for future in flying:  # a caller's executor would go on with what is queued
-            future.cancel()
-        if own:
-            stop(executor)
+    def __init__(self, todo, arguments, workers, executor, progress) -> None:
+        self.waiting: list[Trial] = list(reversed(todo))
+        self.flying: dict[Future, list[Trial]] = {}
+        self.arguments, self.progress, self.total = arguments, progress, len(todo)
+        self.pace: float | None = None  # seconds a trial, of late
+        self.own = False
+        self.asked = workers
+        if executor is None and alone():
+            warnings.warn("this process may have no workers: it trains alone", stacklevel=4)
+            executor = Here()
+        elif executor is None and workers is None and asked_workers() == 0:
+            executor = Here()  # a worker's start costs more than a tiny trial
+        elif executor is None:
+            self.own = True
+            self.asked = workers or asked_workers() or min(len(todo), cores())
+            executor = Pool(self.asked)
+        self.executor = executor
+        self.looked = -LOOK
 
+    def go(self) -> None:
+        from tqdm.auto import tqdm
 
-def cores() -> int:
-    """How many processors this process may use, by its affinity and its control group's quota."""
-    try:
-        allowed = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        allowed = os.cpu_count() or 1
-    try:
-        quota, period = QUOTA.read_text().split()
-        return max(1, min(allowed, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # there is none
-        return allowed
-
-
-def asked_workers() -> int | None:
-    """What SPATIALBIAS_WORKERS says: so many processes, 0 for none besides this one; None if it
-    says nothing.
-    """
-    text = os.environ.get("SPATIALBIAS_WORKERS", "").strip()
-    if text and not text.isdecimal():
-        raise ValueError(
-            f"SPATIALBIAS_WORKERS={text!r}: a number of processes is expected, 0 for none besides this one"
+        failures = 0
+        bar = tqdm(
+            total=self.total,
+            unit="trial",
+            disable=not self.progress,
+            smoothing=0.1,
+            dynamic_ncols=True,
         )
-    return int(text) if text else None
-
-
-class Here(Executor):
-    """Runs everything at once, in this process and thread."""
-
-    def __init__(self) -> None:
-        keep_memory()
-
-    def submit(self, function, /, *args, **kwargs) -> Future:
-        future = Future()
         try:
-            future.set_result(function(*args, **kwargs))
-        except (
-            Exception
-        ) as error:  # as any executor: the caller hears of it when it asks for the result
-            future.set_exception(error)
-        return future
+            while self.waiting or self.flying:
+                try:
+                    self._send()
+                    finished = self._receive()
+                    bar.update(finished)
+                    failures = 0 if finished else failures
+                except BrokenProcessPool:
+                    failures += 1
+                    self._replace(failures)
+        finally:
+            bar.close()
+            for future in self.flying:  # a caller's executor would go on with what is queued
+                future.cancel()
+            if self.own:
+                stop(self.executor)
 
+    def _send(self) -> None:
+        """Fill the executor's queue, which is short: the memory of a sweep does not grow with its
+        trials.
+        """
+        while self.waiting and len(self.flying) < self._queue():
+            size = 1 if not self.pace else int(BATCH / self.pace)
+            share = len(self.waiting) // self._queue()  # at the end nobody waits for one
+            size = max(1, min(size, share, LARGEST))
+            batch = self.waiting[-size:][::-1]
+            future = self.executor.submit(
+                work, [trial.model_dump() for trial in batch], *self.arguments
+            )
+            del self.waiting[-size:]
+            self.flying[future] = batch
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
+    def _receive(self) -> int:
+        """Wait for a batch; return how many trials are done."""
+        done = wait(self.flying, timeout=LOOK, return_when=FIRST_COMPLETED).done
+        if not done and self._lost():
+            raise self._gone("it no longer answers")
+        finished = 0
+        for future in done:
+            try:
+                keys, seconds = future.result()
+            except (CancelledError, ConnectionError) as error:
+                raise self._gone(type(error).__name__) from None
+            batch = self.flying.pop(future)
+            again = [trial for trial, key in zip(batch, keys) if key is None]
+            finished += len(batch) - len(again)
+            if again:  # another sweep is at them: look again later, at the end of the line
+                self.waiting[:0] = again
+                if len(self.waiting) + len(self.flying) <= self._queue():
+                    time.sleep(PATIENCE)
+            else:
+                pace = seconds / len(batch)
+                self.pace = pace if self.pace is None else (self.pace + pace) / 2
+        return finished
 
+    def _queue(self) -> int:
+        """How many batches are in flight at once."""
+        client = getattr(self.executor, "_client", None)  # Dask's
+        if self.asked or client is None:
+            return 2 * (self.asked or getattr(self.executor, "_max_workers", cores()))
+        if time.monotonic() - self.looked > LOOK:  # its workers come and go
+            self.looked = time.monotonic()
+            try:
+                self.threads = sum(client.nthreads().values())
+            except Exception as error:  # whatever a connection that broke raises
+                raise self._gone(type(error).__name__) from None
+        return max(2 * self.threads, ELASTIC)
 
-def stop(executor: Executor) -> None:
-    """Stop a pool's processes at once."""
-    processes = list((executor._processes or {}).values())
-    executor.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(5)
+    def _lost(self) -> bool:
+        client = getattr(self.executor, "_client", None)
+        return client is not None and client.status in ("connecting", "closing", "closed")
 
+    @staticmethod
+    def _gone(why: str) -> RuntimeError:
+        return RuntimeError(
+            f"the cluster is gone ({why}); what was finished is kept, and the same sweep goes on "
+            "from there"
+        )
 
-def _start_worker() -> None:
-    """One thread each; Ctrl-C is the parent's business; and no worker outlives its parent, however
-    that ends.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
-    torch.set_num_threads(1)
-    keep_memory()
-    end_with_parent()
-
-
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it has ended, however it did."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def keep_memory() -> None:
-    """Ask the C library (glibc; elsewhere nothing happens) to keep freed blocks rather than hand
-    them back to the system.
-
-    A training step frees and takes the same few megabytes a thousand times; page faults cost
-    Coordinet a quarter of its speed.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    mallopt(
-        -3, 1 << 25
-    )  # M_MMAP_THRESHOLD: larger blocks (data sets, not activations) still go back
-    mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
+    def _replace(self, failures: int) -> None:
+        """A new pool for one that broke; all that flew starts again."""
+        for batch in reversed(self.flying.values()):
+            self.waiting += reversed(batch)
+        self.flying.clear()
+        if self.own and not self.executor.started.is_set():
+            raise RuntimeError(
+                f"no worker process could start (what they say stands above): {GUARD}"
+            ) from None
+        if not self.own or failures > RESTARTS:
+            raise RuntimeError(
+                f"the workers died {failures} times in a row (out of memory?); what was finished "
+                "is kept"
+            ) from None
+        self.executor.shutdown(wait=False)
+        self.executor = Pool(self.asked)
 
 
 @cache
@@ -224,23 +210,28 @@ def _store(folder: str, shipped: str | None, pending: bool) -> Store:
 
 
 def work(
-    trial: dict,
+    batch: list[dict],
     measures: tuple[str, ...],
     folder: str,
     shipped: str | None,
     pending: bool,
     precision: str | None = None,
-) -> str | None:
-    """Run one trial, or only the measures that its record lacks, and store it. Returns its key;
-    None if another is at it.
+) -> tuple[list[str | None], float]:
+    """Run some trials, or only the measures that their records lack, and store each. Returns their
+    keys, None for one that another is at, and the seconds that it took.
     """
+    started, store = time.perf_counter(), _store(folder, shipped, pending)
+    keys = [_work(Trial(**trial), measures, store, precision) for trial in batch]
+    return keys, time.perf_counter() - started
+
+
+def _work(trial: Trial, measures: tuple[str, ...], store: Store, precision) -> str | None:
     import torch
 
     from spatialbias.run import measure, run, suited
     from spatialbias.training import detect
 
     torch.set_num_threads(1)  # the order of sums, and so the bits, depend on it
-    trial, store = Trial(**trial), _store(folder, shipped, pending)
     execution = suited(trial, detect(precision))
     with store.claim(trial.key) as mine:
         if not mine:

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from spatialbias.book.parameters import PageError, check_profile, closest, listed, with_profile
-from spatialbias.sweep import cores
+from spatialbias.workers import cores, end_with_parent, stop
 
 # ------------------------------------------------------------------------------------------------
 # which pages there are
@@ -117,8 +117,6 @@ def _beside_each_other(
     profile: str,
 ) -> None:
     """In processes, which can be stopped; a page's kernel ends with the process that started it."""
-    from spatialbias.sweep import stop
-
     spawn = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(
         at_once, spawn, initializer=_take_a_line, initargs=(spawn.Value("i", 0),)
@@ -146,8 +144,6 @@ def _beside_each_other(
 
 def _take_a_line(taken) -> None:
     """Each of the processes draws its progress bars on a line of its own of the terminal."""
-    from spatialbias.sweep import end_with_parent
-
     end_with_parent()
     if sys.stderr.isatty():
         with taken.get_lock():

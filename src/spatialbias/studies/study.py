@@ -15,8 +15,9 @@ from spatialbias import components
 from spatialbias.costs import duration, estimate
 from spatialbias.records import lacking
 from spatialbias.store import Store, numerics_of
-from spatialbias.sweep import asked_workers, cores, sweep
+from spatialbias.sweep import sweep
 from spatialbias.trials import Trial, explain
+from spatialbias.workers import asked_workers, cores
 
 UNASKED = 600.0  # seconds that missing trials may take before they are asked for by name
 Count = Annotated[int, Field(ge=1, le=60_000)]
