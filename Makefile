@@ -2,6 +2,8 @@
 # make book PROFILE=quick      everything trained afresh, in minutes
 # make test                    ruff, unit tests, the pages under `smoke`, the built site in a browser
 # make bench                   speed and memory against a plain baseline, as ratios; PARTS="floor sweep" selects
+# make records                 trains what the declared sweeps lack, and packs what is done whenever it is stopped; WORKERS=1,
+#                              STUDY="coordbias coordinet.rotation" selects
 # make clean                   removes what was built, and the environment
 #
 # PYTHON=python3.12   the interpreter that .venv is made with (3.11 or newer)
@@ -12,6 +14,7 @@ PROFILE ?= paper
 PYTHON ?= python3
 TORCH ?=
 JOBS ?= 2
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed-$(or $(TORCH),default)
 TORCH_INDEX := $(if $(TORCH),--index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: help book test bench clean
+.PHONY: help book test bench records clean
 .DELETE_ON_ERROR:
 
 help:
@@ -37,6 +40,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(PARTS)
+
+records: $(STAMP)
+	$(BIN)/python -m spatialbias sweep $(STUDY) --profile paper --workers $(WORKERS) --pack
 
 clean:
 	rm -rf _build build src/*.egg-info .pytest_cache .ruff_cache .hypothesis $(VENV)

@@ -65,6 +65,7 @@ def test_nothing_asked_shows_what_there_is(capsys):
         (["coordinet.few_samples", "-p", "self", "1"], ["'self'", "replicates"]),
         (["coordinet.nothing"], ["'coordinet.nothing'", "coordinet.few_samples"]),
         (["--workers", "0", "--profile", "smoke", "coordinet.other_data"], ["workers=0", "1"]),
+        (["coordinet.reproduce", "--gpu"], ["--gpu", "--dask"]),
     ],
 )
 def test_a_wrong_parameter_stops_with_one_message(capsys, arguments, words):
@@ -184,3 +185,61 @@ def test_missing_data_is_a_message_and_a_status(monkeypatch, capsys, tmp_path):
     assert cli.main(["data", "mnist", "fashion_mnist"]) == 1
     said = capsys.readouterr().err
     assert "mnist: mnist is not in" in said and "fashion_mnist: fashion_mnist is not in" in said
+
+
+@pytest.mark.parametrize("command", [["book"], ["results", "status"], ["sweep"], ["data"]])
+def test_outside_the_project_it_says_where_to_go(capsys, monkeypatch, tmp_path, command):
+    monkeypatch.setattr("spatialbias.paths.project", lambda: tmp_path)
+    for variable in ("SPATIALBIAS_STORE", "SPATIALBIAS_DATA", "SPATIALBIAS_PROJECT"):
+        monkeypatch.delenv(variable, raising=False)
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and str(tmp_path) in said and "SPATIALBIAS_PROJECT" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, advice", [("distributed.client", "[dask]"), ("papermill", "[book]"), ("winreg", None)]
+)
+def test_what_is_not_installed_is_advised_where_we_know_it(capsys, monkeypatch, name, advice):
+    def missing(options):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(cli, "_data", missing)
+    assert cli.main(["data"]) == 2
+    said = capsys.readouterr().err
+    assert (advice in said) if advice else ("pip" not in said)
+
+
+@pytest.mark.parametrize("how", ["done", "stopped", "failed"])
+def test_what_is_done_is_packed_however_a_sweep_ends(monkeypatch, how):
+    from spatialbias import results
+
+    packed = []
+
+    def sweep_one(plan, *_):
+        if how != "done":
+            raise KeyboardInterrupt if how == "stopped" else RuntimeError("no")
+
+    monkeypatch.setattr(cli, "_sweep_one", sweep_one)
+    monkeypatch.setattr(
+        results, "pack", lambda studies, options: packed.append((len(studies), options.pending))
+    )
+    status = cli.main(["sweep", "coordinet.reproduce", "--pack"])
+    assert status == {"done": 0, "stopped": 130, "failed": 2}[how] and packed == [(1, True)]
+    cli.main(["sweep", "coordinet.reproduce"])
+    assert len(packed) == 1
+
+
+STOPPED = """
+import os, signal, sys
+from spatialbias import cli
+from spatialbias.studies.study import Plan
+Plan.sweep = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(cli.main(["sweep", "coordinet.reproduce", "-p", "n_train", "20"]))
+"""
+
+
+def test_sigterm_stops_a_sweep_as_ctrl_c_does():
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True)
+    assert done.returncode == 130 and "kept" in done.stderr

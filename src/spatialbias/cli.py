@@ -3,9 +3,19 @@ until it is needed.
 """
 
 import argparse
+import os
+import signal
 import sys
 
+from spatialbias import paths
 from spatialbias.components import PROFILES
+
+CONNECT = "10s"  # until a cluster must have answered
+PROJECT = "SPATIALBIAS_PROJECT"  # what says where, for who is outside the project's folder
+BOOK = (
+    *("papermill", "nbformat", "nbclient", "jupyter_book", "IPython", "ipykernel", "yaml", "bs4"),
+    *("matplotlib", "itables", "ipywidgets", "PIL"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
+        if options.place and not os.environ.get(options.place):
+            paths.checkout()
         return options.run(options) or 0
     except KeyboardInterrupt:
         print(
@@ -26,14 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     except ModuleNotFoundError as error:
-        print(
-            f"spatialbias: {error}; pip install '.[dask]' brings what --dask needs, '.[book]' what the book needs",
-            file=sys.stderr,
-        )
+        wanted = (error.name or "").partition(".")[0]
+        advice = "".join(f"; pip install '.[{extra}]' brings it" for extra in _extras(wanted))
+        print(f"spatialbias: {error}{advice}", file=sys.stderr)
         return 2
     except (ValueError, RuntimeError, OSError) as error:
         print(f"spatialbias: {error}", file=sys.stderr)
         return 2
+
+
+def _extras(module: str) -> list[str]:
+    """The optional part of the package that brings a module."""
+    parts = {"dask": ("distributed", "dask"), "book": BOOK}
+    return [extra for extra, modules in parts.items() if module in modules]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
         "--dask", metavar="ADDRESS", help="run on a Dask cluster instead of local processes"
     )
     sweep.add_argument(
+        "--gpu",
+        action="store_true",
+        help="with --dask: only on workers that were started with --resources GPU=1",
+    )
+    sweep.add_argument(
+        "--pack",
+        action="store_true",
+        help="at the end, or when stopped, make what is done ready to ship: results pack --pending",
+    )
+    sweep.add_argument(
         "-p",
         "--parameter",
         action="append",
@@ -68,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("NAME", "VALUE"),
         help="a parameter of the study; VALUE is read as JSON where it can be",
     )
-    sweep.set_defaults(run=_sweep)
+    sweep.set_defaults(run=_sweep, place="SPATIALBIAS_STORE")
 
     results = commands.add_parser("results", help="what is on record")
     results.add_argument("action", choices=("status", "verify", "pack"))
@@ -90,11 +117,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="pack: keep what is new of studies that are not complete, for sweeps to go on from",
     )
-    results.set_defaults(run=_results)
+    results.set_defaults(run=_results, place=PROJECT)
 
     data = commands.add_parser("data", help="find, download and verify the image sets")
     data.add_argument("name", nargs="*")
-    data.set_defaults(run=_data)
+    data.set_defaults(run=_data, place="SPATIALBIAS_DATA")
 
     book = commands.add_parser("book", help="execute the pages and build the book")
     book.add_argument("--profile", default="paper", choices=PROFILES)
@@ -103,13 +130,13 @@ def _parser() -> argparse.ArgumentParser:
         "--no-execute", action="store_true", help="build from the pages as they were last executed"
     )
     book.add_argument("page", nargs="*", help="only these pages")
-    book.set_defaults(run=_book)
+    book.set_defaults(run=_book, place=PROJECT)
 
     said = commands.add_parser(
         "statements", help="the pages' sentences that the shipped records no longer bear out"
     )
     said.add_argument("page", nargs="*", help="only these pages")
-    said.set_defaults(run=_statements)
+    said.set_defaults(run=_statements, place=PROJECT)
     return parser
 
 
@@ -138,7 +165,8 @@ def _studies(names: list[str]):
 def _sweep(options) -> int:
     import json
 
-    from spatialbias.costs import duration
+    # A machine that shuts down asks with SIGTERM: what Ctrl-C stops cleanly, it does too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def read(text: str):
         try:
@@ -151,37 +179,53 @@ def _sweep(options) -> int:
         raise ValueError(
             f"-p profile {given['profile']}: the profile is an option of its own, --profile {given['profile']}"
         )
-    plans = [s.plan(options.profile, **given) for s in _studies(options.study)]
-    executor = None if options.dry_run else _executor(options.dask)
-    for plan in plans:
-        count, hours = plan.estimate()
-        cost = (
-            ""
-            if not count
-            else " (cost unknown: nothing like them on record)"
-            if hours is None
-            else f", about {duration(hours)}"
-        )
-        print(
-            f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}",
-            flush=True,
-        )
-        if not options.dry_run and count:
-            plan.sweep(
-                train=True,
-                workers=options.workers,
-                precision=options.precision,
-                executor=executor,
-            )
+    if options.gpu and not options.dask:
+        raise ValueError("--gpu: it chooses among the workers of a cluster, which --dask names")
+    studies = _studies(options.study)
+    plans = [s.plan(options.profile, **given) for s in studies]
+    executor = None if options.dry_run else _executor(options.dask, options.gpu)
+    try:
+        for plan in plans:
+            _sweep_one(plan, options, executor)
+    finally:
+        if options.pack and not options.dry_run:
+            from spatialbias import results
+
+            results.pack(studies, argparse.Namespace(pending=True))
     return 0
 
 
-def _executor(address: str | None):
+def _sweep_one(plan, options, executor) -> None:
+    from spatialbias.costs import duration
+
+    count, hours = plan.estimate()
+    cost = (
+        ""
+        if not count
+        else " (cost unknown: nothing like them on record)"
+        if hours is None
+        else f", about {duration(hours)}"
+    )
+    print(
+        f"{plan.study.name}: {len(plan.trials)} trials, {count} to train or measure{cost}",
+        flush=True,
+    )
+    if not options.dry_run and count:
+        plan.sweep(
+            train=True,
+            workers=options.workers,
+            precision=options.precision,
+            executor=executor,
+        )
+
+
+def _executor(address: str | None, gpu: bool):
     if address is None:
         return None
     from distributed import Client
 
-    return Client(address).get_executor()
+    client = Client(address, timeout=CONNECT)
+    return client.get_executor(pure=False, **({"resources": {"GPU": 1}} if gpu else {}))
 
 
 def _results(options) -> int:

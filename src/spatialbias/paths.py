@@ -19,6 +19,17 @@ def project() -> Path:
     return Path.cwd()
 
 
+def checkout() -> Path:
+    """The project's folder, with the book and the records in it. Raises RuntimeError outside one."""
+    folder = project()
+    if not (folder / "_toc.yml").is_file():
+        raise RuntimeError(
+            f"{folder} is not in the project's folder, which holds the book and the records: go "
+            "there, or name it in SPATIALBIAS_PROJECT"
+        )
+    return folder
+
+
 def data_folder() -> Path:
     """Where torchvision finds or puts the image sets: SPATIALBIAS_DATA, or `data/raw`."""
     return _named("SPATIALBIAS_DATA") or project() / "data" / "raw"

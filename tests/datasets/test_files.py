@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from spatialbias import datasets, locks, paths
+from spatialbias import datasets, locks
 from spatialbias.cli import main
 from spatialbias.datasets import files, images
 from spatialbias.datasets.files import DataDamaged, DataMissing, Unreachable
@@ -230,14 +230,9 @@ def test_what_was_forbidden_is_no_failure_of_the_network(fresh, network, monkeyp
     files.available("mnist")
 
 
-def test_looking_for_data_outside_a_project_leaves_no_folders(
-    fresh, network, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.delenv("SPATIALBIAS_DATA")
-    monkeypatch.setattr(paths, "project", lambda: tmp_path / "elsewhere")
-    (tmp_path / "elsewhere").mkdir()
+def test_looking_for_data_in_vain_leaves_no_folders(fresh, network, tmp_path, capsys):
     assert main(["data", "mnist"]) == 1 and "no route to host" in capsys.readouterr().err
-    assert not list((tmp_path / "elsewhere").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_system_without_locks_is_no_obstacle(fresh, monkeypatch, tmp_path):
