@@ -242,7 +242,7 @@ def test_a_record_without_the_usual_measures_is_recomputed_too():
 def test_a_record_whose_data_are_not_at_hand_is_no_fault(made, monkeypatch, capsys):
     from spatialbias.datasets.images import DataMissing
 
-    def missing(record, execution):
+    def missing(record, execution, peers):
         raise DataMissing("no pictures")
 
     monkeypatch.setattr(results, "recomputed", missing)
@@ -262,6 +262,36 @@ def test_in_another_class_few_images_are_allowed_more(made):
             record | {"rows": [row | {"value": row["value"] + change}]}, Execution()
         )
         assert result.allowed == pytest.approx(0.06) and result.good is good and not result.equal
+
+
+def test_in_another_class_a_run_may_differ_as_replicates_do(made):
+    """Two runs of one trial differ by √2 of the spread; one in a thousand may lie farther off."""
+    record = made[0]
+    (row,) = [row for row in record["rows"] if row["measure"] == "accuracy" and row["at"] == "stop"]
+    others = []
+    for replicate, off in enumerate((-0.04, -0.02, 0.0, 0.02, 0.04)):
+        trial = record["trial"] | {"replicate": replicate}
+        rows = [row | {"value": 0.5 + off}]
+        others.append(record | {"trial": trial, "rows": rows})
+    stranger = record | {"trial": record["trial"] | {"n_train": 31}, "rows": [row | {"value": 0.0}]}
+    peers = results.spread(record, [*others, stranger])
+    assert peers == [0.46, 0.48, 0.5, 0.52, 0.54]
+    elsewhere = record | {"provenance": {"numerics": "cpu abacus fp32 torch 1"}}
+    allowed = 8.6103 * 0.0316228 * 2**0.5  # Student's quantile for four degrees of freedom
+    for change, good in ((0.9 * allowed, True), (1.1 * allowed, False)):
+        rows = [row | {"value": row["value"] + change}]
+        found = results.recomputed(elsewhere | {"rows": rows}, Execution(), peers)
+        assert found.allowed == pytest.approx(allowed, rel=1e-3) and found.good is good
+        assert "spread of 5 replicates" in str(found)
+    assert results.recomputed(elsewhere, Execution(), peers[:4]).peers == 0  # too few
+
+
+def test_what_differs_is_explained(made, monkeypatch, capsys):
+    wrong = results.Recomputed("it", 0.5, 0.6, "accuracy", ("a", "a"), False, None)
+    monkeypatch.setattr(results, "recomputed", lambda *given: wrong)
+    assert results.verify([], SimpleNamespace(sample=1, max_seconds=60)) == 1
+    said = capsys.readouterr().out
+    assert "DIFFERS" in said and "SPATIALBIAS_STORE" in said
 
 
 def test_nothing_to_verify_is_no_success(made, capsys):

@@ -4,6 +4,7 @@ it ready to ship.
 
 import json
 import random
+import statistics
 import sys
 import time
 from collections.abc import Iterable
@@ -24,7 +25,13 @@ COMPARED = (
     "segmentation",
 )  # the measure that a recomputation takes, the first that a record has
 SHARED = 2000  # test images of both
-TOLERANCE = 0.03  # in accuracy, between numerics classes: 3 standard errors of a difference on so many images, rounded up
+TOLERANCE = 0.03  # in accuracy, where no spread is known: 3 standard errors of a difference on so many images, rounded up
+PEERS = 5  # replicates from which on a spread is known
+MEANING = """\
+A record that DIFFERS in its own numerics class is not what this code, these data and these libraries
+compute: compare `pip freeze` with requirements.txt, and sweep its study into a fresh
+SPATIALBIAS_STORE. One that DIFFERS in another class lies farther off than one run in a thousand
+would: recompute more of its study before you conclude anything."""
 
 
 def status(studies, options) -> int:
@@ -90,12 +97,16 @@ def verify(studies, options) -> int:
             print(
                 f"only {len(pool)} of these records took at most {options.max_seconds:g} s, so no more are recomputed"
             )
+        differing = 0
         for record in random.Random(time.time_ns()).sample(pool, min(options.sample, len(pool))):
             try:
-                print(result := recomputed(record, detect()))
-                faults += not result.good
+                print(result := recomputed(record, detect(), spread(record, records)))
+                differing += not result.good
             except DataMissing as missing:  # no fault of the record's
                 print(f"{record['key'][:12]} cannot be recomputed here: {missing}")
+        if differing:
+            print(MEANING)
+        faults += differing
     return 1 if faults else 0
 
 
@@ -120,6 +131,7 @@ class Recomputed:
     classes: tuple[str, str]  # numerics of the record and here
     equal: bool  # the whole curve and every value, bit for bit
     allowed: float | None  # how far the two may lie apart between classes; None: not judged there
+    peers: int = 0  # replicates by whose spread that was found
 
     @property
     def good(self) -> bool:
@@ -134,8 +146,15 @@ class Recomputed:
 
     @property
     def how(self) -> str:
-        here = "the same" if self.classes[0] == self.classes[1] else "another"
-        return "bit for bit equal" if self.equal else f"{here} numerics class ({self.classes[1]})"
+        if self.equal:
+            return "bit for bit equal"
+        if self.classes[0] == self.classes[1]:
+            return f"the same numerics class ({self.classes[1]})"
+        judged = "not judged"
+        if self.allowed is not None:
+            by = f" by the spread of {self.peers} replicates" if self.peers else ""
+            judged = f"{self.shown(self.allowed)} apart allowed{by}"
+        return f"another numerics class ({self.classes[1]}; {judged})"
 
     def __str__(self) -> str:
         said = f"{self.what}: {self.shown(self.old)} on record, {self.shown(self.new)} recomputed; {self.how}"
@@ -150,13 +169,42 @@ def comparable(record: dict) -> str | None:
     return next((name for name in (*COMPARED, *record["measured"]) if name in there), None)
 
 
-def recomputed(record: dict, execution) -> Recomputed:
-    """Train a record's trial again and compare: bit for bit in the same numerics class; in another
-    one an accuracy must lie within TOLERANCE (of fewer images than SHARED, correspondingly more),
-    and anything else, which may be all or nothing by a hair, is shown but not judged. Raises
-    ValueError if the record has no numbers to compare.
+def spread(record: dict, records: list[dict]) -> list[float]:
+    """The results of the record's replicates: of trials that are equal but for `replicate`, in its
+    numerics class.
     """
-    from spatialbias.trials import run
+    measure, like = comparable(record), _but_replicate(record)
+    return [
+        _last(other, measure)["value"]
+        for other in records
+        if numerics_of(other) == numerics_of(record)
+        and other["trial"]["model"] == record["trial"]["model"]
+        and measure in other["measured"]
+        and _but_replicate(other) == like
+    ]
+
+
+def _but_replicate(record: dict) -> dict:
+    trial = record["trial"] | {"replicate": 0}
+    return trial | {"dataset_args": trial["dataset_args"] | {"replicate": 0}}
+
+
+def _last(record: dict, measure: str) -> dict:
+    return [r for r in record["rows"] if r["measure"] == measure and r["at"] == "stop"][-1]
+
+
+def recomputed(record: dict, execution, peers: list[float] = ()) -> Recomputed:
+    """Train a record's trial again and compare.
+
+    In the same numerics class: bit for bit. In another one the same trial is another run, chaotic
+    in its last digits: the two must lie as near each other as two replicates would, by a t-test at
+    p = .001 on the spread of `peers`, the results of at least PEERS replicates. With fewer, an
+    accuracy must lie within TOLERANCE (of fewer images than SHARED, correspondingly more), and
+    anything else is shown but not judged. Raises ValueError if the record has no numbers to compare.
+    """
+    from scipy.stats import t
+
+    from spatialbias.run import run
 
     trial = Trial(**record["trial"])
     precision = "bf16" if " bf16 " in numerics_of(record) else "fp32"
@@ -168,11 +216,14 @@ def recomputed(record: dict, execution) -> Recomputed:
         for r in (record, fresh)
     )
     images = olds[-1].get("n") or SHARED
+    allowed = TOLERANCE * max(1.0, SHARED / images) ** 0.5 if measure == "accuracy" else None
+    if len(peers) >= PEERS:
+        allowed = float(t.ppf(0.9995, len(peers) - 1)) * statistics.stdev(peers) * 2**0.5
     return Recomputed(
         what=f"{trial.model} on {trial.n_train or 'the training part'} of {trial.dataset}, replicate {trial.replicate}",
         old=olds[-1]["value"], new=news[-1]["value"], measure=measure, classes=(numerics_of(record), numerics_of(fresh)),
         equal=canonical(fresh["curve"]) == canonical(record["curve"]) and [r["value"] for r in olds] == [r["value"] for r in news],
-        allowed=TOLERANCE * max(1.0, SHARED / images) ** 0.5 if measure == "accuracy" else None,
+        allowed=allowed, peers=len(peers) if len(peers) >= PEERS else 0,
     )  # fmt: skip
 
 
