@@ -31,6 +31,7 @@ from spatialbias.plots.style import (
     dataset_name,
     label,
     marker,
+    square,
     use,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "marker",
     "names_above",
     "panel",
+    "square",
     "strips",
     "use",
     "write_labels",

@@ -7,7 +7,7 @@ import sys
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Rectangle
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
 HOLLOW = {
@@ -188,3 +188,8 @@ def canvas(
 def circle(centre: tuple[float, float], radius: float) -> Circle:
     """A thin ring, in the units of the axes."""
     return Circle(centre, radius, fill=False, edgecolor="#ffffff", linewidth=1.0)
+
+
+def square(corner: tuple[float, float], side: float, ink: str) -> Rectangle:
+    """A filled square, in the units of the axes."""
+    return Rectangle(corner, side, side, facecolor=ink, edgecolor="none")
