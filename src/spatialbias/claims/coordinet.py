@@ -6,8 +6,11 @@ Accuracies are fractions of the test images. "stop" is the source's stated proto
 off its plots: single runs.
 """
 
+import csv
 import math
+from statistics import fmean
 
+from spatialbias import paths
 from spatialbias.claims.claim import Claim, Published, Values, over
 from spatialbias.studies.coordinet_arms import PUBLISHED_N as PUBLISHED_SIZES
 
@@ -20,78 +23,55 @@ ONE = ({"label": "N = 390", "n_train": 390, "dataset": "cifar10"},)
 TURNS = tuple(float(a) for a in range(10, 90, 10))
 N = 10  # replicates declared for every contrast of the chapter
 
-LAST = {  # test accuracy at the last plotted epoch
-    "simple_cnn": (0.192, 0.219, 0.300, 0.311),
-    "coordinet": (0.156, 0.155, 0.250, 0.311),
-    "fully_connected": (0.137, 0.182, 0.247, 0.313),
-}
-ROTATED = {  # accuracy at 10, 20, ..., 80 degrees; by N = 195, 390, 781, 1562
-    "simple_cnn": (
-        (0.192, 0.188, 0.189, 0.187, 0.179, 0.172, 0.166, 0.160),
-        (0.210, 0.198, 0.180, 0.166, 0.155, 0.147, 0.146, 0.138),
-        (0.293, 0.279, 0.256, 0.233, 0.213, 0.189, 0.173, 0.157),
-        (0.301, 0.282, 0.261, 0.227, 0.198, 0.180, 0.171, 0.157),
-    ),
-    "coordinet": (
-        (0.148, 0.134, 0.125, 0.117, 0.113, 0.117, 0.120, 0.134),
-        (0.139, 0.122, 0.120, 0.118, 0.119, 0.115, 0.114, 0.115),
-        (0.221, 0.196, 0.177, 0.168, 0.169, 0.172, 0.166, 0.153),
-        (0.233, 0.182, 0.158, 0.155, 0.157, 0.154, 0.159, 0.178),
-    ),
-    "fully_connected": (
-        (0.136, 0.137, 0.137, 0.137, 0.139, 0.139, 0.137, 0.137),
-        (0.151, 0.135, 0.137, 0.139, 0.138, 0.139, 0.138, 0.140),
-        (0.215, 0.192, 0.164, 0.167, 0.170, 0.168, 0.157, 0.146),
-        (0.261, 0.192, 0.157, 0.149, 0.142, 0.141, 0.135, 0.162),
-    ),
-}
-CROPPED = {  # accuracy at crops of 23, 24, ..., 32 pixels; by N
-    "simple_cnn": (
-        (0.182, 0.181, 0.183, 0.185, 0.181, 0.189, 0.185, 0.190, 0.190, 0.192),
-        (0.188, 0.202, 0.194, 0.211, 0.203, 0.212, 0.213, 0.213, 0.213, 0.219),
-        (0.273, 0.277, 0.277, 0.283, 0.287, 0.290, 0.292, 0.296, 0.295, 0.300),
-        (0.278, 0.286, 0.286, 0.288, 0.287, 0.300, 0.304, 0.310, 0.310, 0.311),
-    ),
-    "coordinet": (
-        (0.157, 0.154, 0.155, 0.156, 0.154, 0.156, 0.157, 0.157, 0.157, 0.156),
-        (0.148, 0.149, 0.151, 0.150, 0.153, 0.151, 0.152, 0.154, 0.153, 0.156),
-        (0.227, 0.232, 0.235, 0.242, 0.236, 0.240, 0.240, 0.245, 0.240, 0.250),
-        (0.273, 0.285, 0.290, 0.289, 0.293, 0.300, 0.306, 0.309, 0.305, 0.311),
-    ),
-    "fully_connected": (
-        (0.137, 0.138, 0.137, 0.137, 0.136, 0.137, 0.138, 0.137, 0.137, 0.137),
-        (0.183, 0.176, 0.174, 0.176, 0.177, 0.183, 0.183, 0.178, 0.180, 0.182),
-        (0.216, 0.220, 0.226, 0.229, 0.235, 0.234, 0.239, 0.248, 0.247, 0.248),
-        (0.281, 0.290, 0.288, 0.293, 0.291, 0.304, 0.302, 0.309, 0.310, 0.313),
-    ),
-}
+
+def _read() -> dict[tuple[str, str, int], dict[float, float]]:
+    """Curves read off the source's plots: {(measure, network, N): {x: accuracy}}; x is 0 where there
+    is none.
+    """
+    curves: dict[tuple[str, str, int], dict[float, float]] = {}
+    with open(paths.published() / "curves" / "coordinet.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            which = row["measure"], row["arm"], int(row["n_train"])
+            curves.setdefault(which, {})[float(row["x"] or 0)] = float(row["value"])
+    return curves
+
+
+CURVES = _read()
 LABELS = tuple(c["label"] for c in SIZES)
 
 
 def last(*arms: str) -> tuple[Published, ...]:
+    """Test accuracy at the last plotted epoch."""
     return tuple(
-        Published(v, arm, label, select={"at": "published"})
+        Published(CURVES["accuracy", arm, n][0], arm, label, select={"at": "published"})
         for arm in arms
-        for label, v in zip(LABELS, LAST[arm], strict=True)
+        for n, label in zip(PUBLISHED_SIZES, LABELS, strict=True)
     )
 
 
 def turned(*arms: str) -> tuple[Published, ...]:
     """The mean of the published accuracies from 10 to 80 degrees."""
     return tuple(
-        Published(sum(v) / len(v), arm, label)
+        Published(fmean(CURVES["rotation", arm, n].values()), arm, label)
         for arm in arms
-        for label, v in zip(LABELS, ROTATED[arm], strict=True)
+        for n, label in zip(PUBLISHED_SIZES, LABELS, strict=True)
     )
 
 
 def cropped(arm: str, rival: str) -> tuple[Published, ...]:
     """By how much more the smallest crop changes one than the other, in the published curves."""
-    changes = ([curve[0] - curve[-1] for curve in CROPPED[name]] for name in (arm, rival))
-    return tuple(Published(a - b, "", label) for label, a, b in zip(LABELS, *changes, strict=True))
+
+    def change(name: str, n: int) -> float:
+        return CURVES["resized_crop", name, n][23] - CURVES["resized_crop", name, n][32]
+
+    return tuple(
+        Published(change(arm, n) - change(rival, n), "", label)
+        for n, label in zip(PUBLISHED_SIZES, LABELS, strict=True)
+    )
 
 
 ALL = ("simple_cnn", "coordinet", "fully_connected")
+LAST = {arm: tuple(CURVES["accuracy", arm, n][0] for n in PUBLISHED_SIZES) for arm in ALL}
 CHAPTER = {"tag": "S", "n": N}
 FEW = {"study": "coordinet.few_samples", "page": "coordinet/few_samples", **CHAPTER}
 TURN = {"study": "coordinet.rotation", "page": "coordinet/rotation", **CHAPTER, "cost": 1.5}
