@@ -21,7 +21,6 @@ EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyon
     "pooled_cnn": 1e-2,
     "shared, flattened": 1e-2,
     "unmodulated": 1e-2,
-    "unmodulated, no places": 1e-2,
 }
 
 ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
@@ -198,7 +197,8 @@ RIDGE = {"gamma": 1.0, "ridge": 1.0}  # chosen likewise; its rate has no meaning
 SAME_RATE = {  # arms that take the rate of another: they differ in what it is told
     "unmodulated, permuted places": "unmodulated",
     "unmodulated, random places": "unmodulated",
-    "unmodulated, redrawn places": "unmodulated, no places",
+    "unmodulated, redrawn places": "unmodulated",
+    "unmodulated, no places": "unmodulated",
     "modulated by one colour": "modulated by the image",
     "modulated by 4x4 colours": "modulated by the image",
 }
