@@ -11,6 +11,7 @@ PUBLISHED_N = (
 NETWORKS = ("fully_connected", "simple_cnn", "coordinet")
 COMPANY = ("pooled_cnn", "fully_connected_norm", "kernel_ridge")
 SMALL = {"shrink": 2}  # images of half the side: a quarter of the pixels
+ON_SMALL = {"dataset_args": SMALL, "curve_images": 0, "mark_epoch": None}
 NARROW = {"width": 64}
 RATES = (3e-4, 1e-3, 3e-3)  # of the tuning grid, the same for every arm
 EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyond the edge
@@ -77,50 +78,52 @@ ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
     "unmodulated": {
         "model": "coordinet",
         "model_args": {"modulation": "none", **NARROW},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "unmodulated, permuted places": {
         "model": "coordinet",
         "model_args": {"modulation": "none", **NARROW},
+        **ON_SMALL,
         "dataset_args": {"permutation": "fixed", **SMALL},
     },
     "unmodulated, random places": {
         "model": "coordinet",
         "model_args": {"modulation": "none", **NARROW},
+        **ON_SMALL,
         "dataset_args": {"coordinates": "random", **SMALL},
     },
     "unmodulated, redrawn places": {
         "model": "coordinet",
         "model_args": {"modulation": "none", "coordinates": "redrawn", **NARROW},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "unmodulated, no places": {
         "model": "coordinet",
         "model_args": {"modulation": "none", "coordinates": "none", **NARROW},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "modulated by one colour": {
         "model": "coordinet",
         "model_args": {"summary": 1, **NARROW},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "modulated by 4x4 colours": {
         "model": "coordinet",
         "model_args": {"summary": 4, **NARROW},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "modulated by the image": {
         "model": "coordinet",
         "model_args": NARROW,
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
     "padded_cnn, small": {
         "model": "simple_cnn",
         "model_args": {"padding": "same"},
-        "dataset_args": SMALL,
+        **ON_SMALL,
     },
-    "pooled_cnn, small": {"model": "pooled_cnn", "dataset_args": SMALL},
-    "fully_connected, small": {"model": "fully_connected", "dataset_args": SMALL},
+    "pooled_cnn, small": {"model": "pooled_cnn", **ON_SMALL},
+    "fully_connected, small": {"model": "fully_connected", **ON_SMALL},
     # Coordinet with one thing changed
     "no modulation": {"model": "coordinet", "model_args": {"modulation": "none"}},
     "learned modulation": {"model": "coordinet", "model_args": {"modulation": "learned"}},
