@@ -247,6 +247,18 @@ def test_success_rate(successes, word):
     assert (verdict.word == "holds") == (verdict.findings[0].low > 0.8)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_success_rate_of_pairs_counts_who_is_ahead_by_so_much(sign):
+    """Where runs fall into two heaps a mean difference says little; 18 of 20 pairs say it."""
+    lead = np.array([0.5] * 18 + [0.02, -0.5])
+    frame = pd.concat([runs("simple_cnn", 0.4 + sign * lead), runs("fc", [0.4] * 20)])
+    rate = Values("accuracy", success=0.03, sign=sign)
+    claim = replace(ONE, rule="success rate", values=rate, thresholds=(0.5, 0.5), n=20)
+    verdict = judge(claim, frame)
+    assert verdict.word == "holds" and verdict.findings[0].mean == 0.9
+    assert judge(replace(claim, arm="fc", rivals=("simple_cnn",)), frame).word == "fails"
+
+
 # --- values
 # ----------------------------------------------------------------------------------------------------------
 
@@ -429,7 +441,7 @@ def test_a_frame_without_a_column_is_refused():
         ({"rule": "best of several"}, "needs several rivals"),
         ({"rule": "interaction"}, "two conditions"),
         ({"rule": "slope", "conditions": ({"label": "a"}, {"label": "b"})}, "numeric positions"),
-        ({"rule": "success rate"}, "no rivals"),
+        ({"rule": "success rate", "rivals": ("fc", "x")}, "one rival"),
         ({"conditions": ({"n_train": 390},)}, "own label"),
         ({"conditions": ({"label": "N", "N": 390},)}, "no column N"),
         ({"rivals": ("simple_cnn",)}, "own rival"),

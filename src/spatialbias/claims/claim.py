@@ -80,9 +80,9 @@ class Values:
     sign: int = (
         1  # -1 if smaller is better (a loss, a number of epochs): "better" then means smaller
     )
-    success: float = (
-        1.0  # the value from which a run counts as a success (rule "success rate" only)
-    )
+    # rule "success rate" only: the value from which a run counts as a success or, beside a rival,
+    # the lead from which a pair does
+    success: float = 1.0
     unit: str = "points"  # fractions, shown times 100; any other unit is shown as it is
 
     def __post_init__(self):
@@ -176,7 +176,8 @@ class Claim:
             "an arm cannot be its own rival": self.arm in self.rivals,
             "best of several needs several rivals": self.rule == "best of several"
             and len(self.rivals) < 2,
-            "a success rate has no rivals": self.rule == "success rate" and bool(self.rivals),
+            "a success rate has one rival at most": self.rule == "success rate"
+            and len(self.rivals) > 1,
             "an interaction needs two conditions": self.rule == "interaction" and len(labels) != 2,
             "a slope needs two or more distinct numeric positions": self.rule == "slope"
             and (

@@ -64,8 +64,9 @@ def contrast_of(
         )  # a lost value is worse than any other
         rows.append(behind.assign(side=label_of(arm) or "arm", condition=condition["label"]))
     differences = st.paired_differences(*series) if claim.rivals else series[0]
-    if claim.rule == "success rate":
-        differences = (differences >= claim.values.sign * claim.values.success).astype(float)
+    if claim.rule == "success rate":  # of runs, or of pairs in which the arm is better by so much
+        enough = claim.values.success * (1 if claim.rivals else claim.values.sign)
+        differences = (differences >= enough).astype(float)
     rows = pd.concat(rows)
     unpaired = tuple(sorted(set(rows["replicate"]) - set(differences.index)))
     return Contrast(

@@ -118,22 +118,25 @@ TUTORIAL_REMARKS = {  # one thing changed of the tutorial's regression
         50,
     ),
 }
-TUTORIAL_RIVALS = {
-    "coordconv": TUTORIAL_REGRESSION["coordconv"],
+TUTORIAL_QUADRANT = {
+    **TUTORIAL_REGRESSION,
+    "conv, for quadrant": (
+        {
+            **TUTORIAL_FINDS,
+            "model": "conv_regressor_quadrant",
+            "model_args": {"tutorial": True, **GLOROT},
+            "learning_rate": 5e-4,
+        },
+        100,
+    ),
+}
+TUTORIAL_UNIFORM = {
+    **TUTORIAL_REGRESSION,
     "conv, for uniform": (
         {
             **TUTORIAL_FINDS,
             "model": "conv_regressor_uniform",
             "model_args": {"tutorial": True, **GLOROT},
-        },
-        100,
-    ),
-    "conv, for quadrant": (  # padded as released: without padding nothing is left of 32 pixels
-        {
-            **TUTORIAL_FINDS,
-            "model": "conv_regressor_quadrant",
-            "model_args": GLOROT,
-            "learning_rate": 5e-4,
         },
         100,
     ),
@@ -310,11 +313,12 @@ def study(
     replicates: int = 10,
     size: int = 32,
     epochs: float = 1.0,
+    small: int = 16,
 ) -> Study:
-    """A study of this chapter. `replicates`, `size` and the factor `epochs` are of `paper`;
-    `factors` on the epochs, of `smoke` and `quick`.
+    """A study of this chapter. `replicates`, `size` and the factor `epochs` are of `paper`; `small`
+    (the canvas) and `factors` (on the epochs) of `smoke` and `quick`.
     """
-    small = {"size": 16, "splits": splits}
+    small = {"size": small, "splits": splits}
     return Study(
         f"coordconv.{name}",
         question,
