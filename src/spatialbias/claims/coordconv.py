@@ -86,6 +86,7 @@ ASKED = (
         kind="hypothesis",
         study="coordconv.naming_turned",
         arm="coordconv",
+        variant_of="coordconv.perfect",
         conditions=(QUADRANT,),
         values=SCORE,
         cost=0.8,
