@@ -17,6 +17,7 @@ PARTS = {
     "quadrant": quadrant.part,
     "circles": circles.part,
     "sweep": processes.sweep,
+    "queue": processes.queue,
     "memory": processes.memory,
     "precision": precision.part,
 }

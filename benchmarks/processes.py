@@ -8,6 +8,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks.measuring import CORES, Row, ratios, row, seconds, workers
 from benchmarks.trial import images
@@ -58,6 +59,53 @@ def sweep(quick: bool) -> list[Row]:
             target=None if quick else EFFICIENCY,
         )
     ]
+
+
+def queue(quick: bool) -> list[Row]:
+    """Trials that do nothing, through the processes of a sweep and through Dask: how many a second,
+    and by how much the sweeping process's peak grows meanwhile.
+    """
+    count = 1000 if quick else 10_000
+    with workers(CORES) as pool:
+        rows = [_through("local processes", pool, count)]
+    try:
+        from distributed import Client
+        from distributed.deploy.subprocess import SubprocessCluster
+    except ModuleNotFoundError:
+        return rows
+    options = {"n_workers": CORES, "worker_kwargs": {"nthreads": 1}}
+    with SubprocessCluster(**options) as cluster, Client(cluster) as client:
+        client.wait_for_workers(CORES)
+        rows.append(_through("Dask", client.get_executor(pure=False), count))
+    return rows
+
+
+def nothing(batch: list[dict], *_) -> tuple[list[str], float]:
+    """What a sweep sends out, without the work."""
+    return ["done"] * len(batch), 1e-3 * len(batch)
+
+
+def _through(what: str, executor, count: int) -> Row:
+    def trials(start: int, end: int) -> list[Trial]:
+        model = {"model": "fully_connected", "dataset": "digits", "n_train": 10}
+        return [Trial(**model, replicate=r) for r in range(start, end)]
+
+    with tempfile.TemporaryDirectory() as folder, patch.object(engine, "work", nothing):
+        store = Store(folder, None)
+        engine.sweep(trials(0, 200), (), store, executor=executor, progress=False)
+        grid, before = trials(200, count), peak_gigabytes()
+        started = time.perf_counter()
+        engine.sweep(grid, (), store, executor=executor, progress=False)
+        rate = (count - 200) / (time.perf_counter() - started)
+        grown = 1000 * (peak_gigabytes() - before)
+    return row(
+        "queue",
+        f"{what}, {count:,} trials that do nothing",
+        f"{rate:.0f} trials/s",
+        f"the sweeping process grew by {grown:.0f} MB",
+        [rate],
+        shown="{:.0f}/s",
+    )
 
 
 def memory(quick: bool) -> list[Row]:
