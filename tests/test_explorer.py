@@ -1,23 +1,23 @@
-"""The explorer: networks from files or from a page, the live widget, and the picture that stands in
-its place.
-"""
+"""The explorer: networks from files or from the reader, what is shown, and what the kernel answers."""
 
 import json
-import time
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
-ipywidgets = pytest.importorskip("ipywidgets")
+pytest.importorskip("anywidget")
 
-from matplotlib.figure import Figure  # noqa: E402
+from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from spatialbias import datasets, models, paths, shifts  # noqa: E402
 from spatialbias.datasets import Batch, Data  # noqa: E402
-from spatialbias.explorer import NoNetworks, explore, front_end, load_networks, picture, samples  # noqa: E402
+from spatialbias.explorer import NoNetworks, advance, explore, load_networks, samples  # noqa: E402
 from spatialbias.explorer import networks as explorer_networks  # noqa: E402
-from spatialbias.explorer.view import SHIFTS, View  # noqa: E402
+from spatialbias.explorer.view import View, order  # noqa: E402
+from spatialbias.explorer.widget import Explorer, Page, own  # noqa: E402
 from spatialbias.trials import Trial  # noqa: E402
 
 TINY = {
@@ -26,7 +26,6 @@ TINY = {
     "coordinet": {"width": 8, "layers": 2, "frequencies": 2},
 }
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def cifar10(classes=None) -> Data:
@@ -62,13 +61,6 @@ def made_up(classes, channels=3, side=32) -> Data:
     images = torch.randint(0, 256, (5 * len(classes), channels, side, side), dtype=torch.uint8)
     batch = Batch((images,), torch.arange(len(images)) % len(classes))
     return Data(batch, batch, "made up", classes, "", MEAN[:channels], STD[:channels])
-
-
-def figure_text(figure: Figure) -> str:
-    figure.draw_without_rendering()
-    return " ".join(
-        text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
-    )
 
 
 # -------------------------------------------------------------------------------------------------------------
@@ -136,165 +128,209 @@ def test_weights_without_their_trial_are_named_and_left_out(weights, tiny):
         assert "coordinet" not in load_networks(folder=weights)
 
 
-def test_unsuitable_networks_are_refused(tiny):
-    ridge = {"kernel_ridge": (models.build("kernel_ridge"), cifar10())}
-    with pytest.raises(ValueError, match="kernel_ridge.*probabilities"):
-        picture(networks=ridge)
+def linear(classes=10, size=3 * 32 * 32) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(size, classes))
+
+
+@pytest.mark.parametrize(
+    ("networks", "message"),
+    [
+        ({"mine": linear(7)}, r"'mine' answers 2 images with \(2, 7\).*\(2, 10\)"),
+        (linear(10, 100), "'Sequential' cannot take images of 3x32x32"),
+        ({"mine": nn.Flatten()}, "'mine' has no parameters"),
+        ({"mine": "a name"}, "'mine' is a str"),
+        ([linear()], "no network"),
+        ({"kernel_ridge": models.build("kernel_ridge")}, "kernel_ridge.*scores"),
+    ],
+)
+def test_unsuitable_networks_are_refused_in_one_sentence(networks, message):
+    with pytest.raises(ValueError, match=message) as error:
+        explore(networks)
+    assert "\n" not in str(error.value)
+
+
+def test_networks_of_two_data_sets_are_refused(tiny):
     mixed = {**tiny, "coordinet": (tiny["coordinet"][0], made_up(samples.samples()[2]))}
     with pytest.raises(ValueError, match="coordinet.*one data set"):
-        picture(networks=mixed)
+        explore(mixed)
 
 
-# -------------------------------------------------------------------------------------------------------------
-# widget
+def test_asking_a_network_leaves_it_in_training():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(3072, 10))
+    network = explorer_networks.of(model)["Sequential"]
+    images = samples.samples()[0][:2]
+    assert torch.equal(network.probabilities(images), network.probabilities(images))
+    assert model.training
 
 
-def test_every_control_changes_what_is_shown(tiny):
-    widget = explore("rotation", tiny, live=True)
-    changes = {
-        widget.degrees: 60,
-        widget.crop: 20,
-        widget.right: 5,
-        widget.down: -7,
-        widget.image: 4,
-    }
-    for control, value in changes.items():
-        before, html = (
-            {name: p.clone() for name, p in widget.probabilities.items()},
-            widget.view.value,
-        )
-        control.value = value
-        assert widget.view.value != html
-        for name, p in widget.probabilities.items():
-            assert not torch.equal(p, before[name]), (name, control.description)
-            assert p.sum() == pytest.approx(1, abs=1e-5)
+# -------------------------------------------------------------------------------------------------
+# what is shown
 
 
-def test_the_widget_shows_the_networks_own_answers(tiny):
-    widget = explore("resized_crop", tiny, live=True)
-    widget.image.value, widget.degrees.value, widget.crop.value = 7, 30, 24
-    seen = View(degrees=30, crop=24)(samples.samples()[0][7:8])
-    for name, (model, data) in tiny.items():
-        expected = model(data.normalise(seen)).softmax(1)[0]
-        torch.testing.assert_close(widget.probabilities[name], expected, rtol=1e-4, atol=1e-5)
-        assert f"{100 * expected[0]:.0f}&nbsp;%" in widget.view.value
+def test_views_are_the_books_shifts():
+    images = samples.samples()[0][:2]
+    assert torch.equal(View()(images), images)
+    assert torch.equal(View(turn=40)(images), shifts.rotate(images, 40))
+    assert torch.equal(View(crop=25)(images), shifts.resized_crop(images, 25))
+    assert torch.equal(View(right=3, down=-2)(images), shifts.shift_by(images, -2, 3))
+    assert torch.equal(View(blur=20)(images), shifts.blur(images, 12))
+    assert torch.equal(View(corners=True)(images), shifts.mask_disc(images))
+    both = View(turn=40, scramble=True)(images)
+    assert torch.equal(both.flatten(2), shifts.rotate(images, 40).flatten(2)[:, :, order(32, 32)])
+    noisy = View(noise=20)(images.new_full((1, 3, 32, 32), 128)).float()
+    assert noisy.mean() == pytest.approx(128, abs=1.5) and noisy.std() == pytest.approx(20, abs=1.5)
 
 
-def test_reset_undoes_every_shift_at_once(tiny):
-    widget = explore("rotation", tiny, live=True)
-    start = widget.view.value
-    widget.degrees.value, widget.crop.value, widget.down.value = 90, 16, 3
-    shown = []
-    widget.view.observe(lambda change: shown.append(change["new"]), "value")
-    widget.reset.click()
-    assert shown == [start]
-    widget.degrees.value = 10
-    assert widget.view.value != start
+def test_the_scrambling_is_the_one_that_networks_were_trained_on():
+    images, target, classes = samples.samples()
+    batch = Batch((images,), target)
+    data = Data(batch, batch, "samples", classes)
+    moved = datasets.images.arrange(data, "fixed", "grid").test.inputs[0]
+    assert torch.equal(View(scramble=True)(images), moved)
 
 
-def test_the_page_s_own_slider_comes_first(tiny):
-    for shift, name in (
-        ("rotation", "turn"),
-        ("resized_crop", "crop"),
-        ("translation", "move right"),
-    ):
-        controls = explore(shift, tiny, live=True).children[0].children
-        assert controls[0].description == "picture" and controls[1].description.startswith(name)
-
-
-def test_answers_come_in_well_under_a_second(tiny):
-    widget, seconds = explore("rotation", tiny, live=True), []
-    for degrees in range(10, 60, 10):
-        start = time.perf_counter()
-        widget.degrees.value = degrees
-        seconds.append(time.perf_counter() - start)
-    assert sorted(seconds)[2] < 0.5
-
-
-def test_text_is_escaped(tiny):
-    evil = '<img src=x onerror="alert(1)">'
-    classes = (evil, "$\\frac{", *samples.samples()[2][2:])
-    model = tiny["coordinet"][0]
-    data = made_up(classes)
-    given = {evil: explorer_networks.Network(model, data, evil), "$\\frac{": (model, data)}
-    widget = explore("rotation", given, live=True)
-    assert (
-        "<img src=x" not in widget.view.value
-        and "&lt;img src=x onerror=&quot;" in widget.view.value
+def test_ones_own_image_comes_first_and_has_no_class(tiny):
+    grey = np.linspace(0, 1, 64 * 96).reshape(64, 96)
+    widget = explore(tiny, image=grey, turn=20)
+    assert widget.data["labels"][0] == -1 and widget.data["labels"][1:] == (
+        samples.samples()[1].tolist()
     )
-    assert "<img src=x" not in widget._repr_mimebundle_()["image/svg+xml"]
+    assert widget.data["grid"]["images"] == [0] and widget.state == {"turn": 20}
+
+
+def test_every_form_of_an_image_is_the_same_image(tmp_path):
+    pixels = torch.randint(0, 256, (40, 40, 3), dtype=torch.uint8).numpy()
+    picture = Image.fromarray(pixels)
+    picture.save(tmp_path / "mine.png")
+    first = own(picture, (3, 32, 32))
+    assert first.shape == (1, 3, 32, 32) and first.dtype == torch.uint8
+    for image in (pixels, pixels.transpose(2, 0, 1), pixels / 255, str(tmp_path / "mine.png")):
+        assert torch.equal(own(image, (3, 32, 32)), first)
+    assert own(pixels, (1, 28, 28)).shape == (1, 1, 28, 28)
+    assert torch.equal(own(samples.samples()[0][4], (3, 32, 32)), samples.samples()[0][4:5])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("nowhere.png", "nowhere.png.*cannot be read"),
+        (np.zeros((4, 5, 6, 7)), r"shape \(4, 5, 6, 7\)"),
+        (np.full((8, 8), 3.5), r"outside \[0, 1\]"),
+        (np.full((8, 8), 300), "outside 0 to 255"),
+        (object(), "image is a object"),
+    ],
+)
+def test_an_unreadable_image_is_refused_in_one_sentence(image, message):
+    with pytest.raises(ValueError, match=message):
+        own(image, (3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"turn": 181}, "turn=181.*from -180 to 180"),
+        ({"crop": 2.5}, "crop=2.5.*whole number"),
+        ({"network": "resnet"}, "network='resnet'.*coordinet"),
+        ({"start": "frog 9"}, "start='frog 9'.*frog 1"),
+        ({"tilt": 3}, "'tilt' is no control.*turn"),
+    ],
+)
+def test_a_wrong_start_names_what_is_allowed(tiny, state, message):
+    with pytest.raises(ValueError, match=message):
+        explore(tiny, **state)
 
 
 def test_grey_images_of_another_size():
     model = models.build("fully_connected", channels=1, size=28, classes=2, width=8, hidden=2)
-    given = {"fully_connected": (model, made_up(("this", "that"), 1, 28))}
-    widget = explore("resized_crop", given, live=True)
-    assert (widget.crop.max, len(widget.image.options)) == (28, 6)
-    widget.crop.value = 20
-    assert len(picture("resized_crop", given).axes) == 10
+    widget = explore({"fully_connected": (model, made_up(("this", "that"), 1, 28))}, crop=20)
+    assert widget.data["size"] == [1, 28, 28] and len(widget.data["names"]) == 6
 
 
-def test_without_networks_the_widget_is_a_message(tmp_path, monkeypatch):
+def test_without_networks_it_is_a_message(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path)
-    shown = explore(live=True)
-    assert isinstance(shown, ipywidgets.HTML) and "spatialbias results pack" in shown.value
-    assert "spatialbias results pack" in figure_text(picture()).replace("\n", " ")
-    assert "gave none" in explore(networks={}, live=True).value
+    assert "spatialbias results pack" in explore().value
+    assert "gave none" in explore({}).value
 
 
 # -------------------------------------------------------------------------------------------------
-# picture, and which
+# the kernel's side, and the page's
 
 
-@pytest.mark.parametrize("shift", SHIFTS)
-def test_the_picture_has_a_column_an_amount_and_a_bar_a_network(tiny, shift):
-    figure = picture(shift, tiny)
-    amounts = SHIFTS[shift].amounts
-    top, bottom = figure.axes[: len(amounts)], figure.axes[len(amounts) :]
-    assert [ax.get_title() for ax in top] == [f"{amount}{SHIFTS[shift].unit}" for amount in amounts]
-    assert all(len(ax.images) == 1 for ax in top)
-    assert all(len(ax.patches) == 3 and ax.get_xlim() == (0, 1) for ax in bottom)
-    image, true = samples.samples()[0][:1], int(samples.samples()[1][0])
-    for amount, ax in zip(amounts, bottom, strict=True):
-        seen = SHIFTS[shift].view(amount, 32)(image)
-        for bar, (model, data) in zip(ax.patches, tiny.values(), strict=True):
-            expected = model(data.normalise(seen)).softmax(1)[0, true].item()
-            assert bar.get_width() == pytest.approx(expected, rel=1e-3, abs=1e-5)
-    words = figure_text(figure)
-    assert (
-        "fully connected" in words and "Coordinet" in words and samples.samples()[2][true] in words
-    )
+@pytest.fixture
+def asked(tiny, monkeypatch):
+    """The widget, and a function that asks it as the front end does."""
+    widget, sent = explore(tiny), []
+    monkeypatch.setattr(Explorer, "send", lambda self, *message: sent.append(message))
+
+    def ask(images, names, **changes):
+        message = {"id": 3, "n": len(images), "names": names} | changes
+        widget._handle_custom_msg(message, [images.numpy().tobytes()])
+        return sent.pop()
+
+    return widget, ask
 
 
-def test_wrong_arguments_name_what_is_allowed(tiny):
-    with pytest.raises(ValueError, match="shift='warp'.*rotation, resized_crop"):
-        explore("warp", tiny)
-    with pytest.raises(ValueError, match="image=30: it must be from 0 to 29"):
-        picture("rotation", tiny, image=30)
+def test_the_kernel_answers_what_the_networks_answer(asked, tiny):
+    widget, ask = asked
+    images, names = View(turn=30)(samples.samples()[0][:3]), ["coordinet", "simple_cnn"]
+    message, (answer,) = ask(images, names)
+    found = torch.frombuffer(bytearray(answer), dtype=torch.float32).view(2, 3, 10)
+    assert message == {"id": 3}
+    for name, p in zip(names, found, strict=True):
+        model, data = tiny[name]
+        torch.testing.assert_close(p, model(data.normalise(images)).softmax(1))
+    ask(images[:1], ["simple_cnn"])
+    torch.testing.assert_close(widget.probabilities["simple_cnn"], found[1, 0])
 
 
-def test_views_are_the_shifts_of_the_measures():
-    images = samples.samples()[0][:2]
-    assert torch.equal(View()(images), images)
-    assert torch.equal(View(degrees=40)(images), shifts.rotate(images, 40))
-    assert torch.equal(View(crop=25)(images), shifts.resized_crop(images, 25))
-    assert torch.equal(View(right=3, down=-2)(images), shifts.shift_by(images, -2, 3))
+def test_a_failing_network_is_told_to_the_front_end(asked):
+    _, ask = asked
+    (message,) = ask(samples.samples()[0][:1], ["nobody"])
+    assert message["id"] == 3 and "nobody" in message["error"]
 
 
-def test_a_page_of_the_book_shows_the_picture(tiny, monkeypatch):
-    class Shell:
-        kernel = object()
+def test_what_a_saved_notebook_holds_needs_no_kernel(tiny):
+    data, _ = explore(tiny, turn=20)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    assert '"turn": 20' in page and "export" not in page.partition("<script>")[2][:20000]
+    assert page.count("</script>") == 1
 
-    monkeypatch.setattr("IPython.get_ipython", Shell)
-    monkeypatch.delenv("SPATIALBIAS_PROFILE", raising=False)
-    assert front_end() and isinstance(explore("rotation", tiny), ipywidgets.VBox)
+
+def test_text_is_escaped():
+    evil = '</script><img src=x onerror="alert(1)">'
+    model = linear(2)
+    page = Page(*_shown({evil: (model, made_up((evil, "b")))}))._repr_html_()
+    assert page.count("</script>") == 1 and "<img" not in page
+
+
+def _shown(networks):
+    widget = explore(networks)
+    return widget.data, widget.state
+
+
+def test_while_the_book_is_made_it_is_a_page(tiny, monkeypatch):
     monkeypatch.setenv("SPATIALBIAS_PROFILE", "smoke")
-    assert not front_end() and isinstance(explore("rotation", tiny), Figure)
-    monkeypatch.delenv("SPATIALBIAS_PROFILE")
-    monkeypatch.setattr("IPython.get_ipython", lambda: None)
-    assert not front_end()
+    assert isinstance(explore(tiny), Page) and not explore(tiny).shared
+    assert explore().shared and len(explore(turn=3)._repr_html_()) < 1000
 
 
-def test_the_widget_carries_the_picture_for_programs_without_widgets(tiny):
-    bundle = explore("rotation", tiny, live=True)._repr_mimebundle_()
-    assert WIDGET in bundle and "<svg" in bundle["image/svg+xml"]
+# -------------------------------------------------------------------------------------------------
+# what is known in advance
+
+
+def test_answers_in_advance_are_the_networks_answers(tiny):
+    network = explorer_networks.of(tiny)["simple_cnn"]
+    images = samples.samples()[0][:2]
+    found = advance.answers(network, images, angles=(0, 40), sizes=(32, 24))
+    assert found.shape == (2, 2, 2, 10) and found.dtype == torch.uint8
+    wanted = network.probabilities(View(40, 24)(images))
+    assert (found[:, 1, 1].float() / 255 - wanted).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_a_label_and_a_colour_are_the_books():
+    from spatialbias.plots import style
+
+    for name, (label, colour) in explorer_networks.SHIPPED.items():
+        if name in style.COLOURS:
+            assert (label, colour) == (style.label(name), style.colour(name))

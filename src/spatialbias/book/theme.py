@@ -1,7 +1,8 @@
 """A small Sphinx extension: what the rendered book needs beyond Jupyter Book's settings.
 
-Widgets need a kernel. In the rendered page their output gives way to the picture that stands beside
-it, or to nothing.
+Widgets need a kernel. In the rendered page their output gives way to what stands beside it: the
+explorer's page, a picture, or nothing. A page that shows the explorer gets its scripts, and the site
+the networks that they run.
 
 Images are described for those who do not see them: by their caption, for want of better words.
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MARK = "spatialbias-dark"
+EXPLORER = 'class="spatialbias-explorer"'
 INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
 PAGE = 18  # grey level of the theme's dark page
 
@@ -65,7 +67,9 @@ def setup(app):
     app.add_post_transform(DropWidgets)
     app.add_post_transform(NameImages)
     app.add_config_value("moved_pages", {}, "html")
+    app.connect("html-page-context", _add_explorer)
     app.connect("build-finished", _darken_figures)
+    app.connect("build-finished", _write_explorer)
     app.connect("build-finished", _redirect)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -81,6 +85,22 @@ def _redirect(app, exception):
                 f'<meta http-equiv="refresh" content="0; url={to}"><a href="{to}">moved here</a>',
                 encoding="utf-8",
             )
+
+
+def _add_explorer(app, page, template, context, doctree):
+    from spatialbias.explorer.site import SCRIPTS
+
+    if EXPLORER in context.get("body", ""):
+        for script in SCRIPTS:
+            app.add_js_file(f"explorer/{script}")
+
+
+def _write_explorer(app, exception):
+    from spatialbias.explorer import site
+
+    pages = Path(app.outdir).rglob("*.html")
+    if exception is None and any(EXPLORER in path.read_text("utf-8") for path in pages):
+        site.write(Path(app.outdir) / "_static" / "explorer")
 
 
 def _darken_figures(app, exception):

@@ -1,11 +1,9 @@
-"""See what a shift does to single pictures: `explore` is a widget to play with, `picture` the
-figure that stands in its place where nobody can.
+"""See what a shift does to single images: turn one, crop it, scramble its pixels, and watch every
+network answer.
 
-Which of the two a page shows: `SPATIALBIAS_PROFILE` is set while the book is made, and `explore`
-then returns the picture; in any other Jupyter kernel it returns the widget; without a kernel, the
-picture. A widget that was executed with nobody in front of it (papermill, a plain `jupyter-book
-build`) carries the picture along as SVG, which is what programs without widgets show. No reader
-meets a slider that does nothing.
+`explore()` is a widget in Jupyter, and in the rendered book the same front end on networks that run
+in the browser; `explorer.js` draws both. Saved notebooks stay alive without a kernel: they carry
+answers that were computed in advance.
 """
 
 from __future__ import annotations
@@ -13,46 +11,36 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from torch import nn
+
 from spatialbias.explorer.networks import NoNetworks, load_networks, of
-from spatialbias.explorer.still import picture
-from spatialbias.explorer.view import known
 
-__all__ = ["NoNetworks", "explore", "load_networks", "picture"]
+__all__ = ["NoNetworks", "explore", "load_networks"]
 
 
-def explore(shift: str = "rotation", networks: Mapping | None = None, live: bool | None = None):
-    """Turn, crop and move a picture and watch the class probabilities of each network.
+def explore(networks: nn.Module | Mapping | None = None, image=None, **state):
+    """Shift an image and watch the class probabilities of each network.
 
-    shift: "rotation", "resized_crop" or "translation": which slider comes first, and what the
-    picture shows.
-    networks: name: (model, data), trained networks with the `Data` they were trained on; None for
-    the shipped ones.
-    live: None decides as this module's docstring says.
+    networks: None for the book's own; a network of yours, or several by name, each a module or
+        (module, data). A module alone must take CIFAR-10's images (B, 3, 32, 32), normalised by
+        channel as the book does it, and return ten logits an image.
+    image: one of yours: a file, a PIL image, or an array (H, W), (H, W, 3) or (3, H, W).
+    state: where the controls start: start="frog 1" (the image), turn=40, crop=24, right=3, down=-2,
+        blur=8, noise=20, corners=True, scramble=True, network="simple_cnn".
 
-    Returns an ipywidgets widget or, where there is no live front end, the Figure of `picture`.
-    Without networks both hold a message that says how to come by them. Raises ValueError for an
-    unknown shift or unsuitable networks.
+    Returns a widget, or while the book is made the page that stands for it. Without networks, a
+    message that says how to come by them. Raises ValueError for what cannot be shown.
     """
-    known(shift)
-    if not (front_end() if live is None else live):
-        return picture(shift, networks)
-    from spatialbias.explorer.widget import Explorer, message
+    from spatialbias.explorer.widget import Explorer, Page, content, state_of
 
     try:
-        return Explorer(shift, of(networks))
+        given = of(networks)
     except NoNetworks as error:
-        return message(str(error))
+        from ipywidgets import HTML
 
-
-def front_end() -> bool:
-    """Whether a person with widgets may be looking: a Jupyter kernel that is not making the
-    book.
-    """
-    if os.environ.get("SPATIALBIAS_PROFILE"):
-        return False
-    try:
-        import ipywidgets  # noqa: F401
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return hasattr(get_ipython(), "kernel")
+        return HTML(str(error))
+    shown = content(given, image)
+    start = state_of(shown, state)
+    if os.environ.get("SPATIALBIAS_PROFILE"):  # the book is being made
+        return Page(shown, start, shared=networks is None and image is None)
+    return Explorer(given, shown, start)

@@ -1,171 +1,229 @@
-"""The live explorer: sliders that turn, crop and move a picture, and each network's class
-probabilities beside it.
+"""The explorer's content, as plain data, and its two forms: a widget that answers from the kernel,
+and the page that needs none.
 """
 
 from __future__ import annotations
 
 import base64
-import io
-from html import escape
+import gzip
+import json
+import re
+from pathlib import Path
 
-import ipywidgets as widgets
+import anywidget
+import numpy as np
 import torch
+import traitlets
 from PIL import Image
+from torch import Tensor
 
-from spatialbias.explorer.networks import Network, pictures
-from spatialbias.explorer.still import picture
-from spatialbias.explorer.view import View, known
-from spatialbias.figures import style
+from spatialbias import shifts
+from spatialbias.explorer import advance
+from spatialbias.explorer.networks import SHIPPED, SPARE, Network, fit, pictures
+from spatialbias.explorer.view import grain, order
 
-WIDE = {"description_width": "7.5em"}
-STYLE = """
-.spatialbias-explorer { line-height: 1.35; white-space: normal; }
-.spatialbias-explorer > div { display: flex; flex-wrap: wrap; gap: 0.6em 1.4em; align-items: flex-start; }
-.spatialbias-explorer figure { margin: 0 0 0.5em; }
-.spatialbias-explorer img { display: block; width: 8.5em; height: 8.5em; image-rendering: pixelated; }
-.spatialbias-explorer section { flex: 1 1 14em; max-width: 20em; }
-.spatialbias-explorer h4 { margin: 0; font-size: 1em; border-bottom: 3px solid var(--ink); }
-.spatialbias-explorer p { margin: 0.2em 0; }
-.spatialbias-explorer table { border-collapse: collapse; width: 100%; }
-.spatialbias-explorer th { padding: 0 0.5em 0 0; text-align: left; font-weight: 400; white-space: nowrap; }
-.spatialbias-explorer .true { font-weight: 650; }
-.spatialbias-explorer .true th { font-weight: 650; }
-.spatialbias-explorer td { padding: 0; width: 60%; }
-.spatialbias-explorer td + td { padding-left: 0.5em; width: auto; text-align: right; white-space: nowrap; }
-.spatialbias-explorer td div { position: relative; height: 0.8em; }
-.spatialbias-explorer td div { background: color-mix(in srgb, currentColor 12%, transparent); }
-.spatialbias-explorer td b { position: absolute; height: 100%; background: var(--ink); opacity: 0.5; }
-.spatialbias-explorer .true b { opacity: 1; }
-.spatialbias-explorer td i { position: absolute; height: 100%; border-left: 2px solid currentColor; }
-"""
-LEGEND = (
-    "<p>Bars: the probability of each class; ◂ marks the true one. Upright strokes: the same for the picture as "
-    "taken.</p>"
-)
+HERE = Path(__file__).parent
+CSS = (HERE / "explorer.css").read_text(encoding="utf-8")
+CONTROLS = ("turn", "crop", "right", "down", "blur", "noise")
 
 
-class Explorer(widgets.VBox):
-    """A picture under the reader's hands.
+def packed(values: Tensor) -> str:
+    """A tensor's bytes, as text that scripts can hold."""
+    content = np.ascontiguousarray(values.numpy()).tobytes()
+    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
-    Its parts, to be set from code too: `image`, `degrees`, `crop`, `right`, `down` (all with
-    `.value`) and `reset`. `probabilities` holds the last answer of each network, `view` is the HTML
-    that shows them.
+
+def content(networks: dict[str, Network], image=None) -> dict:
+    """What the front end draws from: images, networks, curves and answers in advance.
+
+    Raises ValueError for unsuitable networks or an unreadable image.
+    """
+    images, target, classes = pictures(networks)
+    fit(networks, images)
+    seen = target.tolist()
+    names = [f"{classes[k]} {seen[:i].count(k) + 1}" for i, k in enumerate(seen)]
+    if image is not None:
+        images = torch.cat([own(image, tuple(images.shape[1:])), images])
+        seen, names = [-1, *seen], ["your image", *names]
+    ours = all(network.digest for network in networks.values())
+    grid, curves = advance.shipped(networks) if ours else ({}, {})
+    if not grid or image is not None:
+        grid = advance.quick(networks, images)
+    return {
+        "size": list(images.shape[1:]),
+        "classes": list(classes),
+        "images": packed(images),
+        "labels": seen,
+        "names": names,
+        "noise": packed(grain(tuple(images.shape[1:]))),
+        "order": order(*images.shape[2:]).tolist(),
+        "networks": [
+            {
+                "name": name,
+                "label": SHIPPED[name][0] if name in SHIPPED else name,
+                "colour": SHIPPED[name][1] if name in SHIPPED else SPARE[k % len(SPARE)],
+                "digest": network.digest,
+                "note": _note(network, curves.get(name, {})),
+                "curves": curves.get(name, {}),
+            }
+            for k, (name, network) in enumerate(networks.items())
+        ],
+        "grid": grid | {"answers": {name: packed(p) for name, p in grid["answers"].items()}},
+    }
+
+
+def _note(network: Network, curves: dict) -> str:
+    if not network.trained_on:
+        return ""
+    upright = next((row for row in curves.get("turn", ()) if row[0] == 0), None)
+    how = f"Trained on {network.trained_on}"
+    if upright is None:
+        return f"{how}."
+    low, high = (round(100 * value) for value in upright[2:4])
+    return f"{how}. Networks trained like it name {100 * upright[1]:.0f} % of the test images ({low} to {high} %, {upright[4]:.0f} runs)."
+
+
+def own(image, size: tuple[int, int, int]) -> Tensor:
+    """The reader's image as (1, C, H, W) uint8: its central square, at the networks' resolution.
+
+    image: a file, a PIL image, or an array or tensor (H, W), (H, W, C) or (C, H, W), uint8 or in
+    [0, 1]. Raises ValueError for anything else.
+    """
+    if isinstance(image, str | Path):
+        try:
+            with Image.open(image) as opened:
+                image = opened.convert("RGB")
+        except OSError as error:
+            raise ValueError(f"image={str(image)!r} cannot be read as an image: {error}") from None
+    if isinstance(image, Image.Image):
+        image = np.array(image.convert("RGB"))
+    try:
+        pixels = torch.as_tensor(image).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"image is a {type(image).__name__}; give a file, a PIL image or an array"
+        ) from None
+    if pixels.ndim == 2:
+        pixels = pixels[None]
+    elif pixels.ndim == 3 and pixels.shape[0] not in (1, 3):
+        pixels = pixels.permute(2, 0, 1)
+    if pixels.ndim != 3 or pixels.shape[0] not in (1, 3, 4) or 0 in pixels.shape:
+        raise ValueError(
+            f"image has the shape {tuple(pixels.shape)}; (H, W), (H, W, 3) or (3, H, W) is needed"
+        )
+    pixels = pixels[:3].float()
+    if torch.as_tensor(image).is_floating_point():
+        if not 0 <= pixels.min() <= pixels.max() <= 1:
+            raise ValueError("image holds floating-point values outside [0, 1]")
+        pixels = 255 * pixels
+    if not 0 <= pixels.min() <= pixels.max() <= 255:
+        raise ValueError("image holds values outside 0 to 255")
+    C, H, W = pixels.shape
+    side = min(H, W)
+    top, left = (H - side) // 2, (W - side) // 2
+    square = pixels[None, :, top : top + side, left : left + side].round().to(torch.uint8)
+    square = shifts.resize(square, size[2])
+    return (
+        square.float().mean(1, keepdim=True).round().to(torch.uint8)
+        if size[0] == 1
+        else (square.expand(1, size[0], size[1], size[2]).contiguous())
+    )
+
+
+def state_of(content: dict, start: dict) -> dict:
+    """A starting state of the controls, checked. Raises ValueError with what is allowed."""
+    half = content["size"][2] // 2
+    ranges = {"turn": (-180, 180), "crop": (half - 2, 2 * half), "noise": (0, 100)}
+    ranges |= {"right": (-half, half), "down": (-half, half), "blur": (0, half + half // 2)}
+    checked = {}
+    for name, value in start.items():
+        if name in ranges:
+            low, high = ranges[name]
+            if not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{name}={value!r}: a whole number from {low} to {high} is needed")
+        elif name in ("corners", "scramble"):
+            value = bool(value)
+        elif name == "network":
+            known = [network["name"] for network in content["networks"]]
+            if value not in known:
+                raise ValueError(f"network={value!r}: there are {', '.join(known)}")
+        elif name == "start":
+            if value not in content["names"]:
+                raise ValueError(f"start={value!r}: there are {', '.join(content['names'])}")
+            name, value = "image", content["names"].index(value)
+        else:
+            raise ValueError(
+                f"{name!r} is no control; there are {', '.join((*CONTROLS, 'corners', 'scramble', 'network', 'start'))}"
+            )
+        checked[name] = value
+    return checked
+
+
+class Explorer(anywidget.AnyWidget):
+    """An image under the reader's hands. `state` holds the controls' values, and setting it moves
+    them; `probabilities` are each network's last answer, on the image that the reader sees.
     """
 
-    def __init__(self, shift: str, networks: dict[str, Network]) -> None:
-        known(shift)
-        self.shift, self.networks = shift, networks
-        self.images, self.target, self.classes = pictures(networks)
-        side = self.images.shape[3]
-        self.image = widgets.Dropdown(
-            options=self._names(), value=0, description="picture", style=WIDE
-        )
-        self.degrees = _slider("turn, degrees", -180, 180, 0)
-        self.crop = _slider("crop to, pixels", side // 2, side, side)
-        self.right = _slider("move right", -(side // 2), side // 2, 0)
-        self.down = _slider("move down", -(side // 2), side // 2, 0)
-        self.reset = widgets.Button(description="as taken", tooltip="undo every shift")
-        self.view = widgets.HTML()
-        self.probabilities: dict[str, torch.Tensor] = {}
-        first = {"rotation": self.degrees, "resized_crop": self.crop, "translation": self.right}[
-            shift
-        ]
-        self._sliders = sorted(
-            (self.degrees, self.crop, self.right, self.down), key=lambda slider: slider is not first
-        )
-        for control in (self.image, *self._sliders):
-            control.observe(self._changed, "value")
-        self.reset.on_click(self._reset)
-        controls = widgets.Box(
-            (self.image, *self._sliders, self.reset), layout=widgets.Layout(flex_flow="row wrap")
-        )
-        super().__init__((controls, self.view))
-        self._show()
+    _esm = (HERE / "explorer.js").read_text(encoding="utf-8")
+    css = traitlets.Unicode(CSS).tag(sync=True)
+    data = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
 
-    def _names(self) -> list[tuple[str, int]]:
-        seen = [int(k) for k in self.target]
-        named = [(f"{self.classes[k]} {seen[:i].count(k) + 1}", i) for i, k in enumerate(seen)]
-        return sorted(named, key=lambda option: seen[option[1]])
+    def __init__(self, networks: dict[str, Network], content: dict, state: dict) -> None:
+        super().__init__(data=content, state=state)
+        self.networks, self.probabilities = networks, {}
+        self.on_msg(self._asked)
 
-    def _changed(self, change) -> None:
-        if self._sliders:  # none while they are being reset together
-            self._show()
-
-    def _reset(self, button) -> None:
-        sliders, self._sliders = self._sliders, []
-        for slider in sliders:
-            slider.value = self.crop.max if slider is self.crop else 0
-        self._sliders = sliders
-        self._show()
-
-    def _show(self) -> None:
-        taken = self.images[self.image.value][None]
-        seen = View(self.degrees.value, self.crop.value, self.right.value, self.down.value)(taken)
-        both = {
-            name: network.probabilities(torch.cat((seen, taken)))
-            for name, network in self.networks.items()
-        }
-        self.probabilities = {name: p[0] for name, p in both.items()}
-        true = int(self.target[self.image.value])
-        what = self.classes[true]
-        panels = [
-            _panel(name, place, p, true, self.classes, self.networks[name].trained_on)
-            for place, (name, p) in enumerate(both.items())
-        ]
-        self.view.value = (
-            f'<div class="spatialbias-explorer"><style>{STYLE}</style><div><div>{_image(taken[0], what, "as taken")}'
-            f"{_image(seen[0], what, 'as the networks see it')}</div>{''.join(panels)}</div>{LEGEND}</div>"
-        )
+    def _asked(self, widget, message: dict, buffers: list) -> None:
+        """Answer images that the front end sends: {id, n, names} and n images as bytes."""
+        try:
+            images = torch.frombuffer(bytearray(buffers[0]), dtype=torch.uint8)
+            images = images.view(message["n"], *self.data["size"])
+            found = {name: self.networks[name].probabilities(images) for name in message["names"]}
+        except Exception as error:  # whatever a reader's network raises
+            self.send({"id": message.get("id"), "error": str(error)})
+            return
+        if len(images) == 1:
+            self.probabilities = {**self.probabilities, **{k: p[0] for k, p in found.items()}}
+        answer = torch.stack(list(found.values())).contiguous().numpy()
+        self.send({"id": message["id"]}, [answer.tobytes()])
 
     def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for programs without widgets the picture."""
+        """The widget, and for programs without widgets the page."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        svg = io.StringIO()
-        picture(self.shift, self.networks, self.image.value).savefig(
-            svg, format="svg", metadata={"Date": None}
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "text/html": Page(self.data, self.state)._repr_html_()}, metadata
+
+
+class Page:
+    """The explorer where there is no kernel: it needs scripts, and nothing else.
+
+    shared: the data, script and networks lie beside the page (see `spatialbias.explorer.site`); else
+    the page carries what it needs to look answers up.
+    """
+
+    def __init__(self, content: dict, state: dict, shared: bool = False) -> None:
+        self.content, self.state, self.shared = content, state, shared
+
+    def _repr_html_(self) -> str:
+        state = _literal(self.state)
+        begin = "const el = document.currentScript.previousElementSibling;"
+        if self.shared:
+            script = f"{begin} globalThis.spatialbiasSite?.(el, {state})"
+        else:
+            given = f"({{ data: {_literal(self.content)}, css: {_literal(CSS)}, state: {state} }})[name]"
+            script = f"{begin}\n{classic()}\nrender({{ el, model: {{ get: (name) => {given} }} }});"
+        return (
+            '<div class="spatialbias-explorer">This is the explorer of shifts. It needs scripts: open the book in a '
+            f"browser, or run this cell.</div><script>{{ {script} }}</script>"
         )
-        return {**bundle, "image/svg+xml": svg.getvalue()}
 
 
-def message(text: str) -> widgets.HTML:
-    """A plain sentence in the place of the explorer."""
-    return widgets.HTML(f'<p style="line-height: 1.35; white-space: normal">{escape(text)}</p>')
+def classic() -> str:
+    """The front end as statements of a classic script, which `file://` allows."""
+    module = (HERE / "explorer.js").read_text(encoding="utf-8")
+    return re.sub(r"^export (default .*\n?|)", "", module, flags=re.MULTILINE)
 
 
-def _slider(description: str, low: int, high: int, value: int) -> widgets.IntSlider:
-    return widgets.IntSlider(value, low, high, description=description, style=WIDE)
-
-
-def _image(image: torch.Tensor, what: str, caption: str) -> str:
-    png = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).squeeze(2).contiguous().numpy()).save(png, "png")
-    source = base64.b64encode(png.getvalue()).decode()
-    return (
-        f'<figure><img src="data:image/png;base64,{source}" alt="{escape(what)}, {escape(caption)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def _panel(
-    name: str, place: int, p: torch.Tensor, true: int, classes: tuple[str, ...], trained_on: str
-) -> str:
-    """One network: p (2, classes), of the shifted picture and of the picture as taken."""
-    top = int(p[0].argmax())
-    rows = "".join(
-        _row(label, now, then, k == true)
-        for k, (label, now, then) in enumerate(zip(classes, *p.tolist()))
-    )
-    answer = f"{escape(classes[top])}, {'right' if top == true else 'wrong'}"
-    trained = f"trained on {escape(trained_on)}" if trained_on else ""
-    return (
-        f'<section style="--ink: {style.colour(name, place)}"><h4>{escape(style.label(name))}</h4>'
-        f"<p>{answer}<br>{trained}</p><table>{rows}</table></section>"
-    )
-
-
-def _row(label: str, now: float, then: float, true: bool) -> str:
-    return (
-        f'<tr{" class=true" if true else ""}><th scope="row">{escape(label)}{" ◂" if true else ""}</th><td>'
-        f'<div><b style="width: {100 * now:.1f}%"></b><i style="left: {100 * then:.1f}%"></i></div></td>'
-        f"<td>{100 * now:.0f}&nbsp;%</td></tr>"
-    )
+def _literal(value) -> str:
+    return json.dumps(value).replace("<", "\\u003c")
