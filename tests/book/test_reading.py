@@ -9,7 +9,7 @@ from spatialbias.book import pages
 from tests.book.smoke import ROOT
 
 FOUND = [p for p in pages.pages(ROOT) if ".rests_on(" in (ROOT / f"{p}.ipynb").read_text()]
-NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,]*(?:\.\d+)?(?![\w])")
+NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,]*(?:\.\d+)?(?![\w-])")
 ABBREVIATIONS = re.compile(r"\b(?:et al|e\.g|i\.e|vs|cf)\.")
 
 

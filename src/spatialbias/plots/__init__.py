@@ -5,6 +5,7 @@ lines      test accuracy over x, a panel for each value of a column: means, 95 %
 strips     one network a line: single runs as strokes, mean and interval
 interval   an effect as a mark with its interval on a page's own axes
 forest     effects with their intervals, one a line under its name
+picture    an image; plane: a map over positions, zero clear; classes: a segmented image
 canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
            draw one network's line and the names at the ends
 """
@@ -20,6 +21,7 @@ from spatialbias.plots.charts import (
     panel,
     write_labels,
 )
+from spatialbias.plots.maps import CLASSES, bare, classes, picture, plane
 from spatialbias.plots.style import (
     COLOURS,
     HOLLOW,
@@ -31,17 +33,21 @@ from spatialbias.plots.style import (
     dataset_name,
     label,
     marker,
+    patch,
     square,
     use,
 )
 
 __all__ = [
+    "CLASSES",
     "COLOURS",
     "HOLLOW",
     "INK",
+    "bare",
     "blank",
     "canvas",
     "circle",
+    "classes",
     "carried",
     "colour",
     "dataset_name",
@@ -54,6 +60,9 @@ __all__ = [
     "names_above",
     "panel",
     "square",
+    "patch",
+    "picture",
+    "plane",
     "strips",
     "use",
     "write_labels",

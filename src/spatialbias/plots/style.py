@@ -7,7 +7,7 @@ import sys
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Circle, Patch, Rectangle
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
 HOLLOW = {
@@ -193,3 +193,8 @@ def circle(centre: tuple[float, float], radius: float) -> Circle:
 def square(corner: tuple[float, float], side: float, ink: str) -> Rectangle:
     """A filled square, in the units of the axes."""
     return Rectangle(corner, side, side, facecolor=ink, edgecolor="none")
+
+
+def patch(ink: str, name: str) -> Patch:
+    """A swatch of a legend."""
+    return Patch(color=ink, label=name)

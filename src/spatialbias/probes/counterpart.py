@@ -1,24 +1,14 @@
-"""The coordinate bias beside CoordConv, for the page `coordbias/layer`: how far one can be the
-other, and how fast each learns a slope.
-
-Everything is computed from the layers themselves; identities in float64.
+"""The coordinate bias beside CoordConv: how far one layer can be the other, and how fast each learns
+a slope. Computed from the layers themselves, in float64.
 """
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from spatialbias.figures.maps import plane
 from spatialbias.layers import CoordBiasConv2d, CoordConv2d
 from spatialbias.layers.coordbias import unit_grid
-from spatialbias.plots.style import INK, SPARE, canvas, colour
-
-OURS, THEIRS = (
-    colour("coordbias"),
-    colour("CoordConv"),
-)  # as beside each other on the other pages of the chapter
 
 
 def inside(layer: nn.Conv2d, height: int, width: int) -> Tensor:
@@ -89,23 +79,6 @@ def differences(
     return maps, *pair
 
 
-def relation(maps: dict[str, Tensor]) -> Figure:
-    """The maps of `differences`, on one scale."""
-    titles = {
-        "zeros": "difference,\nzero padding",
-        "replicate": "difference,\nreplicated border",
-        "none": "difference,\nno padding",
-        "r": "difference,\nzeros, and r",
-    }
-    figure, axes = canvas(6, columns=3, height=2.0, share_x=False, share_y=False)
-    limit = max(float(v.abs().max()) for v in maps.values())
-    for ax, (name, values) in zip(axes, maps.items()):
-        drawn = plane(ax, values, titles.get(name, f"{name},\nzero padding"), limit)
-    bar = figure.colorbar(drawn, ax=axes, label="response to an empty picture", aspect=28, pad=0.02)
-    bar.outline.set_linewidth(0.4)
-    return figure
-
-
 def paces(
     kernels: tuple[int, ...] = (1, 3, 5, 7), size: int = 64, filters: int = 256
 ) -> pd.DataFrame:
@@ -155,44 +128,3 @@ def _slopes(layer: nn.Conv2d, size: int) -> Tensor:
         .detach()
         .clone()
     )
-
-
-def paces_figure(rows: pd.DataFrame) -> Figure:
-    inks = dict(
-        zip(rows.columns, (SPARE[0], SPARE[1], INK))
-    )  # ways to step, and no network's colours
-    return over_kernels(rows, inks, "CoordConv's slope,\nrelative to ours")
-
-
-def over_kernels(rows: pd.DataFrame, inks: dict[str, str], ylabel: str) -> Figure:
-    """A line a column over the kernel size K, on a logarithmic axis."""
-    figure, (ax,) = canvas(1, height=2.7, width=6.4)
-    for (name, ink), mark in zip(inks.items(), "os^"):
-        ax.plot(
-            rows.index,
-            rows[name],
-            color=ink,
-            marker=mark,
-            linestyle=(0, (4, 2)) if name.endswith("r") else "-",
-        )
-        ax.annotate(
-            name,
-            (rows.index[-1], rows[name].iloc[-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            color=ink,
-            va="center",
-            size=8.5,
-            annotation_clip=False,
-        )
-    ax.set_yscale("log")
-    ax.set_xticks(rows.index)
-    ticks = [
-        t
-        for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-        if 0.7 * rows.min().min() <= t <= 1.4 * rows.max().max()
-    ]
-    ax.set_yticks(ticks, [str(t) for t in ticks])
-    ax.minorticks_off()
-    ax.set(xlabel="kernel size K", ylabel=ylabel)
-    return figure
