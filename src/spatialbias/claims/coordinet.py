@@ -74,7 +74,7 @@ ALL = ("simple_cnn", "coordinet", "fully_connected")
 LAST = {arm: tuple(CURVES["accuracy", arm, n][0] for n in PUBLISHED_SIZES) for arm in ALL}
 CHAPTER = {"tag": "S", "n": N}
 FEW = {"study": "coordinet.few_samples", "page": "coordinet/few_samples", **CHAPTER}
-TURN = {"study": "coordinet.rotation", "page": "coordinet/rotation", **CHAPTER, "cost": 1.5}
+TURN = {"study": "coordinet.rotation", "page": "coordinet/shifts", **CHAPTER, "cost": 1.5}
 WHY = {
     "study": "coordinet.hypotheses",
     "page": "coordinet/hypotheses",
@@ -84,7 +84,7 @@ WHY = {
 }
 PART = {
     "study": "coordinet.ablations",
-    "page": "coordinet/ablations",
+    "page": "coordinet/architecture",
     **CHAPTER,
     "conditions": ONE,
     "cost": 1.0,
@@ -285,7 +285,7 @@ CLAIMS = (
         published=cropped("coordinet", "simple_cnn"),
         cost=1.5,
         study="coordinet.resized_crop",
-        page="coordinet/resized_crop",
+        page="coordinet/shifts",
         **CHAPTER | {"tag": "O"},
     ),
     Claim(

@@ -1,25 +1,10 @@
-"""The theorem on norms, checked for the page `coordinet/architecture`: what does not change a
-Coordinet's answer, in float64.
-"""
+"""The theorem on Coordinet's norms, checked: what does not change its answer, in float64."""
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spatialbias.figures.numbers import power
 from spatialbias.models import build
-
-ROUNDING = 1e-9  # what lies below it, relatively, is nothing but rounding
-ROWS = {  # what `theorem` finds, as a reader meets it
-    "inner norms left out": "inner norms left out: logits",
-    "inner norms left out: gradients": "inner norms left out: gradients",
-    "m of every layer × 10": "m of every layer × 10: logits",
-    "a pixel’s whole input × 10": "a pixel’s whole input × 10: logits",
-    "one weight matrix × 10": "one weight matrix × 10: logits",
-    "gradient along the weights": "nothing: cosine of a matrix and its gradient",
-    "spread of the votes’ lengths": "nothing: spread of the votes’ lengths",
-}
 
 
 def path(
@@ -71,10 +56,6 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
     usual, bare = logits(), logits(inner=False)
     wanted, found = gradients(usual), gradients(bare)
     worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, wanted))
-    along = max(
-        float(F.cosine_similarity(w.detach().flatten(), g.flatten(), dim=0).abs())
-        for w, g in zip(wrt[1:], wanted[1:])
-    )
     with torch.no_grad():
         length = path(model, x, m, True, epsilon).norm(dim=2)
         changed = {
@@ -88,27 +69,8 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
             for name, out in changed.items()
         }
     return {
-        "inner norms left out": change.pop("inner norms left out"),
+        "inner norms left out: logits": change.pop("inner norms left out"),
         "inner norms left out: gradients": worst,
         **change,
-        "gradient along the weights": along,
-        "spread of the votes’ lengths": float(length.std() / length.mean()),
+        "lengths of the votes: spread": float(length.std() / length.mean()),
     }
-
-
-def theorem_table(found: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """`theorem` for several variants, one column each: "exact" below `ROUNDING`, else the
-    number.
-    """
-    return pd.DataFrame(
-        [
-            {
-                "what is done": ROWS[row],
-                **{
-                    name: "exact" if changes[row] < ROUNDING else power(changes[row])
-                    for name, changes in found.items()
-                },
-            }
-            for row in ROWS
-        ]
-    )
