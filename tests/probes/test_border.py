@@ -6,13 +6,6 @@ from torch import nn
 from spatialbias.probes import border
 
 
-def test_paths_are_counted_as_by_hand():
-    """Two 3x3 windows without padding over 5 pixels: 1 2 3 2 1 paths along each axis."""
-    stack = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 1, 3))
-    along = torch.tensor([1.0, 2.0, 3.0, 2.0, 1.0], dtype=torch.float64)
-    assert torch.equal(border.paths(stack, 5), torch.outer(along, along))
-
-
 def test_an_answer_leans_on_what_it_reads():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
     with torch.no_grad():

@@ -1,25 +1,9 @@
-"""Where a network looks: the paths from a pixel through its windows, and how much an answer leans on
-each pixel.
-"""
+"""Where a network looks: how much an answer leans on each pixel."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spatialbias import shifts
-
-
-def paths(model: nn.Module, size: int) -> Tensor:
-    """How many paths lead from each pixel through the windows of a stack of convolutions to its
-    last map, (size, size).
-    """
-    with torch.enable_grad():
-        h = pixels = torch.ones(1, 1, size, size, dtype=torch.float64, requires_grad=True)
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                ones = h.new_ones(1, 1, *layer.kernel_size)
-                h = F.conv2d(h, ones, None, layer.stride, layer.padding, layer.dilation)
-        return torch.autograd.grad(h.sum(), pixels)[0][0, 0]
 
 
 def reliance(model: nn.Module, x: Tensor) -> Tensor:
