@@ -48,7 +48,7 @@ class Page:
         plots.use()
         self.profile = os.environ.get("SPATIALBIAS_PROFILE") or profile
         self.given = {key: value for key, value in parameters.items() if value is not None}
-        self.taken: set[str] = set()  # parameters that a study of the page has
+        self.taken: set[str] = set()  # parameters that the page or a study of it has
         self.shipped = self.profile == "paper" and not self.given
         self.text = written_on(paths.project() / "book" / f"{name}.ipynb")
         self.name, self.results, self.statements = name, {}, []
@@ -97,6 +97,10 @@ class Page:
         results = self.results.get(found.study) or self.study(found.study)
         return judge(found, results.frame(stale=True))
 
+    def takes(self, *parameters: str) -> None:
+        """Parameters that the page itself uses, rather than a study of it."""
+        self.taken |= set(parameters)
+
     # ------------------------------------------------------------------------------- text
 
     def rests_on(self, text: str, *conditions: Answer | Iterable[Answer]) -> None:
@@ -125,7 +129,7 @@ class Page:
         and parameters, which of them do not, in one line that unfolds.
         """
         if unknown := [name for name in self.given if name not in self.taken]:
-            raise PageError(f"no study of this page has a parameter {unknown[0]!r}")
+            raise PageError(f"nothing on this page has a parameter {unknown[0]!r}")
         if self.shipped:
             return self._check()
         if not self.statements and not self.substitute:

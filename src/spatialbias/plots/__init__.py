@@ -2,6 +2,7 @@
 
 panel      lines over x in one narrow panel: show two with display(one, other)
 lines      test accuracy over x, a panel for each value of a column: means, 95 % bands, single runs
+runs       every run a dot, one network a row: for results that fall into heaps
 strips     one network a line: single runs as strokes, mean and interval
 interval   an effect as a mark with its interval on a page's own axes
 forest     effects with their intervals, one a line under its name
@@ -21,7 +22,8 @@ from spatialbias.plots.charts import (
     panel,
     write_labels,
 )
-from spatialbias.plots.maps import CLASSES, bare, classes, picture, plane
+from spatialbias.plots.maps import CLASSES, MARKED, bare, classes, picture, plane
+from spatialbias.plots.runs import runs
 from spatialbias.plots.style import (
     COLOURS,
     HOLLOW,
@@ -43,6 +45,7 @@ __all__ = [
     "COLOURS",
     "HOLLOW",
     "INK",
+    "MARKED",
     "bare",
     "blank",
     "canvas",
@@ -63,6 +66,7 @@ __all__ = [
     "patch",
     "picture",
     "plane",
+    "runs",
     "strips",
     "use",
     "write_labels",
