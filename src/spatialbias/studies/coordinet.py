@@ -346,6 +346,17 @@ STUDIES = (
         n_train=(97, 390),
         dataset="fashion_mnist",
     ),
+    # Its author logs 88 %
+    study(
+        "v1_as_run",
+        "What does the published first version reach, run as its author ran it?",
+        ("coordinet_v1, as run",),
+        quick={"dataset": "fashion_mnist", "max_epochs": 2},
+        n_train=(60_000,),
+        dataset="fashion_mnist",
+        max_epochs=10,
+        replicates=3,
+    ),
     study(
         "mnist",
         "Does it hold where the corners are black anyway?",
