@@ -81,6 +81,17 @@ def test_a_ledger_finds_the_variants():
     assert readings(verdicts)["coordinet.wider_one"].word == "reproduced"
 
 
+def test_the_ledger_shows_the_word_where_all_variants_are_judged(monkeypatch):
+    from spatialbias.book import claims as shown
+
+    ours = [(v.claim, v) for v in (verdict("fails"), variant("holds"))]
+    monkeypatch.setattr(shown, "ledger", lambda: [claim for claim, _ in ours])
+    assert "<b>reproduced under conditions</b> shown: wider one" in shown.rows(ours)
+    assert "reproduced" not in shown.rows(ours[:1])
+    empty = replace(CLAIM, empty="it is inert")
+    assert "it is inert" in shown.rows([(empty, verdict("holds", empty))])
+
+
 def test_variants_are_of_claims_that_there_are(monkeypatch):
     from spatialbias import claims
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from spatialbias.book.show import minus, table_html
-from spatialbias.claims import Claim, Verdict
+from spatialbias.claims import Claim, Verdict, ledger
 from spatialbias.claims.claim import Comparison, Finding, label_of
+from spatialbias.claims.reader import Reading, readings
 from spatialbias.plots import label
 from spatialbias.statistics import ALPHA
 
@@ -26,7 +27,13 @@ WIDE = 80  # points: a prediction interval wider than this agrees with anything
 
 def rows(judged: Iterable[tuple[Claim, Verdict | str]]) -> str:
     """Claims with their verdicts, or with what keeps the judge from one, as HTML."""
-    return f"<div class='claims'>{''.join(_row(claim, verdict) for claim, verdict in judged)}</div>"
+    judged = list(judged)
+    words = readings({c.id: v for c, v in judged if isinstance(v, Verdict)})
+    for claim in ledger():  # without all its variants a claim has no last word
+        if claim.variant_of and claim.id not in words:
+            words.pop(claim.variant_of, None)
+    lines = (_row(claim, verdict, words.get(claim.id)) for claim, verdict in judged)
+    return f"<div class='claims'>{''.join(lines)}</div>"
 
 
 def kind(verdict: Verdict | str) -> str:
@@ -36,7 +43,7 @@ def kind(verdict: Verdict | str) -> str:
     return "not-run" if verdict.word == "not run" else verdict.word.split()[0]
 
 
-def _row(claim: Claim, verdict: Verdict | str) -> str:
+def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
     refused = isinstance(verdict, str)
     word = "undecided" if refused else verdict.word
     number = "" if refused else one_number(verdict)
@@ -44,6 +51,15 @@ def _row(claim: Claim, verdict: Verdict | str) -> str:
     about = [
         f"<a href='../{claim.page}.html'>{claim.page}</a>. {html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
     ]
+    if reading and claim.tag != "O":  # of a source's claim: what a reader may take along
+        depends = [
+            f"{said} {', '.join(which)}"
+            for said, which in (("shown:", reading.shown), ("refuted:", reading.refuted))
+            if which
+        ]
+        about.insert(0, f"<b>{reading.word}</b> {html.escape('; '.join(depends))}")
+    if claim.empty:
+        about.append(f"Cannot come out either way: {html.escape(claim.empty)}")
     if claim.note:
         about.append(f"Decides little: {html.escape(claim.note)}")
     about.append(html.escape(verdict if refused else verdict.reason))

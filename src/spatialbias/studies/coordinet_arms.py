@@ -22,6 +22,9 @@ EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyon
     "pooled_cnn": 1e-2,
     "shared, flattened": 1e-2,
     "unmodulated": 1e-2,
+    "modulated by the image": 1e-2,
+    "pooled_cnn, small": 1e-4,
+    "fully_connected, small": 1e-4,
 }
 
 ARMS: dict[str, dict] = {  # arm: what it changes of the trial below
