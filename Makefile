@@ -21,9 +21,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One stamp a PyTorch build: another build means another environment.
 STAMP := $(VENV)/.installed-$(or $(TORCH),default)
+# An environment belongs to one folder: one that was copied along runs the other folder's code. It is made anew, and so is
+# one whose making was broken off.
+FOLDER := $(shell sed -n 's/^command = .* -m venv \(.*\)$$/\1/p' $(VENV)/pyvenv.cfg 2>/dev/null)
+COPIED := $(if $(filter-out $(CURDIR)/$(VENV),$(FOLDER)),copied)
 TORCH_INDEX := $(if $(TORCH),--index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: help book test bench records clean
+.PHONY: help book test bench records clean copied
 .DELETE_ON_ERROR:
 
 help:
@@ -49,14 +53,18 @@ clean:
 
 # Made once, brought up to date when the requirements change, made anew for another PyTorch build. torch and torchvision are
 # resolved together and from one index.
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt pyproject.toml $(COPIED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make PYTHON=python3.12" >&2; exit 1; }
 	@for other in $(filter-out $(STAMP),$(wildcard $(VENV)/.installed-*)); do \
 	  echo "making $(VENV) anew: it holds another PyTorch build ($$other)"; rm -rf $(VENV); done
+	@if test -e $(VENV) && ! $(PIP) --version >/dev/null 2>&1; then echo "making $(VENV) anew: it is not whole"; rm -rf $(VENV); fi
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install $(TORCH_INDEX) $$(grep -E '^(torch|torchvision)==' requirements.txt)
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps -e .
 	$(PIP) check
 	touch $@
+
+copied:
+	@echo "making $(VENV) anew: it belongs to $(FOLDER)"; rm -rf $(VENV)

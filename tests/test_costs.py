@@ -40,7 +40,7 @@ def store(tmp_path):
 def ship(store, *records):
     """Records that are there, not necessarily of the trials asked for."""
     write_parquet(store.shipped / f"{len(store.files())}.parquet", list(records))
-    store._packed = None
+    store._index = None
 
 
 def seconds(trials, store, measures=()):

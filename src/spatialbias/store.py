@@ -43,7 +43,7 @@ class Store:
             paths.shipped_results() if shipped == "project" else shipped and Path(shipped)
         )
         self.pending = pending
-        self._packed: dict[str, dict[str, dict]] | None = None
+        self._index: dict[str, list[tuple]] | None = None
 
     def all(self, key: str) -> dict[str, dict]:
         """The records of a key by numerics class: those in `folder`, and the shipped ones of other
@@ -55,7 +55,7 @@ class Store:
             for path in sorted(folder.glob(f"{key}*.json"))
             if (record := self._read(path, key)) is not None
         ]
-        return self.packed().get(key, {}) | {numerics_of(record): record for record in local}
+        return self._shipped(key) | {numerics_of(record): record for record in local}
 
     def get(self, key: str, numerics: str | None = None) -> dict | None:
         """The record of a key in a numerics class (default: in any), or None."""
@@ -107,15 +107,25 @@ class Store:
         return self.folder / "weights" / f"{key}.{_short(numerics)}.{at}.safetensors"
 
     def packed(self) -> dict[str, dict[str, dict]]:
-        """All shipped records by key and numerics class, read once a process, and again when a file
-        has changed.
-        """
-        if self._packed is None:
-            files = self.files()
-            self._packed = _read_all(
-                tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
-            )
-        return self._packed
+        """All shipped records by key and numerics class."""
+        return {key: self._shipped(key) for key in self._keys()}
+
+    def _shipped(self, key: str) -> dict[str, dict]:
+        """The shipped records of a key; a file is read when one of its keys is asked for."""
+        found: dict[str, dict] = {}
+        for file in self._keys().get(key, ()):
+            found |= _records_of(*file).get(key, {})
+        return found
+
+    def _keys(self) -> dict[str, list[tuple]]:
+        """In which files (path, time of change, size) each key has records."""
+        if self._index is None:
+            self._index = {}
+            for path in self.files():
+                file = (path, path.stat().st_mtime_ns, path.stat().st_size)
+                for key in _keys_of(*file):
+                    self._index.setdefault(key, []).append(file)
+        return self._index
 
     def files(self) -> list[Path]:
         """The Parquet files that are read; what is pending comes last and goes before what is
@@ -173,16 +183,31 @@ class Store:
         warnings.warn(f"{path} is damaged ({why}): {done}", stacklevel=3)
 
 
-@lru_cache(2)
-def _read_all(files: tuple[tuple[Path, int, int], ...]) -> dict[str, dict[str, dict]]:
-    """Records by key and numerics class of files (path, time of change, size): a page asks for them
-    study by study.
-    """
+@lru_cache(256)
+def _keys_of(path: Path, *_) -> list[str]:
+    """The keys in a file, each once. A file that cannot be read is named in a warning."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        keys = pq.read_table(path, columns=["key"])["key"].to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        _warn_damaged(path, error)
+        return []
+    return list(dict.fromkeys(key for key in keys if key))
+
+
+@lru_cache(256)
+def _records_of(path: Path, *_) -> dict[str, dict[str, dict]]:
+    """The records in a file by key and numerics class: a page asks for them study by study."""
     records: dict[str, dict[str, dict]] = {}
-    for path, *_ in files:
-        for record in read_parquet(path):
-            records.setdefault(record["key"], {})[numerics_of(record)] = record
+    for record in read_parquet(path):
+        records.setdefault(record["key"], {})[numerics_of(record)] = record
     return records
+
+
+def _warn_damaged(path: Path, error: Exception) -> None:
+    warnings.warn(f"{path} is damaged ({error}): none of its records is used", stacklevel=4)
 
 
 def numerics_of(record: dict) -> str:
@@ -296,7 +321,7 @@ def read_parquet(path: Path) -> list[dict]:
     try:
         table = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
-        warnings.warn(f"{path} is damaged ({error}): none of its records is used", stacklevel=2)
+        _warn_damaged(path, error)
         return []
     records = []
     for row in table:

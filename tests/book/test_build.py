@@ -135,3 +135,11 @@ def test_a_first_page_that_is_a_notebook_is_executed_with_any_other(tiny_book, m
     with pytest.raises(PageError, match="far enough"):
         build("smoke", pages=["work/page"], root=root)
     assert chosen == ["book/index", "book/work/page"]
+
+
+def test_a_copy_of_the_project_is_not_built_with_the_original_s_code(tiny_book):
+    root = tiny_book("open('executed', 'w').close()")
+    (root / "src" / "spatialbias" / "__init__.py").touch()
+    with pytest.raises(BuildError, match=f"{root}.*would run with the code of.*spatialbias.*pip"):
+        build("smoke", root=root)
+    assert not (root / "executed").exists()

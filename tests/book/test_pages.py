@@ -2,7 +2,9 @@
 own rules.
 """
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -122,21 +124,77 @@ def test_a_dead_kernel_is_reported_with_its_page(tiny_book):
         pages.execute(root, ["book/work/page"], root / "done", "smoke")
 
 
-def test_executed_pages_hold_no_times_and_no_paths(tiny_book):
-    root = tiny_book(
-        "import os, sys\nprint(profile, os.environ['SPATIALBIAS_PROFILE'])\nprint('hm', file=sys.stderr)"
+FIGURE = """import os, sys
+from matplotlib.figure import Figure
+from spatialbias import plots
+plots.use()
+print(profile, os.environ['SPATIALBIAS_PROFILE'])
+print('hm', file=sys.stderr)
+figure = Figure()
+figure.subplots().set_title("a title")
+figure"""
+SLIDER = "import ipywidgets\nipywidgets.IntSlider()"
+
+
+def executed(root, page="book/work/page"):
+    pages.execute(root, [page], root / "done", "smoke", say=lambda text: None)
+    return (root / "done" / f"{page}.ipynb").read_text()
+
+
+def test_equal_runs_give_equal_files(tiny_book):
+    """With figures and widgets; no times, no paths, nothing that went to the terminal."""
+    root = tiny_book(FIGURE, SLIDER)
+    first = executed(root)
+    for word in ("papermill", str(root), "hm\\n", "<dc:date>"):
+        assert word not in first
+    assert "smoke smoke" in first and "image/svg+xml" in first and "widget-view" in first
+    assert executed(root) == first
+
+
+def test_a_reader_s_own_settings_do_not_reach_the_pages(tiny_book, tmp_path, monkeypatch):
+    """Another kernel of that name, a profile of IPython, a startup file, a matplotlibrc."""
+    code = "1 + 1\n2 + 2\nimport sys; sys.executable"
+    root = tiny_book(FIGURE, code)
+    plain = executed(root)
+    assert sys.executable in plain and "'text/plain'" not in plain
+    home = tmp_path / "home"
+    kernel = home / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "x"}))
+    startup = home / "ipython" / "profile_default" / "startup" / "00.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("print('good morning')")
+    (startup.parents[1] / "ipython_config.py").write_text(
+        "c.InteractiveShell.ast_node_interactivity = 'all'"
     )
-    pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
-    path = root / "done" / "book" / "work" / "page.ipynb"
-    first = path.read_text()
-    assert (
-        "smoke smoke" in first
-        and "papermill" not in first
-        and str(root) not in first
-        and "hm\\n" not in first
+    (home / "matplotlibrc").write_text("text.usetex: True\nfont.size: 40\nsavefig.dpi: 30\n")
+    (home / "startup.py").write_text("print('good evening')")
+    monkeypatch.setenv("JUPYTER_PATH", str(home / "jupyter"))
+    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
+    monkeypatch.setenv("MATPLOTLIBRC", str(home / "matplotlibrc"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(home / "startup.py"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    assert executed(root) == plain
+
+
+def test_ctrl_c_in_a_page_is_said_in_a_few_lines(tiny_book):
+    root = tiny_book("open('here', 'w').close()\nimport time; time.sleep(300)")
+    (root / "src" / "spatialbias").rmdir()
+    command = [sys.executable, "-m", "spatialbias", "book", "--profile", "smoke"]
+    build = subprocess.Popen(
+        command,
+        env=os.environ | {"SPATIALBIAS_PROJECT": str(root)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    pages.execute(root, ["book/work/page"], root / "done", "smoke", say=lambda text: None)
-    assert path.read_text() == first
+    end = time.time() + 100
+    while not (root / "here").exists() and time.time() < end:
+        time.sleep(0.1)
+    os.killpg(build.pid, signal.SIGINT)  # as a terminal does: to all that run in it
+    _, said = build.communicate(timeout=60)
+    assert build.returncode == 130 and "goes on from here" in said
+    assert len(said.splitlines()) < 6, said
 
 
 def beside(tiny_book, first: str, second: str):
@@ -162,7 +220,7 @@ def gone(root, seconds: float = 30.0) -> bool:
 
 
 def test_two_pages_run_at_once_and_are_said_when_done(tiny_book, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pages, "cores", lambda: 2)
     root, said = (
         beside(tiny_book, "assert len(list(pathlib.Path('.').glob('*.here'))) == 2", "mine = 1"),
         [],
@@ -181,7 +239,7 @@ def test_two_pages_run_at_once_and_are_said_when_done(tiny_book, monkeypatch):
 
 
 def test_a_failing_page_stops_the_one_beside_it(tiny_book, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pages, "cores", lambda: 2)
     root = beside(tiny_book, "time.sleep(300)", "1 / 0")
     with pytest.raises(PageError, match="page book/work/other failed"):
         pages.execute(
@@ -197,7 +255,7 @@ def test_a_failing_page_stops_the_one_beside_it(tiny_book, monkeypatch):
 def test_pages_end_with_whoever_executes_them(tiny_book):
     root = beside(tiny_book, "time.sleep(300)", "time.sleep(301)")
     call = (
-        f"from pathlib import Path; from spatialbias.book import pages; import os; os.cpu_count = lambda: 2; r = Path({str(root)!r})\n"
+        f"from pathlib import Path; from spatialbias.book import pages; pages.cores = lambda: 2; r = Path({str(root)!r})\n"
         "if __name__ == '__main__': pages.execute(r, ['book/work/page', 'book/work/other'], r / 'done', 'smoke')"
     )
     (root / "run.py").write_text(call)

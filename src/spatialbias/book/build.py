@@ -54,6 +54,7 @@ def build(
     check_profile(profile)
     out = Path(out or root / "_build" / "html").resolve()
     _refuse_foreign(out, root)
+    _own_code(root)
     absent = [
         d
         for d in book_pages.contents(root)
@@ -196,6 +197,18 @@ def _complete(html: Path, stage: Path) -> None:
     ]
     if missing:
         raise BuildError(f"Jupyter Book reported success but did not build {', '.join(missing)}")
+
+
+def _own_code(root: Path) -> None:
+    """Raise BuildError if the package that runs is not the one in the project's folder: an
+    environment that was copied along with it still holds the old folder's.
+    """
+    here, there = Path(__file__).resolve().parents[1], root / "src" / "spatialbias"
+    if (there / "__init__.py").is_file() and there.resolve() != here:
+        raise BuildError(
+            f"the pages of {root} would run with the code of {here}: use an environment of this "
+            "folder's own (`make` makes one in .venv, `pip install -e .` into another)"
+        )
 
 
 def _refuse_foreign(out: Path, root: Path) -> None:

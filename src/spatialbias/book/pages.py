@@ -6,15 +6,20 @@ import contextlib
 import multiprocessing
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import count
 from pathlib import Path
 
+from spatialbias.book.kernel import ARGUMENTS, NAME, own_kernel
 from spatialbias.book.parameters import PageError, check_profile, closest, listed, with_profile
 from spatialbias.workers import cores, end_with_parent, stop
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # ------------------------------------------------------------------------------------------------
 # which pages there are
@@ -97,12 +102,8 @@ def execute(
     ]
     at_once = max(min(at_once or 2, len(ready), cores()), 1)
     numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
-    with _environment(root, profile, at_once):
-        if at_once == 1:
-            for page, notebook in ready:
-                say(f"{numbers[page]} ({profile})")
-                say(f"{numbers[page]}: {_execute_one(page, notebook, target, root):.1f} s")
-        else:
+    with own_kernel(os.environ.get("JUPYTER_PATH")) as kernel:
+        with _environment(root, profile, at_once, kernel):
             _beside_each_other(
                 ready, target, root, at_once, lambda page, said: say(numbers[page] + said), profile
             )
@@ -143,19 +144,15 @@ def _beside_each_other(
 
 
 def _take_a_line(taken) -> None:
-    """Each of the processes draws its progress bars on a line of its own of the terminal."""
+    """Each of the processes draws its progress bars on a line of its own of the terminal. Ctrl-C is
+    the parent's business.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     if sys.stderr.isatty():
         with taken.get_lock():
             os.environ["TQDM_POSITION"] = str(taken.value)
             taken.value += 1
-
-
-KERNEL = [
-    "--IPKernelApp.log_level=CRITICAL",  # or every kernel warns that localhost is not encrypted
-    # Progress bars as text, which reaches the terminal, rather than as widgets, which reach nobody.
-    "--IPKernelApp.exec_lines=import tqdm.auto, tqdm.std; tqdm.auto.tqdm = tqdm.std.tqdm",
-]
 
 
 def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
@@ -173,12 +170,12 @@ def _execute_one(page: str, notebook, target: Path, root: Path) -> float:
         done = papermill.execute_notebook(
             notebook,
             str(unfinished),
-            kernel_name="python3",
+            kernel_name=NAME,
             progress_bar=False,
             stderr_file=sys.stderr,  # progress bars and warnings of the page, as they come
             cwd=str(root),
             start_timeout=300,  # other work may share the machine
-            extra_arguments=KERNEL,
+            extra_arguments=ARGUMENTS,
         )
     except PapermillExecutionError as error:
         raise PageError(
@@ -201,6 +198,7 @@ def _stripped(notebook):
     """
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata = type(notebook.metadata)(kernelspec=kernel, language_info={"name": "python"})
+    widgets = count()
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
@@ -208,11 +206,14 @@ def _stripped(notebook):
             cell.outputs = [
                 o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")
             ]
+            for output in cell.outputs:
+                if WIDGET in output.get("data", {}):
+                    output.data[WIDGET]["model_id"] = f"{next(widgets):032x}"
     return notebook
 
 
 @contextlib.contextmanager
-def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
+def _environment(root: Path, profile: str, at_once: int, kernel: dict[str, str]) -> Iterator[None]:
     """What the pages' kernels inherit: the profile, their share of the cores, and folders that mean
     the same from wherever they are read.
     """
@@ -223,6 +224,7 @@ def _environment(root: Path, profile: str, at_once: int) -> Iterator[None]:
     workers = 0 if profile == "smoke" or here // at_once == 1 else here // at_once
     os.environ.update(
         {
+            **kernel,
             "SPATIALBIAS_PROFILE": profile,
             "SPATIALBIAS_PROJECT": str(root),
             "SPATIALBIAS_TRAIN": "1",  # who builds the book under a profile that trains asks for it

@@ -1,0 +1,46 @@
+"""The kernel that pages are executed in: this interpreter, whatever other kernels, profiles of
+IPython and settings of matplotlib a reader has.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NAME = "spatialbias-page"
+ARGUMENTS = [
+    "--IPKernelApp.log_level=CRITICAL",  # or every kernel warns that localhost is not encrypted
+    "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
+    "--HistoryManager.enabled=False",
+    # Progress bars as text, which reaches the terminal, rather than as widgets, which reach nobody.
+    "--IPKernelApp.exec_lines=import tqdm.auto, tqdm.std; tqdm.auto.tqdm = tqdm.std.tqdm",
+]
+
+
+@contextmanager
+def own_kernel(jupyter_path: str | None) -> Iterator[dict[str, str]]:
+    """Yield what the environment must say for a kernel named NAME to be found, before what is on
+    `jupyter_path`.
+    """
+    with tempfile.TemporaryDirectory(prefix="spatialbias-") as name:
+        folder = Path(name)
+        (folder / "matplotlibrc").touch()
+        (folder / "ipython").mkdir()
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "Python 3",
+            "language": "python",
+            "env": {
+                "IPYTHONDIR": str(folder / "ipython"),
+                "MATPLOTLIBRC": str(folder / "matplotlibrc"),
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                "SOURCE_DATE_EPOCH": "0",  # equal runs give equal files
+            },
+        }
+        kernel = folder / "kernels" / NAME / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        kernel.write_text(json.dumps(spec), encoding="utf-8")
+        yield {"JUPYTER_PATH": os.pathsep.join(filter(None, (str(folder), jupyter_path)))}
