@@ -53,6 +53,22 @@ def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport,
     assert complaints == {}
 
 
+def test_the_first_figure_is_within_one_screen_of_the_top(site, browser):
+    low = {}
+    for path in documents(site):
+        page, _ = visit(browser, path)
+        top = page.evaluate(
+            """(() => {
+                const h1 = document.querySelector('.bd-article h1 + .cell + blockquote, .bd-article h1 + blockquote');
+                const figure = document.querySelector('.bd-article .cell_output img');
+                return h1 && figure ? figure.getBoundingClientRect().top + window.scrollY : 0 })()"""
+        )
+        page.close()
+        if top > DESK["height"]:
+            low[path.name] = top
+    assert low == {}
+
+
 def test_figures_are_transparent_and_unfiltered_in_the_dark(site, browser):
     for path in documents(site):
         page, _ = visit(browser, path, scheme="dark")
