@@ -5,13 +5,12 @@ Low-Rank Local Connectivity".
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import check_convolution
+from .positioned import Geometry, PositionedConv2d, all_at_once, drawn
 
 
-class LocallyConnected2d(nn.Module):
+class LocallyConnected2d(PositionedConv2d):
     """`nn.Conv2d` with one kernel and one bias for each output position.
 
     Args: in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode,
@@ -45,47 +44,22 @@ class LocallyConnected2d(nn.Module):
         *,
         input_size: tuple[int, int],
     ):
-        super().__init__()
-        if groups != 1:
-            raise ValueError(
-                f"LocallyConnected2d has no groups (got groups={groups}): use one layer a group"
-            )
-        check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
-        # A convolution without storage checks the arguments, reads them as nn.Conv2d does and tells
-        # the output's size.
-        conv = nn.Conv2d(
+        super().__init__(
             in_channels,
             out_channels,
             kernel_size,
             stride,
             padding,
             dilation,
-            1,
-            bias,
+            groups,
             padding_mode,
-            "meta",
             dtype,
+            input_size,
         )
-        try:
-            size = conv(
-                torch.empty(1, in_channels, *input_size, device="meta", dtype=conv.weight.dtype)
-            ).shape[-2:]
-        except (RuntimeError, TypeError) as error:
-            raise ValueError(
-                f"input_size={input_size!r}: it must be the (H, W) of a map that the kernel fits: {error}"
-            ) from None
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.input_size, self.output_size = tuple(input_size), tuple(size)
-        self.kernel_size, self.stride, self.dilation = conv.kernel_size, conv.stride, conv.dilation
-        self.padding, self.padding_mode = conv.padding, padding_mode
-        self.margins = tuple(conv._reversed_padding_repeated_twice)  # left, right, top, bottom
-        self.weight = nn.Parameter(
-            torch.empty(*size, *conv.weight.shape, device=device, dtype=conv.weight.dtype)
-        )
+        options = {"device": device, "dtype": self.kernel_dtype}
+        self.weight = nn.Parameter(torch.empty(*self.output_size, *self.kernel_shape, **options))
         if bias:
-            self.bias = nn.Parameter(
-                torch.empty(*size, out_channels, device=device, dtype=conv.weight.dtype)
-            )
+            self.bias = nn.Parameter(torch.empty(*self.output_size, out_channels, **options))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
@@ -96,51 +70,6 @@ class LocallyConnected2d(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
-        if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
-            raise ValueError(
-                f"this layer takes (B, {self.in_channels}, H, W) or ({self.in_channels}, H, W), got {tuple(x.shape)}"
-            )
-        if x.dim() == 3:
-            return self.forward(x.unsqueeze(0)).squeeze(0)
-        if tuple(x.shape[-2:]) != self.input_size:
-            raise ValueError(
-                f"this layer's weights belong to maps of size {self.input_size}, got {tuple(x.shape[-2:])}: "
-                "build it with another input_size, or resize the maps"
-            )
-        B, (height, width), positions = (
-            x.shape[0],
-            self.output_size,
-            self.output_size[0] * self.output_size[1],
-        )
-        (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
-        if any(self.margins):
-            x = F.pad(
-                x, self.margins, "constant" if self.padding_mode == "zeros" else self.padding_mode
-            )
-        # With the image index innermost, gathering patches copies runs of B values, and each position is one matrix
-        # product: 3 times faster than F.unfold, which puts the position innermost (64 channels,
-        # 32x32, batch 32, one thread of an AMX processor, forward + backward, fp32 and bf16).
-        x = x.permute(2, 3, 1, 0).contiguous()  # (H, W, C_in, B)
-        patches = x.unfold(0, dh * (kh - 1) + 1, sh).unfold(1, dw * (kw - 1) + 1, sw)[
-            ..., ::dh, ::dw
-        ]
-        patches = patches.permute(0, 1, 2, 4, 5, 3).reshape(
-            positions, self.in_channels * kh * kw, B
-        )  # (P, C K K, B)
-        kernels = self.weight.reshape(positions, self.out_channels, -1)  # (P, C_out, C K K)
-        if self.bias is None:
-            out = torch.bmm(kernels, patches)  # (P, C_out, B)
-        else:
-            out = torch.baddbmm(self.bias.reshape(positions, -1, 1), kernels, patches)
-        return out.reshape(height, width, self.out_channels, B).permute(3, 2, 0, 1).contiguous()
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding}, dilation={self.dilation}"
-            + (", bias=False" if self.bias is None else "")
-            + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
-            + f", input_size={self.input_size}"
-        )
+    def respond(self, x: Tensor) -> Tensor:
+        at = Geometry(self.kernel_size, self.stride, self.dilation, (0,) * 4, self.output_size)
+        return all_at_once(self.padded(x), self.weight, None, self.bias, at)
