@@ -49,6 +49,7 @@ MODELS = {
     "conv_regressor_quadrant": (1, [0.0012671, 0.0966803, -9.60897]),
     "deconv": (1, [-0.0581547, 8.7317, -73.9279]),
     "vgg9_fcn": (1, [0.00762082, 2.27134, -450.488]),
+    "local_cnn": (1, [0.0564499, 1.07999, -21.8862]),
 }
 DATASETS = {
     "cifar10": (1, [116.311, 132.823, 73010.8]),
@@ -57,6 +58,7 @@ DATASETS = {
     "digits": (1, [76.5208, 112.279, 29182.9]),
     "not_so_clevr": (1, [0.33762, 6.68629, -1471.56]),
     "circles": (1, [56.1493, 85.2647, 806.085]),
+    "faces": (1, [97.2784, 99.0451, 1313.17]),
 }
 SHIFTS = {
     "rotate": [107.884, 139.02, -13132.1],
@@ -100,6 +102,8 @@ MEASURES = {
     "segmentation": (2, [0.235635, 0.38658, -0.767862, 4.87931, 5.88247, -2.74491]),
     "which_side": (1, [0.294214, 0.296634, 0.517665, 2.5, 3.53553, 0.762475]),
     "segmented": (2, [2.27612, 2.37936, 7.20246, 256.25, 417.741, -1597.21]),
+    "shuffled_weights": (1, [0.733333, 0.761577, 1.54854, 8.77778, 12.1883, 20.2796]),
+    "combining_weights": (1, [0.5, 0.638693, -0.94856, 193.167, 385.084, -640.283]),
 }
 LOSSES = {
     "cross_entropy": (1, [0.0703592, 0.360431, 1.78741]),
@@ -147,6 +151,17 @@ SIZES = {
     "conv_regressor_uniform": {"size": 16},
     "conv_regressor_quadrant": {},
     "vgg9_fcn": {"layer": "coordbias"},
+    "local_cnn": {
+        "size": 12,
+        "width": 4,
+        "layer": "lrlc",
+        "where": "all",
+        "rank": 2,
+        "weights": "table",
+        "spatial_bias": True,
+        "coordinates": True,
+        "pooling": "flatten",
+    },
 }
 INPUTS = {
     "coordconv_classifier": (4, 2),
@@ -184,6 +199,8 @@ def dataset_values(name: str) -> list[float]:
         ]
     elif name == "circles":
         parts = [datasets.load(name, n_train=6, n_test=4, size=32)]
+    elif name == "faces":
+        parts = [datasets.load(name, n_train=6, n_test=4, translation=t) for t in (0, 8)]
     else:
         parts = [
             datasets.load(name),
@@ -264,10 +281,34 @@ def place_values(name: str) -> list[float]:
     )
 
 
+def local_values(name: str) -> list[float]:
+    """Of a fresh network whose combining weights are drawn, with its own answers as the truth."""
+    torch.manual_seed(0)
+    data = datasets.load("faces", n_train=1, n_test=100)
+    network = models.build(
+        "local_cnn", channels=1, size=40, classes=2, width=4, layer="lrlc", rank=2, weights="table"
+    ).eval()
+    torch.nn.init.normal_(network[6].logits, std=3)
+    trial = Trial(model="local_cnn", dataset="faces")
+    with torch.no_grad():
+        logits = network(data.normalise(data.test.inputs[0]))
+        network[-1].bias.sub_(logits.median(0).values)
+        answers = (logits - logits.median(0).values).argmax(1)
+    subject = measures.Subject(
+        network, trial, data, replace(data.test, target=answers), training.Execution()
+    )
+    rows = list(measures.TABLE[name][0](subject))
+    return fingerprint(torch.tensor([row["value"] for row in rows])) + fingerprint(
+        torch.tensor([[r["x"] or 0.0, r["n"], len(r["part"])] for r in rows])
+    )
+
+
 def measure_values(name: str) -> list[float]:
     """Of a fresh Coordinet, with its own unshifted answers as the truth: each value then tells how
     far a shift goes.
     """
+    if name in measures.local.TABLE:
+        return local_values(name)
     if name not in measures.images.TABLE:
         return place_values(name)
     torch.manual_seed(0)

@@ -21,6 +21,7 @@ MODELS = {  # name: (revision, module that builds it)
     "conv_regressor_quadrant": (1, "coordconv"),
     "deconv": (1, "coordconv"),
     "vgg9_fcn": (1, "coordbias"),
+    "local_cnn": (1, "lrlc"),
 }
 
 DATASETS = {  # name: (revision, module that loads it)
@@ -30,6 +31,7 @@ DATASETS = {  # name: (revision, module that loads it)
     "digits": (1, "images"),
     "not_so_clevr": (1, "not_so_clevr"),
     "circles": (1, "circles"),
+    "faces": (1, "faces"),
 }
 
 EXACT = (
@@ -83,6 +85,8 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "segmentation": 2,
     "which_side": 1,
     "segmented": 2,
+    "shuffled_weights": 1,
+    "combining_weights": 1,
 }
 
 

@@ -18,6 +18,7 @@ FORWARD = 1 / 3  # of what training on an image costs, an answer costs
 GENERATED = {  # what their data sets take where a trial does not say it
     "not_so_clevr": {"size": 64, "square": 9},
     "circles": {"size": 128, "n_train": 5000},
+    "faces": {"size": 40, "n_train": 3000},
 }
 
 

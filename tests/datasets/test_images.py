@@ -222,3 +222,37 @@ def test_the_real_sets_are_read_as_torchvision_reads_them(real_data, name, kind)
         assert torch.equal(part.inputs[0], images)
         assert torch.equal(part.target, torch.as_tensor(their.targets))
         assert ours.classes == tuple(their.classes)
+
+
+def test_images_on_a_canvas_move_by_at_most_so_much():
+    plain = datasets.load("digits")
+    still = datasets.load("digits", canvas=40)
+    images = still.train.inputs[0]
+    assert images.shape[1:] == (3, 40, 40) and still.mean == plain.mean
+    assert torch.equal(images[:, :, 4:36, 4:36], plain.train.inputs[0])
+    assert int(images.sum()) == int(plain.train.inputs[0].sum())  # black around
+    moved = datasets.load("digits", canvas=40, translation=4).test.inputs[0]
+    places = set()
+    for image, was in zip(moved, plain.test.inputs[0]):
+        places |= {
+            (down, right)
+            for down in range(9)
+            for right in range(9)
+            if torch.equal(image[:, down : down + 32, right : right + 32], was)
+        }
+    assert len(places) > 70 and {0, 8} <= {down for down, _ in places}
+    assert torch.equal(moved, datasets.load("digits", canvas=40, translation=4).test.inputs[0])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"canvas": 30}, "canvas of 32"),
+        ({"canvas": 36, "translation": 4}, "canvas of 40"),
+        ({"translation": 2}, "needs a canvas"),
+        ({"canvas": -1}, "canvas=-1"),
+    ],
+)
+def test_a_canvas_must_hold_the_images(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.load("digits", **arguments)

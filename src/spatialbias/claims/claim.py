@@ -16,7 +16,7 @@ from spatialbias.evidence import REDUCERS, Answer, selection
 from spatialbias.statistics import SignTest
 
 # one row a measured value
-COLUMNS = "study arm dataset split n_train replicate measure at part x value n stop_reason epochs numerics current".split()
+COLUMNS = "study arm dataset split translation n_train replicate measure at part x value n stop_reason epochs numerics current".split()
 
 # the word in the source -> in how many of m conditions at least
 WORDS: dict[str, Callable[[int], int]] = {

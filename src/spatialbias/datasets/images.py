@@ -6,9 +6,12 @@ test images (our experiment on Coordinet's second hypothesis). `coordinates` the
 network that asks for pixel locations is
 told: "grid" (where the pixel now lies), "true" (where it came from) or "random" (a fixed random
 place). `shrink=2` halves the side (our economy): each pixel is the mean of 2x2, rounded to 8 bits.
+`canvas` puts every image on a black square of that side, moved by up to `translation` pixels along
+each axis, by a random amount of its own, in training and test alike (0: as it is).
 """
 
 import pickle
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -45,24 +48,54 @@ KINDS = (
 )
 
 
-def cifar10(permutation: str = "none", coordinates: str = "grid", shrink: int = 1) -> Data:
+def cifar10(
+    permutation: str = "none",
+    coordinates: str = "grid",
+    shrink: int = 1,
+    canvas: int = 0,
+    translation: int = 0,
+) -> Data:
     """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes."""
-    return arrange(_load("cifar10", data_folder()), permutation, coordinates, shrink)
+    return arrange(
+        _load("cifar10", data_folder()), permutation, coordinates, shrink, canvas, translation
+    )
 
 
-def mnist(permutation: str = "none", coordinates: str = "grid", shrink: int = 1) -> Data:
+def mnist(
+    permutation: str = "none",
+    coordinates: str = "grid",
+    shrink: int = 1,
+    canvas: int = 0,
+    translation: int = 0,
+) -> Data:
     """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits."""
-    return arrange(_load("mnist", data_folder()), permutation, coordinates, shrink)
+    return arrange(
+        _load("mnist", data_folder()), permutation, coordinates, shrink, canvas, translation
+    )
 
 
-def fashion_mnist(permutation: str = "none", coordinates: str = "grid", shrink: int = 1) -> Data:
+def fashion_mnist(
+    permutation: str = "none",
+    coordinates: str = "grid",
+    shrink: int = 1,
+    canvas: int = 0,
+    translation: int = 0,
+) -> Data:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images of 28x28, ten kinds of
     clothing.
     """
-    return arrange(_load("fashion_mnist", data_folder()), permutation, coordinates, shrink)
+    return arrange(
+        _load("fashion_mnist", data_folder()), permutation, coordinates, shrink, canvas, translation
+    )
 
 
-def digits(permutation: str = "none", coordinates: str = "grid", shrink: int = 1) -> Data:
+def digits(
+    permutation: str = "none",
+    coordinates: str = "grid",
+    shrink: int = 1,
+    canvas: int = 0,
+    translation: int = 0,
+) -> Data:
     """scikit-learn's embedded 8x8 digits, enlarged to 32x32 RGB so that every network of the book
     takes them.
 
@@ -84,7 +117,7 @@ def digits(permutation: str = "none", coordinates: str = "grid", shrink: int = 1
         tuple(map(str, range(10))),
         "embedded in scikit-learn",
     )
-    return arrange(data, permutation, coordinates, shrink)
+    return arrange(data, permutation, coordinates, shrink, canvas, translation)
 
 
 @lru_cache(maxsize=1)  # arranged copies are made of it
@@ -152,11 +185,17 @@ def _data(name, train, train_target, test, test_target, classes, source) -> Data
     )
 
 
-def check(permutation: str, coordinates: str, shrink: int = 1) -> None:
+def check(
+    permutation: str, coordinates: str, shrink: int = 1, canvas: int = 0, translation: int = 0
+) -> None:
     """Raise ValueError for an arrangement that there is not."""
     one_of(("none", "fixed"), permutation=permutation)
     one_of(ARRANGEMENTS, coordinates=coordinates)
     one_of((1, 2, 4), shrink=shrink)
+    if not 0 <= canvas <= 256:
+        raise ValueError(f"canvas={canvas}: it must be a side from 1 to 256, or 0 for none")
+    if translation < 0 or translation > canvas:
+        raise ValueError(f"translation={translation}: it must be from 0, and needs a canvas")
 
 
 def shrunk(data: Data, factor: int) -> Data:
@@ -174,13 +213,48 @@ def shrunk(data: Data, factor: int) -> Data:
     )
 
 
-def arrange(data: Data, permutation: str, coordinates: str, shrink: int = 1) -> Data:
-    """Shrink the images, permute the pixels and add coordinates to the batches' shared inputs, as
-    this module's docstring says.
+def on_canvas(data: Data, canvas: int, translation: int) -> Data:
+    """Images on a black square of side `canvas`, each at a place of its own; standardised as they
+    were. Raises ValueError if they do not fit.
     """
-    check(permutation, coordinates, shrink)
+
+    def placed(batch: Batch, seed: int) -> Batch:
+        (images,) = batch.inputs
+        margin = canvas - images.shape[3]
+        if margin < 2 * translation or images.shape[2] != images.shape[3]:
+            raise ValueError(
+                f"canvas={canvas}, translation={translation}: images of {images.shape[3]} pixels "
+                f"need a canvas of {images.shape[3] + 2 * translation}"
+            )
+        moves = torch.randint(
+            2 * translation + 1, (len(images), 2), generator=torch.Generator().manual_seed(seed)
+        )
+        out = images.new_zeros(*images.shape[:2], canvas, canvas)
+        for down, right in moves.unique(dim=0).tolist():
+            own = (moves == torch.tensor((down, right))).all(1)
+            top, left = (margin // 2 - translation + move for move in (down, right))
+            out[own, :, top : top + images.shape[2], left : left + images.shape[3]] = images[own]
+        return Batch((out,), batch.target)
+
+    return replace(data, train=placed(data.train, 20), test=placed(data.test, 21))
+
+
+def arrange(
+    data: Data,
+    permutation: str,
+    coordinates: str,
+    shrink: int = 1,
+    canvas: int = 0,
+    translation: int = 0,
+) -> Data:
+    """Shrink the images, put them on a canvas, permute the pixels and add coordinates to the
+    batches' shared inputs, as this module's docstring says.
+    """
+    check(permutation, coordinates, shrink, canvas, translation)
     if shrink > 1:
         data = shrunk(data, shrink)
+    if canvas:
+        data = on_canvas(data, canvas, translation)
     if permutation == "none" and coordinates == "grid":
         return data
     H, W = data.train.inputs[0].shape[2:]

@@ -7,7 +7,7 @@ Low-Rank Local Connectivity".
 import torch
 from torch import Tensor, nn
 
-from .positioned import Geometry, PositionedConv2d, all_at_once, drawn
+from .positioned import Geometry, PositionedConv2d, all_at_once
 
 
 class LocallyConnected2d(PositionedConv2d):

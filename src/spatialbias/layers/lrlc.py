@@ -160,13 +160,13 @@ class LRLC2d(PositionedConv2d):
     def respond(self, x: Tensor) -> Tensor:
         weights = self.combining_weights(x)
         fixed, traced = weights.dim() == 3, drawn() or x.device.type != "cpu"
-        if fixed and not traced and worth_rows(len(x), self.rank):
+        if fixed and not traced and worth_rows(x.shape[0], self.rank):
             return self.row_by_row(x, self.basis(), weights, self._position_bias())
         left, right, top, bottom = self.margins
         even = self.padding_mode == "zeros" and (left, top) == (right, bottom)
         x = self.padded(x, zeros=not even).to(compute_dtype(x))
         padding = (top, left) if even else (0, 0)
-        weights = weights.expand(len(x), -1, -1, -1) if fixed else weights
+        weights = weights.expand(x.shape[0], -1, -1, -1) if fixed else weights
         mix = mixture if traced else Mixture.apply
         with torch.autocast(x.device.type, enabled=False):
             out = mix(x, self.weight, weights, self.stride, padding, self.dilation)

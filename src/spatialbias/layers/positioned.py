@@ -115,9 +115,7 @@ class PositionedConv2d(nn.Module):
         """`RowByRow` on (B, C_in, H, W)."""
         x = self.padded(x, zeros=False).to(compute_dtype(x))
         margins = self.margins if self.padding_mode == "zeros" else (0, 0, 0, 0)
-        geometry = Geometry(
-            self.kernel_size, self.stride, self.dilation, margins, self.output_size
-        )
+        geometry = Geometry(self.kernel_size, self.stride, self.dilation, margins, self.output_size)
         with torch.autocast(x.device.type, enabled=False):
             return RowByRow.apply(x, kernels, combining, bias, geometry)
 
@@ -172,7 +170,11 @@ def all_at_once(
         out = torch.bmm(kernels, patches)  # (P, C_out, B)
     else:
         out = torch.baddbmm(bias.reshape(height * width, -1, 1), kernels, patches)
-    return out.reshape(height, width, -1 if B else kernels.shape[1], B).permute(3, 2, 0, 1).contiguous()
+    return (
+        out.reshape(height, width, -1 if B else kernels.shape[1], B)
+        .permute(3, 2, 0, 1)
+        .contiguous()
+    )
 
 
 class RowByRow(torch.autograd.Function):
@@ -189,7 +191,7 @@ class RowByRow(torch.autograd.Function):
     def forward(x, kernels, combining, bias, at):
         B, (height, width), C_out = x.shape[0], at.output_size, kernels.shape[-4]
         memory = torch.channels_last if channels_last(x) else torch.contiguous_format
-        out = x.new_empty(B, C_out, height, width).contiguous(memory_format=memory)
+        out = torch.empty(B, C_out, height, width, dtype=x.dtype, memory_format=memory)
         patches, basis = _Patches(x, at), _basis(kernels, combining, x.dtype)
         for row in range(height):
             taps = _row_kernels(kernels, basis, combining, row, x.dtype)  # (W', C_out, K K C_in)
@@ -239,11 +241,15 @@ class RowByRow(torch.autograd.Function):
         d_combining = torch.empty_like(combining) if wanted[2] else None
         d_bias = torch.empty_like(bias) if wanted[3] else None
         if wanted[1]:
-            d_kernels = torch.empty_like(kernels) if combining is None else kernels.new_zeros(basis.shape)
+            d_kernels = (
+                torch.empty_like(kernels) if combining is None else kernels.new_zeros(basis.shape)
+            )
         for row in range(height):
             g = grad[:, :, row].permute(2, 0, 1).contiguous()  # (W', B, C_out)
             if d_bias is not None:
-                torch.sum(g, 1, out=d_bias[row]) if g.dtype == d_bias.dtype else d_bias[row].copy_(g.sum(1))
+                torch.sum(g, 1, out=d_bias[row]) if g.dtype == d_bias.dtype else d_bias[row].copy_(
+                    g.sum(1)
+                )
             if wanted[1] or wanted[2]:
                 d_taps = torch.bmm(g.transpose(1, 2), patches.row(row))  # (W', C_out, K K C_in)
                 if combining is None:
@@ -277,7 +283,9 @@ def _as_kernels(taps: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _basis(kernels: Tensor, combining: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    return None if combining is None else _as_taps(kernels).flatten(1).to(dtype)  # (R, C_out K K C_in)
+    return (
+        None if combining is None else _as_taps(kernels).flatten(1).to(dtype)
+    )  # (R, C_out K K C_in)
 
 
 def _row_kernels(

@@ -5,7 +5,7 @@ of epochs.
 
 from collections.abc import Callable, Iterator
 
-from spatialbias.measures import images, places, segmentation
+from spatialbias.measures import images, local, places, segmentation
 from spatialbias.measures.subject import SHIFTED, Subject, scores
 
 __all__ = ["SHIFTED", "TABLE", "Subject", "scores"]
@@ -14,4 +14,5 @@ TABLE: dict[str, tuple[Callable[[Subject], Iterator[dict]], bool]] = {
     **images.TABLE,
     **places.TABLE,
     **segmentation.TABLE,
+    **local.TABLE,
 }

@@ -203,7 +203,7 @@ class Results:
         stale: also what an older revision of a measure found (`current` is False there); for the
         judge, who refuses it.
 
-        Columns: study, arm, dataset, split, n_train, replicate, learning_rate, measure, at, part,
+        Columns: study, arm, dataset, split, translation, n_train, replicate, learning_rate, measure, at, part,
         x, value, n, stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the
         published cap of epochs if training went on past it, else at the stop. "converged" is 1 if
         the loss to reach was reached by then.
@@ -276,6 +276,7 @@ class Results:
         "arm",
         "dataset",
         "split",
+        "translation",
         "n_train",
         "replicate",
         "learning_rate",
@@ -293,6 +294,7 @@ class Results:
                     arm,
                     trial.dataset,
                     trial.dataset_args.get("split", ""),
+                    trial.dataset_args.get("translation", 0),
                     trial.n_train,
                     trial.replicate,
                     trial.learning_rate,

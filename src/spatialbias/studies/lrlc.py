@@ -1,0 +1,413 @@
+"""The studies of the chapter on low-rank local connectivity (Elsayed et al. 2020). Names, grids and
+numbers of replicates are fixed before records exist.
+
+Its small networks had no published recipe: Adam with a cosine-decayed rate and batches of 64 are
+our choice, rates by `choose`. To afford pairs, networks are narrower and see fewer images than the
+source's; `lrlc.sixty_four` has the source's width beside them. No layer has a spatial bias unless
+its arm says so, for that alone tells a network where it is.
+"""
+
+import statistics
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from spatialbias import components
+from spatialbias.studies.study import Parameters, Repeats, Results, Study
+from spatialbias.trials import Trial
+
+Rates = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
+Width = Annotated[int, Field(ge=1, le=512)]
+RATES = (1e-3, 3e-3, 1e-2)
+
+
+def low_rank(rank: int, **more) -> dict:
+    return {"layer": "lrlc", "rank": rank, **more}
+
+
+def looking(rank: int, **more) -> dict:
+    return low_rank(rank, weights="input", **more)
+
+
+def wide(rank: int, **more) -> dict:
+    return {"layer": "wide", "rank": rank, **more}
+
+
+FLAT, EVERYWHERE = {"pooling": "flatten"}, {"where": "all"}
+ARMS: dict[str, dict] = {  # arm: the network's arguments
+    "convolution": {},
+    "spatial bias alone": low_rank(1, spatial_bias=True),
+    "K = 2": low_rank(2),
+    "K = 4": low_rank(4),
+    "K = 8": low_rank(8),
+    "K = 4, spatial bias": low_rank(4, spatial_bias=True),
+    "K = 4, frozen": low_rank(4, fixed="uniform"),
+    "input-dependent K = 2": looking(2),
+    "input-dependent K = 4": looking(4),
+    "wide": wide(4),  # K = 4's parameters and multiply-adds, in the same layer
+    "wide K = 2": wide(2),
+    "CoordConv": {"coordinates": True},
+    "locally connected": {"layer": "local"},
+    # other layers
+    "K = 4, layer 1": low_rank(4, where="1"),
+    "K = 4, layer 2": low_rank(4, where="2"),
+    "K = 4, all layers": low_rank(4, where="all"),
+    "locally connected, layer 1": {"layer": "local", "where": "1"},
+    "locally connected, layer 2": {"layer": "local", "where": "2"},
+    "locally connected, all layers": {"layer": "local", "where": "all"},
+    # without global pooling
+    "convolution, flattened": FLAT,
+    "K = 4, flattened": low_rank(4, **FLAT),
+    "wide, flattened": wide(4, **FLAT),
+}
+DIAL: dict[str, dict] = {  # all three layers: from one filter bank to one for every position
+    "shared": {},
+    "K = 2": low_rank(2, **EVERYWHERE),
+    "K = 4": low_rank(4, **EVERYWHERE),
+    "K = 7": low_rank(7, **EVERYWHERE),
+    "four blocks": low_rank(4, fixed="blocks", **EVERYWHERE),
+    "sixteen blocks": low_rank(16, fixed="blocks", **EVERYWHERE),
+    "one a position": {"layer": "local", **EVERYWHERE},
+}
+EPOCHS = {97: 200, 195: 100, 390: 50, 781: 25, 1562: 12}  # about as many steps at every N
+# A convolution of all three layers with the multiply-adds of K = 4 at 32 channels
+EVEN = {32: 49}
+
+FAMILIES = ("convolution", "K = 4", "input-dependent K = 4", "locally connected")
+FACES = (
+    "convolution",
+    "K = 2",
+    "input-dependent K = 2",
+    "K = 4",
+    "input-dependent K = 4",
+    "CoordConv",
+    "wide",
+    "spatial bias alone",
+)
+RANK = (
+    "convolution",
+    "K = 4",
+    "wide",
+    "input-dependent K = 4",
+    "K = 4, frozen",
+    "K = 2",
+    "K = 8",
+    "input-dependent K = 2",
+    "CoordConv",
+    "wide everywhere",
+    "locally connected",
+    "spatial bias alone",
+    "K = 4, spatial bias",
+)
+LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rate
+    "faces_tuning": {"convolution": 3e-3, "K = 4": 3e-3, "input-dependent K = 4": 3e-3},
+    "tuning": {
+        "convolution": 3e-3,
+        "K = 4": 3e-3,
+        "input-dependent K = 4": 3e-3,
+        "locally connected": 3e-3,
+    },
+}
+
+
+def family(arguments: dict) -> str:
+    """Whose tuned rate a network takes."""
+    if arguments.get("layer") == "local":
+        return "locally connected"
+    if arguments.get("layer") != "lrlc" or arguments.get("rank") == 1:
+        return "convolution"
+    return "input-dependent K = 4" if arguments.get("weights") == "input" else "K = 4"
+
+
+def choose(results: Results) -> dict[str, float]:
+    """Of each arm the rate with the best mean accuracy on the tuning images."""
+    frame = results.frame()
+    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
+    means = frame.groupby(["arm", "learning_rate"])["value"].mean()
+    return {arm: means[arm].idxmax() for arm in dict.fromkeys(frame["arm"])}
+
+
+def spread(results: Results, arm: str, rival: str, rate: float) -> tuple[float, int]:
+    """(standard deviation, n) of the differences of two arms at a rate: how many pairs it will
+    take.
+    """
+    frame = results.frame()
+    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
+    table = frame[frame["learning_rate"] == rate].pivot_table(
+        index=["translation", "replicate"], columns="arm", values="value"
+    )
+    differences = (table[arm] - table[rival]).dropna()
+    return statistics.stdev(differences), len(differences)
+
+
+class Faces(Repeats):
+    """Our faces: how many, how far they are moved, and the networks that learn them."""
+
+    translations: Annotated[tuple[Annotated[int, Field(ge=0, le=8)], ...], Field(min_length=1)] = (
+        0,
+        2,
+        4,
+        8,
+    )
+    images: Annotated[int, Field(ge=10, le=50_000)] = 3000
+    test_images: Annotated[int, Field(ge=10, le=10_000)] = 2000
+    width: Width = 16
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 12
+    learning_rates: Rates = RATES
+
+
+class Natural(Parameters):
+    """Image sets: the width of the networks besides, and for how far images are moved."""
+
+    n_train: Annotated[tuple[Annotated[int, Field(ge=1, le=50_000)], ...], Field(min_length=1)] = (
+        4000,
+    )
+    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 12
+    width: Width = 32
+    translations: Annotated[tuple[Annotated[int, Field(ge=0, le=64)], ...], Field(min_length=1)] = (
+        0,
+    )
+    canvas: Annotated[int, Field(ge=0, le=256)] = 0  # 0: images as they are
+    learning_rates: Rates = RATES
+
+
+RECIPE = {"schedule": "cosine", "batch_size": 64, "curve_images": 250}
+
+
+def on_faces(p: Faces, arm: str, replicate: int, translation: int, **changes) -> Trial:
+    """Replicate r draws its images with seed r, the same for every arm and every translation."""
+    rate = LEARNING_RATES["faces_tuning"][family(ARMS[arm])]
+    return Trial(
+        model="local_cnn",
+        model_args={"channels": 1, "size": 40, "classes": 2, "width": p.width, **ARMS[arm]},
+        dataset="faces",
+        dataset_args={
+            "n_train": p.images,
+            "n_test": p.test_images,
+            "translation": translation,
+            "seed": replicate,
+        },
+        replicate=replicate,
+        max_epochs=p.epochs,
+        **{"learning_rate": rate, **RECIPE, **changes},
+    )
+
+
+def alignment(p: Faces, arm: str, replicate: int) -> Iterator[Trial]:
+    for translation in p.translations:
+        yield on_faces(p, arm, replicate, translation)
+
+
+def faces_tuning(p: Faces, arm: str, replicate: int) -> Iterator[Trial]:
+    for translation in p.translations:
+        for rate in p.learning_rates:
+            yield on_faces(p, arm, replicate, translation, role="tuning", learning_rate=rate)
+
+
+def on_images(
+    p: Natural, arguments: dict, n_train: int, replicate: int, translation: int = 0, **changes
+) -> Trial:
+    channels, size, classes = components.SHAPES[p.dataset]
+    size = p.canvas or size
+    shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
+    moved = {"canvas": p.canvas} if p.canvas else {}
+    moved |= {"translation": translation} if translation else {}
+    return Trial(
+        model="local_cnn",
+        model_args={"width": p.width, **shape, **arguments},
+        dataset=p.dataset,
+        dataset_args=moved,
+        n_train=n_train,
+        replicate=replicate,
+        **{
+            "learning_rate": LEARNING_RATES["tuning"][family(arguments)],
+            "max_epochs": p.max_epochs,
+            **RECIPE,
+            **changes,
+        },
+    )
+
+
+def arguments_of(p: Natural, arm: str) -> dict:
+    if arm == "wide everywhere":
+        return {"width": EVEN.get(p.width, round(1.54 * p.width))}
+    return ARMS[arm]
+
+
+def natural(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    for n_train in p.n_train:
+        for translation in p.translations:
+            yield on_images(p, arguments_of(p, arm), n_train, replicate, translation)
+
+
+def tuning(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    for n_train in p.n_train:
+        for rate in p.learning_rates:
+            yield on_images(p, ARMS[arm], n_train, replicate, role="tuning", learning_rate=rate)
+
+
+def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    """Pooled and flattened are arms: "K = 2, flattened"."""
+    name, _, ending = arm.partition(", ")
+    arguments = DIAL[name] | (FLAT if ending else {})
+    for n_train in p.n_train:
+        epochs = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
+        yield on_images(p, arguments, n_train, replicate, batch_size=32, max_epochs=epochs)
+
+
+SMALL = {"images": 40, "test_images": 20, "epochs": 1, "width": 4, "translations": (0, 4)}
+QUICK = {"images": 600, "test_images": 500, "epochs": 6, "width": 8, "translations": (0, 8)}
+DIGITS = {"dataset": "digits", "n_train": (40,), "max_epochs": 1, "width": 4}
+FEW = {"n_train": (400,), "max_epochs": 3, "width": 8}
+
+
+def images(
+    name: str, question: str, arms, grid=natural, small=None, quick=None, measures=(), **paper
+) -> Study:
+    """A study on an image set: what each profile has of its own."""
+    return Study(
+        f"lrlc.{name}",
+        question,
+        tuple(arms),
+        grid,
+        {
+            "smoke": DIGITS | {"replicates": 1} | (small or {}),
+            "quick": FEW | {"replicates": 1} | (quick or {}),
+            "paper": paper,
+        },
+        ("accuracy", *measures),
+        Natural,
+    )
+
+
+MOVED = ("convolution", "K = 4", "input-dependent K = 4", "wide", "CoordConv", "K = 2")
+CANVAS = {"canvas": 36, "translations": (0, 4), "width": 16}
+LITTLE = {"arms": MOVED[:3], "canvas": 36, "translations": (0, 4), "n_train": (200,)}
+STUDIES = (
+    Study(
+        "lrlc.faces_tuning",
+        "Which learning rate suits each network on faces?",
+        FAMILIES[:3],
+        faces_tuning,
+        {
+            "smoke": SMALL | {"replicates": 1, "learning_rates": RATES[:2]},
+            "quick": QUICK | {"replicates": 1, "translations": (4,), "learning_rates": RATES[1:]},
+            "paper": {"replicates": 4, "translations": (4,)},
+        },
+        parameters=Faces,
+    ),
+    Study(
+        "lrlc.alignment",
+        "Does it take aligned images for filters to differ from place to place with profit?",
+        FACES,
+        alignment,
+        {
+            "smoke": SMALL | {"replicates": 1},
+            "quick": QUICK | {"replicates": 1, "arms": FACES[:4]},
+            "paper": {"replicates": 16},
+        },
+        ("accuracy", "shuffled_weights"),
+        Faces,
+    ),
+    images(
+        "tuning",
+        "Which learning rate suits each network on natural images?",
+        FAMILIES,
+        tuning,
+        {"learning_rates": RATES[:2]},
+        {"learning_rates": RATES[1:], "arms": FAMILIES[:3]},
+        replicates=4,
+    ),
+    images(
+        "rank",
+        "Does accuracy rise as filters may differ from place to place?",
+        RANK,
+        quick={"arms": RANK[:5]},
+        measures=("shuffled_weights",),
+        replicates=16,
+    ),
+    images(
+        "translated",
+        "Do clothes that are moved about want filters that look at the image?",
+        MOVED,
+        small=LITTLE | {"n_train": (40,)},
+        quick=LITTLE | {"dataset": "fashion_mnist"},
+        measures=("shuffled_weights",),
+        dataset="fashion_mnist",
+        replicates=16,
+        **CANVAS,
+    ),
+    images(
+        "translated_digits",
+        "Do digits that are moved about want filters that look at the image?",
+        MOVED,
+        small=LITTLE | {"n_train": (40,)},
+        quick=LITTLE | {"dataset": "mnist"},
+        measures=("shuffled_weights",),
+        dataset="mnist",
+        replicates=16,
+        **CANVAS,
+    ),
+    images(
+        "why",
+        "Is it locality, or a network that averages over positions too early?",
+        (
+            "convolution, flattened",
+            "K = 4, flattened",
+            "wide, flattened",
+            "convolution",
+            "K = 4",
+            "wide",
+        ),
+        quick={"arms": ("convolution, flattened", "K = 4, flattened")},
+        replicates=10,
+    ),
+    images(
+        "where",
+        "In which layer does it pay that filters differ from place to place?",
+        (
+            "convolution",
+            "K = 4",
+            "K = 4, layer 1",
+            "K = 4, layer 2",
+            "K = 4, all layers",
+            "locally connected",
+            "locally connected, layer 1",
+            "locally connected, layer 2",
+            "locally connected, all layers",
+        ),
+        quick={"arms": ("convolution", "K = 4, layer 1", "K = 4, layer 2")},
+        replicates=10,
+    ),
+    images(
+        "longer",
+        "Is it only that networks were trained too briefly?",
+        ("convolution", "K = 4", "wide", "input-dependent K = 4"),
+        quick={"arms": ("convolution", "K = 4"), "max_epochs": 6},
+        replicates=6,
+        max_epochs=30,
+    ),
+    images(
+        "sharing_dial",
+        "How much sharing is best, and does that change with the number of images?",
+        (*DIAL, *(f"{name}, flattened" for name in DIAL)),
+        dial,
+        {"n_train": (20, 40)},
+        {"n_train": (97, 195), "max_epochs": 5, "arms": ("shared", "K = 4", "one a position")},
+        n_train=tuple(EPOCHS),
+        max_epochs=200,
+        width=16,
+        replicates=10,
+    ),
+    images(
+        "sixty_four",
+        "Is it the same at the source's width?",
+        ("convolution", "K = 4", "wide"),
+        quick={"arms": ("convolution", "K = 4"), "width": 16},
+        replicates=3,
+        n_train=(10_000,),
+        max_epochs=20,
+        width=64,
+    ),
+)
