@@ -55,7 +55,7 @@ NOISE = np.random.default_rng(0).normal(size=(64, 30)) * 0.004
 def runs(arm: str, values, n_train: int = 390, **columns) -> pd.DataFrame:
     """One row a replicate; further columns are a value for all or one a replicate."""
     rows = {
-        "study": "coordinet.few_samples", "arm": arm, "dataset": "cifar10", "split": "", "n_train": n_train, "measure": "accuracy",
+        "study": "coordinet.few_samples", "arm": arm, "dataset": "cifar10", "split": "", "translation": 0, "n_train": n_train, "measure": "accuracy",
         "at": "stop", "part": None, "x": np.nan, "n": 10_000, "stop_reason": "loss", "epochs": 20,
         "numerics": "cpu fp32", "current": True,
     }  # fmt: skip
