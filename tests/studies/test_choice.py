@@ -11,10 +11,10 @@ from spatialbias.studies.coordinet_arms import LEARNING_RATES, RIDGE
 
 def test_rates_are_what_the_shipped_tuning_records_choose(tmp_path):
     store, chosen = Store(tmp_path, paths.shipped_results()), {}
-    for name in ("coordinet.tuning", "coordinet.averaging_tuning"):
-        results = study(name).plan("paper").sweep(store)
+    for name in ("tuning", "averaging_tuning", "unmodulated_tuning"):
+        results = study(f"coordinet.{name}").plan("paper").sweep(store)
         if not results.present:
-            pytest.skip(f"no records of {name} are shipped")
+            pytest.skip(f"no records of coordinet.{name} are shipped")
         assert results.missing == 0
         chosen |= choose(results)
     assert chosen.pop("kernel_ridge") == (RIDGE["gamma"], RIDGE["ridge"])

@@ -202,6 +202,11 @@ LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; 
     "unshared, flattened": 1e-3,
     "unshared, pooled": 1e-3,
     "kernel_ridge": 1.0,
+    "unmodulated": 1e-2,
+    "modulated by the image": 3e-3,
+    "pooled_cnn, small": 3e-4,
+    "padded_cnn, small": 1e-3,
+    "fully_connected, small": 1e-3,
 }
 PUBLISHED_RATES = {  # in its code: not tuned by us
     "coordinet_v1": 1e-2,
