@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spatialbias import datasets, measures, training
+from spatialbias.datasets import not_so_clevr
 from spatialbias.measures import TABLE, Subject
 from spatialbias.models import build
 from spatialbias.models.by_hand import by_hand
@@ -138,6 +139,26 @@ def test_without_its_coordinates_a_solution_fails_and_is_left_as_it_was(task):
     assert all(
         torch.equal(before[name], value) for name, value in solved.model.state_dict().items()
     )
+
+
+class Draws(torch.nn.Module):
+    """The right squares, but for one row less at the top, and one pixel far from them."""
+
+    def forward(self, centre):
+        drawn = not_so_clevr.draw(centre.round().long(), 16, 16, 3)
+        rows = (torch.arange(16) - centre[:, 1:]) != -1
+        drawn = drawn * rows[:, None, :, None]
+        drawn[..., 0, 0] = 1
+        return drawn - 0.5
+
+
+def test_messy_borders_are_counted_beside_the_border_alone():
+    """A row of 3 pixels is missing, of those on the border (8) and around it, on the canvas."""
+    of = subject("rendering", Draws())
+    near = (16 - of.test.inputs[0].round() + 2).clamp(max=5).prod(1) - 1
+    assert values("borders", of)["test"] == pytest.approx(float((3 / near).mean()))
+    assert values("borders", subject("rendering"))["test"] == 0.0
+    assert not values("borders", subject("classification"))
 
 
 def test_a_network_that_is_told_nothing_has_nothing_to_lose():

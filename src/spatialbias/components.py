@@ -80,6 +80,7 @@ MEASURES = {  # name: revision; what each one is stands in measures/
     "right": 1,
     "canvas": 1,
     "picture": 1,
+    "borders": 1,
     "coordinates_off": 1,
     "in_view": 1,
     "segmentation": 2,

@@ -104,6 +104,21 @@ def test_the_text_s_split_is_scikit_learn_s():
     assert centres(load(split="text_uniform").test) == {tuple(row) for row in test.tolist()}
 
 
+def test_the_task_that_needs_no_place_has_both_squares_at_every_place():
+    data = load("size", "quadrant", size=32)
+    place = load(split="quadrant", size=32)
+    assert len(data.test) == 2 * len(place.test) and len(data.train) == 2 * len(place.train)
+    areas = data.test.inputs[0].sum((1, 2, 3))
+    assert areas[data.test.target == 0].eq(81).all() and areas[data.test.target == 1].eq(25).all()
+    columns, rows = torch.arange(32.0), torch.arange(32.0)[:, None]
+    for part, there in ((data.train, place.train), (data.test, place.test)):
+        for kind in (0, 1):
+            x = part.inputs[0][part.target == kind]
+            weights = x / x.sum((2, 3), keepdim=True)
+            middles = torch.cat([(weights * axis).sum((2, 3)) for axis in (columns, rows)], 1)
+            torch.testing.assert_close(middles, there.inputs[0])
+
+
 def test_units_and_brightness():
     fraction = load("regression").test.target
     assert fraction.min() == 4 / 64 and fraction.max() == 59 / 64

@@ -36,7 +36,8 @@ def load(
     Args:
         task: "classification": centre (x, y) -> index y * width + x of its pixel. "rendering":
             centre -> picture of the square, (1, size, width) of 0 and `peak`. "regression": picture
-            of the centre's pixel -> centre.
+            of the centre's pixel -> centre. "size", ours, which needs no place: picture of the
+            square (0) or of one four pixels narrower (1), each at every centre -> which of the two.
         split: "uniform", each example held out with probability 1/4 (2368 to train, 768 to test),
             and "quadrant", both coordinates beyond half the canvas (2407, 729), as released;
             "tutorial_uniform" (2352, 784) and "tutorial_quadrant", both coordinates at or beyond
@@ -67,6 +68,11 @@ def load(
     )
     if task == "regression":
         inputs, target = peak * draw(centres, height, width, 1), named
+    elif task == "size":
+        sides = (square, max(square - 4, 1))
+        inputs = peak * torch.cat([draw(centres, height, width, side) for side in sides])
+        target = torch.arange(2).repeat_interleave(len(centres))
+        held_out = held_out.repeat(2)
     elif task == "rendering":
         inputs, target = named, peak * draw(centres, height, width, square)
     else:
@@ -86,7 +92,7 @@ def check(
     width: int,
 ) -> None:
     """Raise ValueError for arguments that `load` does not take."""
-    one_of(TASKS, task=task)
+    one_of((*TASKS, "size"), task=task)
     one_of(SPLITS, split=split)
     one_of((*UNITS, ""), units=units)
     height, width = size, width or size

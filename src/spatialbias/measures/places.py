@@ -5,6 +5,7 @@ and on those held out.
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from spatialbias import models, training
@@ -136,6 +137,24 @@ def picture(subject: Subject) -> Iterator[dict]:
             yield {"part": f"{x},{y}", "x": float(index), "value": round(value, 3), "n": 1}
 
 
+def borders(subject: Subject) -> Iterator[dict]:
+    """How messy is what is drawn along the square's border? The share of its pixels that are on the
+    wrong side of one half, among those that touch the border from within or from without. Nothing
+    for networks that do not draw.
+    """
+    if subject.trial.loss != "binary_cross_entropy":
+        return
+    for part, batch in sides(subject):
+        wanted = batch.target > 0.5 * batch.target.amax()  # (B, 1, H, W)
+        drawn = (_answers(subject, batch) > 0).view_as(wanted)
+        whole = wanted.float()
+        grown = F.max_pool2d(whole, 3, 1, 1) > 0
+        shrunk = -F.max_pool2d(-F.pad(whole, [1] * 4), 3, 1) > 0  # beyond the canvas is nothing
+        near = grown & ~shrunk
+        wrong = ((drawn != wanted) & near).sum((1, 2, 3)) / near.sum((1, 2, 3))
+        yield {"part": part, "x": None, "value": float(wrong.double().mean()), "n": len(batch)}
+
+
 @torch.no_grad()
 def coordinates_off(subject: Subject) -> Iterator[dict]:
     """Does the trained network use what it is told? Its score as it is ("told"), with the weights
@@ -212,6 +231,7 @@ TABLE = {
     "right": (right, False),
     "canvas": (canvas, False),
     "picture": (picture, False),
+    "borders": (borders, False),
     "coordinates_off": (coordinates_off, False),
     "in_view": (in_view, False),
 }

@@ -147,6 +147,34 @@ FINDS_RELEASED = {  # batches of 256, the code's default where none is given
 DECONVOLUTION = {  # all its epochs, and its own schedule
     "deconv": ({**CLASSIFY, **DECONV, "schedule": "step"}, 1000),
 }
+TUTORIAL_DRAWS = {
+    name: (
+        {
+            **TUTORIAL,
+            "loss": "binary_cross_entropy",
+            "model": model,
+            "model_args": {**args, **GLOROT},
+            "learning_rate": 1e-3,
+        },
+        100,
+    )
+    for name, model, args in (
+        ("coordconv", "coordconv_renderer", {"kernel": 2, "mul": 2}),
+        ("deconv", "deconv", {"kernel": 2, "mul": 3, "norm": False, "task": "rendering"}),
+    )
+}
+NO_PLACE = {  # told or not, where the answer does not depend on position
+    name: (
+        {
+            **RELEASED,
+            "model": "coordconv_regressor",
+            "model_args": {"activation": "relu", "pool": "average", "coordinates": kind},
+            "learning_rate": 3e-3,
+        },
+        20,
+    )
+    for name, kind in (("coordconv", "xy"), ("no coordinates", "none"))
+}
 DELICATE = {  # both convolutions at the rates that were searched
     f"{arm}, rate {rate}": ({**REGRESSION[arm][0], "learning_rate": rate}, 100)
     for arm in ("conv, for uniform", "conv, for quadrant")
