@@ -327,7 +327,7 @@ CLAIMS = (
         arm="shared, flattened",
         rivals=("unshared, flattened",),
         values=ACCURACY,
-        **WHY | {"tag": "O"},
+        **WHY | {"tag": "O", "study": "coordinet.averaging"},
     ),
     Claim(
         id="coordinet.h1_invariance",
@@ -337,7 +337,7 @@ CLAIMS = (
         arm="shared, pooled",
         rivals=("shared, flattened",),
         values=ACCURACY,
-        **WHY | {"tag": "O"},
+        **WHY | {"tag": "O", "study": "coordinet.averaging"},
     ),
     Claim(
         id="coordinet.h1_locality",
@@ -347,7 +347,7 @@ CLAIMS = (
         arm="unshared, flattened",
         rivals=("fully_connected",),
         values=ACCURACY,
-        **WHY | {"tag": "O"},
+        **WHY | {"tag": "O", "study": "coordinet.averaging"},
     ),
     Claim(
         id="coordinet.averaging_unshared",
