@@ -225,7 +225,13 @@ STUDIES = (
         "padding",
         "Does the convolutional network gain by padding its maps?",
         PADDING,
-        n_train=(97, *PUBLISHED_N),
+        n_train=(97,),
+    ),
+    study(
+        "padding_more",
+        "Does it gain by padding with more images, too?",
+        PADDING,
+        n_train=PUBLISHED_N,
     ),
     study(
         "padding_shifts",
@@ -233,7 +239,7 @@ STUDIES = (
         PADDING,
         "rotation",
         "resized_crop",
-        n_train=(97, *PUBLISHED_N),
+        n_train=(97,),
     ),
     # Images of 16 pixels a side and paths of width 64: without a modulator the loss takes hundreds of
     # epochs, which the source's size does not allow us
