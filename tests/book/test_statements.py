@@ -1,7 +1,9 @@
 """What a page says stands in it to the letter, and is borne out, or the page fails."""
 
+import base64
 import importlib
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -102,3 +104,12 @@ def test_opened_as_it_is_a_page_trains_nothing(page, monkeypatch):
     assert asked.missing == "show"
     page("Text.", replicates=1).study("coordinet.reproduce")
     assert asked.missing == "train" and (ROOT / "_toc.yml").is_file()
+
+
+def test_the_numbers_are_a_csv_in_the_page(page, monkeypatch):
+    monkeypatch.setattr(paths, "shipped_results", lambda: ROOT / "data" / "results")
+    one = page("Text.")
+    one.frame("coordinet.reproduce")
+    link = re.search(r"base64,([^']*)'", one.records().data)[1]
+    rows = base64.b64decode(link).decode().splitlines()
+    assert rows[0].startswith("study,arm,dataset") and len(rows) > 1

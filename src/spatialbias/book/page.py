@@ -32,6 +32,8 @@ from spatialbias.records import lacking
 from spatialbias.store import numerics_of
 from spatialbias.studies import Results, study
 
+PER_MEASURE = 500  # rows of a measure that the page offers as CSV
+
 
 class Page:
     """A page of the book by its path ("coordinet/shifts"), with its parameters.
@@ -206,6 +208,8 @@ class Page:
             parts.append(show.fold(summary, show.table_html(pd.DataFrame(said))))
         if len(trials := self._trials()):
             parts.append(show.fold("All runs, by network", show.table_html(trials)))
+        if len(values := self._values()):
+            parts.append(show.fold("The numbers", show.download(values, f"{self.name}.csv")))
         parts.append(show.fold("Provenance", show.pairs(self._provenance())))
         return show.raw("".join(parts))
 
@@ -234,6 +238,19 @@ class Page:
                 }
             )
         return pd.DataFrame(rows)
+
+    def _values(self) -> pd.DataFrame:
+        """Mean, deviation and number of runs of everything measured at the stop; without measures
+        that take a value a pixel.
+        """
+        keys = ["study", "arm", "dataset", "split", "n_train", "measure", "part", "x"]
+        tables = []
+        for results in self.results.values():
+            frame = results.frame()
+            for _, rows in frame[frame["at"].eq("stop")].groupby("measure"):
+                found = rows.groupby(keys, dropna=False)["value"].agg(["mean", "std", "count"])
+                tables += [found.reset_index()] * (len(found) <= PER_MEASURE)
+        return pd.concat(tables) if tables else pd.DataFrame()
 
     def _provenance(self) -> dict[str, str]:
         records = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 
@@ -34,6 +35,14 @@ def minus(text: str) -> str:
 def fold(summary: str, body: str) -> str:
     """HTML that unfolds."""
     return f"<details class='fold'><summary>{html.escape(summary)}</summary>{body}</details>"
+
+
+def download(frame: pd.DataFrame, name: str) -> str:
+    """A link to a table as a CSV file that lies in the page itself."""
+    data = base64.b64encode(frame.to_csv(index=False, float_format="%.6g").encode()).decode()
+    file = name.replace("/", "-")
+    link = f"<a download='{file}' href='data:text/csv;base64,{data}'>{file}</a>"
+    return f"<p>Mean, deviation and number of runs of all that is measured: {link}</p>"
 
 
 def pairs(rows: dict[str, str]) -> str:
