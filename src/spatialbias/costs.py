@@ -80,28 +80,43 @@ class Known:
 def estimate(
     trials: list[Trial], store: Store, measures: tuple[str, ...], precision: str | None = None
 ) -> tuple[int, float | None]:
-    """(trials to train or measure, core-hours that they will take): None where nothing like them is
-    on record; of trials like none on record, the mean of the others.
-    """
-    from spatialbias.run import suited
-
+    """(trials to train or measure on this machine, core-hours that they will take)."""
     todo = wanting(trials, measures, store, precision)
     if not todo:
         return 0, 0.0
+    from spatialbias.run import suited
+    from spatialbias.training import detect
+
+    here = detect(precision)
+    classes = {trial.key: suited(trial, here).numerics() for trial in todo}
+    return len(todo), cost(todo, trials, store, measures, classes)
+
+
+def cost(
+    todo: list[Trial],
+    trials: list[Trial],
+    store: Store,
+    measures: tuple[str, ...],
+    classes: dict[str, str] | None = None,
+) -> float | None:
+    """Core-hours to train and measure `todo`, of `trials`: None where nothing like them is on
+    record; of trials like none on record, the mean of the others. classes: numerics classes by key; where the store
+    has the weights of such a record it is only measured.
+    """
     shipped = (record for versions in store.packed().values() for record in versions.values())
     known = Known([*shipped, *(record for t in trials for record in store.all(t.key).values())])
     costs = []
     for trial in todo:
-        numerics, plain = suited(trial).numerics(), trial.model_dump()
-        record, seconds = store.get(trial.key, numerics), 0.0
-        if record is None or not store.weights_path(trial.key, numerics).exists():
+        plain, seconds, record = trial.model_dump(), None, None
+        numerics = classes and classes[trial.key]
+        if numerics and store.weights_path(trial.key, numerics).exists():
+            record, seconds = store.get(trial.key, numerics), 0.0
+        if record is None:
             seconds = known.training(plain)
         if seconds is not None:
-            wanted = [m for m in measures if seconds or lacking(record, (m,))]
+            wanted = [m for m in measures if lacking(record, (m,))]
             costs.append(seconds + sum(known.measuring(plain, m) for m in wanted))
-    if not costs:
-        return len(todo), None
-    return len(todo), statistics.fmean(costs) * len(todo) / 3600
+    return statistics.fmean(costs) * len(todo) / 3600 if costs else None
 
 
 def duration(hours: float) -> str:

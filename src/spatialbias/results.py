@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spatialbias import components, paths
-from spatialbias.costs import duration
+from spatialbias.costs import cost, duration
 from spatialbias.records import lacking, on_record
 from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
 from spatialbias.studies import Study, names
@@ -42,10 +42,10 @@ def status(studies, options) -> int:
         cells, note = [], ""
         for profile in ("quick", "paper"):
             plan = study.plan(profile)
-            there = len(plan.trials) - _left(plan, store)
-            cells.append(f"{there} of {len(plan.trials)}")
-            if profile == "paper" and there < len(plan.trials):
-                hours = plan.estimate(store)[1]
+            left = _left(plan, store)
+            cells.append(f"{len(plan.trials) - len(left)} of {len(plan.trials)}")
+            if profile == "paper" and left:
+                hours = cost(left, plan.trials, store, study.measures)
                 note = "unknown" if hours is None else duration(hours)
         print(f"{study.name:34}{cells[0]:>16}{cells[1]:>16}   {note}")
     return 0
@@ -240,7 +240,7 @@ def pack(studies, options) -> int:
     plans = {name: find_study(name).plan("paper") for name in names()}
     found = {name: _versions(plan, store) for name, plan in plans.items()}
     left = {name: _left(plan, store) for name, plan in plans.items()}
-    order = sorted(plans, key=lambda name: left[name] > 0)  # what is added is written first
+    order = sorted(plans, key=lambda name: bool(left[name]))  # what is added is written first
     owners: dict[tuple[str, str], str] = {}
     for name in order:
         for which in found[name]:
@@ -268,7 +268,7 @@ def pack(studies, options) -> int:
             _write(pending, new)
         elif new:
             print(
-                f"{name}: {left[name]} trials are wanting, {len(new)} new records are not shipped; "
+                f"{name}: {len(left[name])} trials are wanting, {len(new)} new records are not shipped; "
                 f"--pending keeps them in {pending.parent}"
             )
     for name in asked:
@@ -286,10 +286,10 @@ def _versions(plan, store: Store) -> dict[tuple[str, str], dict]:
     }
 
 
-def _left(plan, store: Store) -> int:
-    """How many trials of a plan are not on record with all measures."""
+def _left(plan, store: Store) -> list[Trial]:
+    """The trials of a plan that are not on record with all measures."""
     records = on_record(plan.trials, plan.study.measures, store)
-    return sum(lacking(records.get(t.key), plan.study.measures) for t in plan.trials)
+    return [t for t in plan.trials if lacking(records.get(t.key), plan.study.measures)]
 
 
 def _write(path: Path, records: Iterable[dict]) -> None:

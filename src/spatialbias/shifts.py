@@ -5,19 +5,20 @@ Fill is black, interpolation bilinear without antialiasing, unless a function sa
 source is silent: our choice).
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as TF
 
-BILINEAR = TF.InterpolationMode.BILINEAR
+BILINEAR = 2  # torchvision's number of it
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
     """Turn counter-clockwise about the centre; multiples of 90 degrees are exact."""
     if degrees % 90 == 0:
         return torch.rot90(images, int(degrees // 90) % 4, (2, 3))
-    return TF.rotate(images, degrees, BILINEAR)
+    return _torchvision().rotate(images, degrees, BILINEAR)
 
 
 def rotate_back(images: Tensor, degrees: float) -> Tensor:
@@ -47,7 +48,7 @@ def resized_crop(images: Tensor, pixels: int) -> Tensor:
     centred) and enlarge to full size.
     """
     H, W = images.shape[2:]
-    return TF.resized_crop(
+    return _torchvision().resized_crop(
         images,
         (H - pixels) // 2,
         (W - pixels) // 2,
@@ -69,7 +70,7 @@ def resized_crop_exact(images: Tensor, pixels: float) -> Tensor:
 def scale_down(images: Tensor, pixels: float) -> Tensor:
     """Shrink the whole image to `pixels` x `pixels` in the middle of a black frame, antialiased."""
     H, W = images.shape[2:]
-    small = TF.resize(images, [round(pixels), round(pixels)], BILINEAR, antialias=True)
+    small = _torchvision().resize(images, [round(pixels), round(pixels)], BILINEAR, antialias=True)
     top, left = (H - small.shape[2]) // 2, (W - small.shape[3]) // 2
     return F.pad(small, (left, W - small.shape[3] - left, top, H - small.shape[2] - top))
 
@@ -79,8 +80,8 @@ def blur(images: Tensor, pixels: int) -> Tensor:
     the crop.
     """
     size = list(images.shape[2:])
-    small = TF.resize(images, [pixels, pixels], BILINEAR, antialias=False)
-    return TF.resize(small, size, BILINEAR, antialias=False)
+    small = _torchvision().resize(images, [pixels, pixels], BILINEAR, antialias=False)
+    return _torchvision().resize(small, size, BILINEAR, antialias=False)
 
 
 def translate(images: Tensor, pixels: int) -> Tensor:
@@ -104,7 +105,7 @@ def resize(images: Tensor, pixels: int) -> Tensor:
     return (
         images
         if pixels == images.shape[3]
-        else TF.resize(images, [pixels, pixels], BILINEAR, antialias=True)
+        else _torchvision().resize(images, [pixels, pixels], BILINEAR, antialias=True)
     )
 
 
@@ -168,6 +169,16 @@ def foveate(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         spots.append(F.avg_pool2d(places, block).flatten(2)[0, :, keep].t())
         areas.append(torch.full((int(keep.sum()),), float(block**2)))
     return torch.cat(values, 2), torch.cat(spots), torch.cat(areas)
+
+
+@cache
+def _torchvision():
+    """Imported when a picture is resampled: it brings torch's compiler along, which takes
+    seconds.
+    """
+    from torchvision.transforms.v2 import functional
+
+    return functional
 
 
 def _scale(images: Tensor, factor: float) -> Tensor:

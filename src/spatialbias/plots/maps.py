@@ -2,13 +2,19 @@
 classes of a segmented image in their colours.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.image import AxesImage
-from torch import Tensor
 
 from spatialbias.plots.style import COLOURS, INK
+
+if TYPE_CHECKING:  # what is drawn may be a tensor; drawing needs no torch
+    from torch import Tensor
 
 CLASSES = (INK, "#e69f00", "#56b4e9", "#d55e00")  # right and left differ in lightness too
 FAINT = 0.16  # how strongly background is drawn
@@ -51,7 +57,7 @@ def plane(
 
     numbers: write them in, where there are few.
     """
-    values = np.asarray(values.detach() if isinstance(values, Tensor) else values)
+    values = np.asarray(values.detach() if hasattr(values, "detach") else values)
     limit = limit or float(np.abs(values).max()) or 1.0
     drawn = ax.imshow(
         values, cmap=cmap, vmin=-limit if cmap is DIVERGING else 0, vmax=limit, interpolation="none"

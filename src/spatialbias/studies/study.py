@@ -68,7 +68,7 @@ class Study:
     parameters: type[Repeats] = Parameters
     networks: dict | None = None  # parameters of the plan whose first networks are shipped
 
-    def plan(self, /, profile: str = "quick", **given) -> "Plan":
+    def plan(self, /, profile: str = "paper", **given) -> "Plan":
         """Fix the parameters: the profile's, except those given (None means the profile's). Raises
         ValueError in one line.
         """
