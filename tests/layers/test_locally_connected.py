@@ -147,7 +147,8 @@ def test_compiles_with_gradients():
     [
         ({"groups": 2}, "one layer a group"),
         ({"input_size": (2, 8)}, "input_size"),
-        ({"input_size": 8}, "input_size"),
+        ({"input_size": 2}, "input_size"),
+        ({"input_size": (8,)}, "input_size"),
         ({"padding_mode": "mirror"}, "padding_mode"),
         ({"padding": "same", "stride": 2}, "same"),
     ],
@@ -176,3 +177,7 @@ def test_shows_what_nn_conv2d_shows():
     )
     assert "bias=False, padding_mode=circular" in shown
     assert "bias" not in repr(LocallyConnected2d(2, 3, 3, input_size=(5, 4)))
+
+
+def test_one_number_is_a_square_input():
+    assert LocallyConnected2d(2, 3, 3, input_size=7).input_size == (7, 7)

@@ -7,9 +7,12 @@ components of an image pixel are added to the kernel inputs", 2020.
 from contextlib import contextmanager
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
-from .position import add_position, check_convolution
+from .position import Unscriptable, add_position, check_convolution
+
+torch.fx.wrap("add_position")
 
 
 @contextmanager
@@ -29,6 +32,7 @@ def random_aside():
         yield
 
 
+@torch.fx.wrap
 def unit_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(2, height, width): x, then y, from exactly 0 to exactly 1; 0 along an axis of size 1."""
     exact = torch.promote_types(
@@ -41,7 +45,7 @@ def unit_grid(height: int, width: int, dtype: torch.dtype, device: torch.device)
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width))).to(dtype)
 
 
-class CoordBiasConv2d(nn.Conv2d):
+class CoordBiasConv2d(Unscriptable, nn.Conv2d):
     """`nn.Conv2d` plus b_x X + b_y Y, with two parameters a filter and X, Y in [0, 1] over the
     output map.
 
@@ -119,5 +123,6 @@ class CoordBiasConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
         out = super().forward(x)
-        coordinates = self.coordinates(*out.shape[-2:], out.dtype, out.device)
+        height, width = out.shape[-2:]
+        coordinates = self.coordinates(height, width, out.dtype, out.device)
         return add_position(out, self.coordinate_bias, coordinates.flatten(1))

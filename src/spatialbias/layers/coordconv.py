@@ -5,13 +5,17 @@ solution".
 """
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import add_position, check_convolution, coordinate_grid
+from .position import Unscriptable, add_position, check_convolution, coordinate_grid
+
+torch.fx.wrap("add_position")
+torch.fx.wrap("coordinate_grid")
 
 
-class CoordConv2d(nn.Conv2d):
+class CoordConv2d(Unscriptable, nn.Conv2d):
     """Convolution over [x, coordinates]: `nn.Conv2d` with two (or three) input channels more, which
     it fills in itself.
 
@@ -86,9 +90,10 @@ class CoordConv2d(nn.Conv2d):
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
         features, position = self.weight.tensor_split([self.in_channels], dim=1)
         out = self._conv_forward(x, features, self.bias)
-        patches = self.coordinates(*x.shape[-2:], out.dtype, out.device)
+        height, width = x.shape[-2:]
+        patches = self.coordinates(height, width, out.dtype, out.device)
         if (
-            self.weight.shape[2:].numel() > 1
+            self.kernel_size != (1, 1)
             or self.stride != (1, 1)
             or any(self._reversed_padding_repeated_twice)
         ):

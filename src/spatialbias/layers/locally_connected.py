@@ -5,9 +5,12 @@ Low-Rank Local Connectivity".
 """
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from .positioned import Geometry, PositionedConv2d, all_at_once
+
+torch.fx.wrap("all_at_once")
 
 
 class LocallyConnected2d(PositionedConv2d):
@@ -16,7 +19,8 @@ class LocallyConnected2d(PositionedConv2d):
     Args: in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode,
         device, dtype: as in `nn.Conv2d`.
         groups: 1 only.
-        input_size: (H, W) of the maps that the layer will see; the weights are tied to it.
+        input_size: (H, W) of the maps that the layer will see, or one number for both; the weights
+            are tied to it.
 
     `weight` is (H', W', C_out, C_in, K, K) and `bias` (H', W', C_out), so that
     `layer.weight.copy_(conv.weight)` and `layer.bias.copy_(conv.bias)` (under `torch.no_grad()`)
@@ -42,7 +46,7 @@ class LocallyConnected2d(PositionedConv2d):
         device=None,
         dtype=None,
         *,
-        input_size: tuple[int, int],
+        input_size: int | tuple[int, int],
     ):
         super().__init__(
             in_channels,

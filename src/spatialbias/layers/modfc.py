@@ -8,17 +8,18 @@ source's.
 """
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import check_dtype, check_sizes
+from .position import Unscriptable, check_dtype, check_sizes, transformed
 
 EPSILON = (
     1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
 )
 
 
-class ModFC(nn.Module):
+class ModFC(Unscriptable):
     """A linear map whose outputs (or inputs) are scaled by a vector that another network computes,
     then normalised.
 
@@ -79,38 +80,9 @@ class ModFC(nn.Module):
         Returns (B, P, out_features). P is the number of pixels, of any number of axes (x may also
         be (B, in_features)).
         """
-        if x.dim() < 2 or x.shape[-1] != self.in_features:
-            raise ValueError(
-                f"x is {tuple(x.shape)}: it must be (B, ..., {self.in_features}), as in_features is {self.in_features}"
-            )
-        m = None
-        if modulation is not None:
-            B, width = x.shape[0], self.in_features if self.side == "input" else self.out_features
-            if modulation.shape != (B, width):
-                raise ValueError(
-                    f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {self.in_features}) "
-                    f"it must be (B, {width}), one vector an image"
-                )
-            m = modulation.view(B, *[1] * (x.dim() - 2), width)
-        if self.side == "input":
-            y = F.linear(x if m is None else x * m, self.weight, self.bias)
-        else:
-            y = F.linear(x, self.weight, self.bias)
-            y = y if m is None else y * m
-        if self.norm == "layer":
-            return F.layer_norm(y, (self.out_features,), self.gain, self.shift, EPSILON)
-        scale = self._demodulation(modulation)  # (B or 1, out_features)
-        return y * scale.view(scale.shape[0], *[1] * (x.dim() - 2), self.out_features)
-
-    def _demodulation(self, modulation: Tensor | None) -> Tensor:
-        squares = self.weight.square()
-        if modulation is None:
-            return (squares.sum(1) + EPSILON).rsqrt()[None]
-        if self.side == "input":
-            return (modulation.square() @ squares.t() + EPSILON).rsqrt()
-        return (
-            modulation.square() * squares.sum(1) + EPSILON
-        ).rsqrt()  # the size of m cancels, its sign stays
+        return modulated(
+            x, modulation, self.weight, self.bias, self.gain, self.shift, self.side, self.norm
+        )
 
     def extra_repr(self) -> str:
         return (
@@ -119,6 +91,88 @@ class ModFC(nn.Module):
         )
 
 
+@torch.fx.wrap
+def modulated(
+    x: Tensor,
+    modulation: Tensor | None,
+    weight: Tensor,
+    bias: Tensor | None,
+    gain: Tensor | None,
+    shift: Tensor | None,
+    side: str,
+    norm: str,
+) -> Tensor:
+    """What `ModFC` computes, from its parameters and settings."""
+    out_features, in_features = weight.shape
+    if x.dim() < 2 or x.shape[-1] != in_features:
+        raise ValueError(
+            f"x is {tuple(x.shape)}: it must be (B, ..., {in_features}), as in_features is {in_features}"
+        )
+    B, width = x.shape[0], in_features if side == "input" else out_features
+    if modulation is not None and modulation.shape != (B, width):
+        raise ValueError(
+            f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {in_features}) "
+            f"it must be (B, {width}), one vector an image"
+        )
+    if computes_in(weight) == torch.float16:
+        return _modulated_half(x, modulation, weight, bias, gain, shift, side, norm)
+
+    m = None if modulation is None else _beside(modulation, x)
+    y = F.linear(x * m if m is not None and side == "input" else x, weight, bias)
+    if m is not None and side == "output":
+        y = y * m
+    if norm == "layer":
+        return F.layer_norm(y, (out_features,), gain, shift, EPSILON)
+    return y * _beside(_demodulation(modulation, weight, side), x)
+
+
+def _modulated_half(x, modulation, weight, bias, gain, shift, side, norm) -> Tensor:
+    """In half precision, which ends at 65,504, only the matrix product; all else in single. An
+    input's modulation is divided by its largest entry before the product, and comes back after it.
+    """
+    dtype = x.dtype
+    m = None if modulation is None else modulation.float()
+    size = None
+    if m is not None and side == "input":
+        size = m.abs().amax(1, keepdim=True).clamp(min=1)  # (B, 1)
+        x = (x * _beside(m / size, x)).to(dtype)
+    y = F.linear(x, weight).float()
+    with torch.autocast(x.device.type, enabled=False):
+        bias, gain, shift = (None if p is None else p.float() for p in (bias, gain, shift))
+        y = y if size is None else y * _beside(size, x)
+        y = y if bias is None else y + bias
+        y = y if m is None or side == "input" else y * _beside(m, x)
+        if norm == "layer":
+            y = F.layer_norm(y, y.shape[-1:], gain, shift, EPSILON)
+        else:
+            y = y * _beside(_demodulation(m, weight.float(), side), x)
+        return y.to(dtype)
+
+
+def _demodulation(modulation: Tensor | None, weight: Tensor, side: str) -> Tensor:
+    """One over the length of each row of an image's matrix, (B or 1, out_features)."""
+    squares = weight.square()
+    if modulation is None:
+        return (squares.sum(1) + EPSILON).rsqrt()[None]
+    if side == "input":
+        return (modulation.square() @ squares.t() + EPSILON).rsqrt()
+    return (
+        modulation.square() * squares.sum(1) + EPSILON
+    ).rsqrt()  # the size of m cancels, its sign stays
+
+
+def _beside(vectors: Tensor, x: Tensor) -> Tensor:
+    """(B, width) as (B, 1, ..., width), to be multiplied with every pixel of x."""
+    return vectors.view(vectors.shape[0], *[1] * (x.dim() - 2), vectors.shape[-1])
+
+
+def computes_in(weight: Tensor) -> torch.dtype:
+    """The type of a product with this weight: autocast's, or its own."""
+    kind = weight.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+
+
+@torch.fx.wrap
 def folded_path(
     x: Tensor,
     modulations: Tensor | None,
@@ -134,20 +188,21 @@ def folded_path(
     the next linear map and cancels in the next norm, so only the last norm is computed (exact but
     for the epsilons: the page `coordinet/architecture` proves it). What is left of the inner norms
     is the centring, and centring and modulation fold into one matrix an image, `V = centre(diag(m)
-    W)`. The backward pass is written by hand, once: there are no second derivatives.
+    W)`. The backward pass is written by hand, once: there are no second derivatives. Layer by layer
+    it goes where a graph is exported or traced, under torch.func's transforms, and in float16,
+    whose range unscaled activations leave.
 
     The range: the scales that are left out multiply, and what reaches the last norm must stay well
     above its epsilon. With modulations near c in all of four layers of the default width, as
     initialised, the sum differs from the stack's by 1e-6 of its length for c = 1 (where the
     modulator starts) and above, 0.1 % for c = 0.5, 6 % for 0.3, 50 % for 0.2.
     """
+    compute = computes_in(weights[0])
+    traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # the loop would fix B
+    if traced or transformed() or compute == torch.float16:
+        return _layer_by_layer(x, modulations, weights, pixel_weights)
     ones = torch.ones(
         len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype
-    )
-    compute = (
-        torch.get_autocast_dtype(x.device.type)
-        if torch.is_autocast_enabled(x.device.type)
-        else weights[0].dtype
     )
     with torch.autocast(x.device.type, enabled=False):
         m = ones if modulations is None else modulations.to(weights[0].dtype)
@@ -155,6 +210,16 @@ def folded_path(
             pixel_weights = pixel_weights.expand(x.shape[:2])
         keep = torch.is_grad_enabled()  # inside the function it never is
         return _FoldedPath.apply(keep, x.to(compute), m, pixel_weights, *weights)
+
+
+def _layer_by_layer(
+    x: Tensor, modulations: Tensor | None, weights: list[Tensor], pixel_weights: Tensor | None
+) -> Tensor:
+    options = (None, None, None, "output", "layer")  # neither bias nor affine parameters
+    for k, weight in enumerate(weights):
+        m = None if modulations is None else modulations[:, k]
+        x = modulated(x.relu() if k else x, m, weight, *options)
+    return (x if pixel_weights is None else x * pixel_weights.expand(x.shape[:2])[..., None]).sum(1)
 
 
 MICRO_BATCH = 16  # images whose activations stay in the caches of one core; 8 to 32 are alike

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from numbers import Integral
 
 import torch
-from torch import Tensor
+import torch.fx
+from torch import Tensor, nn
 
 
 def check_sizes(**sizes: int) -> None:
@@ -46,6 +47,25 @@ def check_convolution(
             raise ValueError(
                 f"{name}={value!r}: it must be a whole number, at least {least}, or two of them{words}"
             )
+
+
+class Unscriptable(nn.Module):
+    """A module that TorchScript must not compile: it would refuse in many lines, or compile another
+    function without a word.
+    """
+
+    def __prepare_scriptable__(self):  # torch.jit.script's own hook
+        raise RuntimeError(
+            f"{type(self).__name__} is not for torch.jit.script: use torch.export.export, "
+            "torch.compile, torch.onnx.export(dynamo=True) or torch.jit.trace"
+        )
+
+
+def transformed() -> bool:
+    """Whether one of torch.func's transforms (vmap, grad, …) is at work: torch's own test, in
+    `autograd.Function.apply`.
+    """
+    return torch._C._are_functorch_transforms_active()
 
 
 def coordinate_axis(
@@ -88,6 +108,7 @@ def coordinate_grid(
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
 
 
+@torch.fx.wrap
 def add_position(out: Tensor, weight: Tensor, coordinates: Tensor) -> Tensor:
     """Add `weight @ coordinates`, the same for every image, to a layer's response, in place.
 
@@ -99,15 +120,13 @@ def add_position(out: Tensor, weight: Tensor, coordinates: Tensor) -> Tensor:
     # The faster gradient is for ordinary training: graphs that are drawn, and torch.func's
     # transforms, want plain steps.
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    transformed = (
-        not traced and torch._C._are_functorch_transforms_active()
-    )  # torch's own test, in autograd.Function.apply
-    plain = coordinates.requires_grad or traced or transformed
+    many = not traced and transformed()
+    plain = coordinates.requires_grad or traced or many
     product = _plain_product if plain else _PositionProduct.apply
     columns = coordinates.T.view(*out.shape[-2:], -1)  # (H, W, D)
     response = product(weight.to(out.dtype), columns, out.shape, _channels_last(out))
     return (
-        out + response if transformed else out.add_(response)
+        out + response if many else out.add_(response)
     )  # a response of many networks would not fit into one's
 
 

@@ -3,13 +3,15 @@ arguments, and a fast way to apply a kernel of its own at every position.
 """
 
 from itertools import product
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import check_convolution
+from .position import Unscriptable, check_convolution, transformed
 
 
 class Geometry(NamedTuple):
@@ -22,7 +24,7 @@ class Geometry(NamedTuple):
     output_size: tuple[int, int]
 
 
-class PositionedConv2d(nn.Module):
+class PositionedConv2d(Unscriptable):
     """`nn.Conv2d`'s arguments, without groups, on maps of one size; a subclass adds the weights.
 
     Raises:
@@ -42,7 +44,7 @@ class PositionedConv2d(nn.Module):
         groups: int,
         padding_mode: str,
         dtype: torch.dtype | None,
-        input_size: tuple[int, int],
+        input_size: int | tuple[int, int],
     ):
         super().__init__()
         if groups != 1:
@@ -65,6 +67,8 @@ class PositionedConv2d(nn.Module):
             "meta",
             dtype,
         )
+        if isinstance(input_size, Integral):
+            input_size = (input_size, input_size)
         try:
             size = conv(
                 torch.empty(1, in_channels, *input_size, device="meta", dtype=conv.weight.dtype)
@@ -83,23 +87,15 @@ class PositionedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
-        self.check(x)
-        return self.respond(x) if x.dim() == 4 else self.respond(x.unsqueeze(0)).squeeze(0)
+        maps = checked(x, self.in_channels, self.input_size)
+        return unbatched(self.respond(maps), x)
 
     def respond(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def check(self, x: Tensor) -> None:
         """Raise ValueError unless these are maps that the layer is for."""
-        if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
-            raise ValueError(
-                f"this layer takes (B, {self.in_channels}, H, W) or ({self.in_channels}, H, W), got {tuple(x.shape)}"
-            )
-        if tuple(x.shape[-2:]) != self.input_size:
-            raise ValueError(
-                f"this layer's weights belong to maps of size {self.input_size}, got {tuple(x.shape[-2:])}: "
-                "build it with another input_size, or resize the maps"
-            )
+        checked(x, self.in_channels, self.input_size)
 
     def padded(self, x: Tensor, zeros: bool = True) -> Tensor:
         """The map with its margins; zeros=False leaves margins of zeros to whoever comes next."""
@@ -129,6 +125,29 @@ class PositionedConv2d(nn.Module):
         )
 
 
+# Wrapped, for torch.fx.symbolic_trace to pass over.
+
+
+@torch.fx.wrap
+def checked(x: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """Maps (B, C, H, W) from such or (C, H, W), if they have these channels and this size."""
+    if x.dim() not in (3, 4) or x.shape[-3] != channels:
+        raise ValueError(
+            f"this layer takes (B, {channels}, H, W) or ({channels}, H, W), got {tuple(x.shape)}"
+        )
+    if tuple(x.shape[-2:]) != tuple(size):
+        raise ValueError(
+            f"this layer's weights belong to maps of size {size}, got {tuple(x.shape[-2:])}: "
+            "build it with another input_size, or resize the maps"
+        )
+    return x if x.dim() == 4 else x.unsqueeze(0)
+
+
+@torch.fx.wrap
+def unbatched(out: Tensor, x: Tensor) -> Tensor:
+    return out if x.dim() == 4 else out.squeeze(0)
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """In which a convolution would compute with this input, autocast considered."""
     kind = x.device.type
@@ -139,11 +158,7 @@ def compute_dtype(x: Tensor) -> torch.dtype:
 
 def drawn() -> bool:
     """Whether a graph is drawn or torch.func transforms what runs: both want plain steps."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or torch._C._are_functorch_transforms_active()  # torch's own test, in autograd.Function.apply
-    )
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or transformed()
 
 
 def all_at_once(

@@ -6,14 +6,16 @@ which some data sets send along for the networks that ask for them.
 """
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spatialbias.components import one_of
 from spatialbias.layers.locally_connected import LocallyConnected2d
+from spatialbias.layers.position import Unscriptable
 
 
-class fully_connected(nn.Module):  # noqa: N801  (models go by the names that trials use)
+class fully_connected(Unscriptable):  # noqa: N801  (models go by the names that trials use)
     """Nine hidden layers of 200 with a residual connection across every layer that keeps its size
     (938,210 parameters).
 
@@ -70,7 +72,9 @@ class simple_cnn(nn.Sequential):  # noqa: N801
         super().__init__(*layers, nn.Flatten(), nn.Linear(128 * side**2, classes))
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        return super().forward(images)
+        for layer in self:
+            images = layer(images)
+        return images
 
 
 class pooled_cnn(nn.Sequential):  # noqa: N801
@@ -90,7 +94,9 @@ class pooled_cnn(nn.Sequential):  # noqa: N801
         super().__init__(*layers, nn.Flatten(), nn.Linear(channels, classes))
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        return super().forward(images)
+        for layer in self:
+            images = layer(images)
+        return images
 
 
 class strided_cnn(nn.Sequential):  # noqa: N801
@@ -128,10 +134,12 @@ class strided_cnn(nn.Sequential):  # noqa: N801
         )
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        return super().forward(images)
+        for layer in self:
+            images = layer(images)
+        return images
 
 
-class kernel_ridge(nn.Module):  # noqa: N801
+class kernel_ridge(Unscriptable):  # noqa: N801
     """Ridge regression of the one-hot class on an RBF kernel of the pixels: what needs no network
     at all.
 
@@ -148,15 +156,36 @@ class kernel_ridge(nn.Module):  # noqa: N801
     def solve(self, images: Tensor, target: Tensor) -> None:
         """Fit to images (N, C, H, W) and classes (N,)."""
         self.support = images.flatten(1).float()
-        kernel = self._kernel(self.support).double()
+        kernel = rbf_kernel(self.support, self.support, self.gamma).double()
         kernel.diagonal().add_(self.ridge)
         self.weight = torch.linalg.solve(
             kernel, F.one_hot(target, self.classes).double() - 1 / self.classes
         ).float()
 
-    def _kernel(self, pixels: Tensor) -> Tensor:
-        return torch.exp(-self.gamma * torch.cdist(pixels, self.support).square() / pixels.shape[1])
+    def _load_from_state_dict(self, state_dict, prefix, *rest) -> None:
+        for name in ("support", "weight"):  # their shapes are those of what was solved
+            if prefix + name in state_dict:
+                setattr(self, name, getattr(self, name).new_empty(state_dict[prefix + name].shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):
-            return self._kernel(images.flatten(1).float()) @ self.weight
+        return ridge(images, self.support, self.weight, self.gamma)
+
+
+@torch.fx.wrap
+def ridge(images: Tensor, support: Tensor, weight: Tensor, gamma: float) -> Tensor:
+    """What `kernel_ridge` answers, in single precision at least."""
+    with torch.autocast(images.device.type, enabled=False):
+        kernel = rbf_kernel(images.flatten(1), support, gamma)
+        return (kernel @ weight.to(kernel.dtype)).to(weight.dtype)
+
+
+def rbf_kernel(pixels: Tensor, support: Tensor, gamma: float) -> Tensor:
+    """(B, P) and (N, P) -> (B, N), in single precision at least."""
+    dtype = torch.promote_types(support.dtype, torch.float32)
+    pixels, support = pixels.to(dtype), support.to(dtype)
+    if torch.compiler.is_exporting():  # ONNX has no cdist
+        squares = (pixels[:, None] - support).square().sum(2)
+    else:
+        squares = torch.cdist(pixels, support).square()
+    return torch.exp(-gamma * squares / pixels.shape[1])

@@ -4,7 +4,9 @@ with skip connections.
 Source: pskugit, "custom-conv2d", 2020, as its code has the network.
 """
 
+import numpy as np
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,8 +23,19 @@ class FixedMapsBiasConv2d(CoordBiasConv2d):
     def coordinates(
         self, height: int, width: int, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        generator = torch.Generator().manual_seed(height * 10007 + width)
-        return torch.rand(2, height, width, generator=generator).to(device, dtype)
+        return fixed_maps(height, width).to(device, dtype)
+
+
+@torch.fx.wrap
+@torch.compiler.assume_constant_result
+def fixed_maps(height: int, width: int) -> Tensor:
+    """What torch.rand draws after manual_seed(10007 height + width), by NumPy's generator of the
+    same kind: torch's would be drawn anew in each sample of a vmap, and cannot be exported.
+    """
+    bits = np.random.RandomState(height * 10007 + width).randint(
+        0, 2**32, (2, height, width), np.uint32
+    )
+    return torch.from_numpy((bits & 0xFFFFFF).astype(np.float32) / 2**24)
 
 
 class RedrawnMapsBiasConv2d(CoordBiasConv2d):
@@ -32,7 +45,8 @@ class RedrawnMapsBiasConv2d(CoordBiasConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         out = nn.Conv2d.forward(self, x)  # (B, C_out, H, W)
-        maps = torch.rand(out.shape[0], 2, *out.shape[2:], dtype=out.dtype, device=out.device)
+        B, _, height, width = out.shape
+        maps = torch.rand_like(out.new_empty((B, 2, height, width)))
         return out + torch.einsum("cd,bdhw->bchw", self.coordinate_bias.to(out.dtype), maps)
 
 

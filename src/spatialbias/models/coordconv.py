@@ -6,6 +6,7 @@ here. Numbers of parameters are theirs.
 """
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from spatialbias.components import one_of
@@ -70,8 +71,10 @@ class coordconv_classifier(nn.Module):  # noqa: N801  (models go by the names th
             centre = 2 * centre / (centre.new_tensor([width, height]) - 1) - 1
         if self.coded:
             centre = fourier(centre, 1)
-        tiled = centre[:, :, None, None].expand(-1, -1, height, width)  # (B, 2 or 16, H, W)
-        return self.layers(tiled.contiguous(memory_format=torch.channels_last)).flatten(1)
+        tiled = (
+            centre[:, None, None].expand(-1, height, width, -1).contiguous()
+        )  # (B, H, W, 2 or 16)
+        return self.layers(tiled.permute(0, 3, 1, 2)).flatten(1)
 
 
 class coordconv_renderer(nn.Module):  # noqa: N801
@@ -114,7 +117,9 @@ class coordconv_renderer(nn.Module):  # noqa: N801
         self.paint = initialise_(nn.Sequential(*layers[:-1]), init)
 
     def forward(self, centre: Tensor) -> Tensor:
-        found = self.find(centre).float().softmax(1)  # sharpens: one bright pixel
+        found = self.find(centre)
+        exact = torch.promote_types(found.dtype, torch.float32)
+        found = found.softmax(1, dtype=exact).to(found.dtype)  # sharpens: one bright pixel
         return self.paint(found.unflatten(1, (1, *self.find.canvas)))
 
 
@@ -173,7 +178,10 @@ class _Double(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel, stride=2, padding=(kernel - 2) // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[..., : 2 * x.shape[-2], : 2 * x.shape[-1]]
+        doubled = nn.functional.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding
+        )
+        return doubled[..., : 2 * x.shape[-2], : 2 * x.shape[-1]]
 
 
 class _Same(nn.Module):
@@ -186,11 +194,17 @@ class _Same(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        ends: list[int] = []
-        for side in (x.shape[-1], x.shape[-2]):
-            total = max(self.kernel - (side % self.stride or self.stride), 0)
-            ends += [total // 2, total - total // 2]
-        return nn.functional.pad(x, ends)
+        return _padded(x, self.kernel, self.stride)
+
+
+@torch.fx.wrap
+def _padded(x: Tensor, kernel: int, stride: int) -> Tensor:
+    ends: list[int] = []
+    for side in (x.shape[-1], x.shape[-2]):
+        left = (side - 1) % stride + 1  # what the last step covers, from 1 to the stride
+        total = max(kernel - left, 0)
+        ends += [total // 2, total - total // 2]
+    return nn.functional.pad(x, ends)
 
 
 class coordconv_regressor(nn.Module):  # noqa: N801

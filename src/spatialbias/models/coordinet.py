@@ -9,12 +9,15 @@ our choice (see the page `coordinet/architecture`).
 import math
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spatialbias.components import one_of
 from spatialbias.layers.modfc import ModFC, folded_path
-from spatialbias.layers.position import coordinate_grid
+from spatialbias.layers.position import Unscriptable, coordinate_grid
+
+torch.fx.wrap("folded_path")
 
 ENCODINGS = ("sine", "raw", "fourier", "embedding", "combined")
 MODULATIONS = ("image", "none", "learned", "late")
@@ -39,12 +42,9 @@ class Encoding(nn.Module):
             raise ValueError(
                 f"encoding={kind!r} is a table over an image: it needs two dimensions, not {dimensions}"
             )
-        self.kind = kind
+        self.kind, self.frequencies = kind, frequencies
         width = frequencies * dimensions
         self.features = {"raw": dimensions, "combined": 2 * width}.get(kind, width)
-        if kind == "sine":
-            steps = torch.arange(frequencies) / max(frequencies - 1, 1)
-            self.register_buffer("c", math.pi / 2 * 16**steps, persistent=False)
         if kind in ("fourier", "combined"):
             self.map = nn.Linear(dimensions, width)
             nn.init.uniform_(
@@ -55,12 +55,20 @@ class Encoding(nn.Module):
         if kind in ("embedding", "combined"):
             self.table = nn.Parameter(torch.randn(1, width, size, size))
 
+    def constants(self, like: Tensor) -> Tensor:
+        """The constants c of "sine", on `like`'s device. They are made anew at every call, as is
+        the grid: what no `state_dict` holds, no way of loading a network can lose.
+        """
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        steps = torch.arange(self.frequencies, dtype=dtype, device=like.device)
+        return math.pi / 2 * 16 ** (steps / max(self.frequencies - 1, 1))
+
     def forward(self, coordinates: Tensor) -> Tensor:
         parts = []
         if self.kind == "raw":
             parts.append(coordinates)
         if self.kind == "sine":
-            parts.append((coordinates[..., None] * self.c).sin().flatten(-2))
+            parts.append((coordinates[..., None] * self.constants(coordinates)).sin().flatten(-2))
         if self.kind in ("fourier", "combined"):
             parts.append(self.map(coordinates.to(self.map.weight.dtype)).sin())
         if self.kind in ("embedding", "combined"):
@@ -68,11 +76,11 @@ class Encoding(nn.Module):
             code = F.grid_sample(
                 self.table, flat.to(self.table.dtype), align_corners=True, padding_mode="border"
             )
-            parts.append(code[0, :, 0].t().reshape(*coordinates.shape[:-1], -1))
+            parts.append(code[0, :, 0].t().unflatten(0, coordinates.shape[:-1]))
         return torch.cat(parts, -1)
 
 
-class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials use)
+class coordinet(Unscriptable):  # noqa: N801  (models go by the names that trials use)
     """The source's Coordinet2. Every departure that the book studies is an option; the defaults are
     the source's.
 
@@ -165,9 +173,11 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
             and not (bias or affine)
             and pooling != "attention"
         )
-        self.register_buffer(
-            "grid", coordinate_grid(size, size).flatten(1).t().contiguous(), persistent=False
-        )
+
+    @property
+    def grid(self) -> Tensor:
+        """The training images' places (size², 2)."""
+        return training_grid(self.size, next(self.parameters()))
 
     def modulations(self, images: Tensor) -> Tensor | None:
         """One vector for each layer, side by side: (B, sum of the layers' widths), or None where
@@ -199,27 +209,21 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         """
         pixels = images.flatten(2).transpose(1, 2)  # (B, P, C)
         B, P, _ = pixels.shape
-        coordinates = _places(coordinates, self.grid, B, P, self.dimensions)
+        places = _places(coordinates, pixels, self.size, self.dimensions)
         m = modulations
         if m is None:
             source = images if context is None else context
-            if (
-                self.modulation in ("image", "late")
-                and source.shape[1:].numel() != self.channels * self.size**2
-            ):
-                raise ValueError(
-                    f"the modulator needs {self.channels}x{self.size}x{self.size} images: give `context` or `modulations`"
-                )
+            if self.modulation in ("image", "late"):
+                source = _modulator_s(source, self.channels, self.size)
             m = self.modulations(source)
-        if m is not None and m.shape != (B, sum(self.sizes)):
-            raise ValueError(
-                f"modulations are {tuple(m.shape)}, but these {B} images need {(B, sum(self.sizes))}"
-            )
+        if m is not None:
+            m = _an_image_s(m, B, sum(self.sizes))
         if self.coordinates == "redrawn":
-            coordinates = torch.rand(B, P, self.dimensions, device=pixels.device) * 2 - 1
+            blank = pixels.new_empty((B, P, self.dimensions), dtype=torch.float32)
+            places = torch.rand_like(blank) * 2 - 1
         elif self.coordinates == "none":
-            coordinates = torch.zeros_like(coordinates)
-        code = self.encoding(coordinates)
+            places = torch.zeros_like(places)
+        code = self.encoding(places)
         x = torch.cat([pixels, code.to(pixels.dtype).expand(B, P, -1)], 2)  # (B, P, E)
         total = self._pool(x, None if self.modulation == "late" else m, weights)
         return self.decoder(
@@ -227,9 +231,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         )
 
     def _pool(self, x: Tensor, m: Tensor | None, weights: Tensor | None) -> Tensor:
-        if self.folded and not (
-            torch.compiler.is_exporting() or torch.jit.is_tracing()
-        ):  # its loop would fix the batch size
+        if self.folded:
             total = folded_path(
                 x,
                 None if m is None else m.unflatten(1, (len(self.path), -1)),
@@ -241,7 +243,7 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
             if self.score is not None:
                 share = self.score(h)[..., 0].float()
                 share = (share if weights is None else share + weights.log()).softmax(1)
-                return (h * share[..., None]).sum(1)
+                return (h * share[..., None]).sum(1).to(h.dtype)
             total = (h if weights is None else h * weights.expand(h.shape[:2])[..., None]).sum(1)
         if self.pooling == "sum":
             return total / self.size**2
@@ -252,13 +254,16 @@ class coordinet(nn.Module):  # noqa: N801  (models go by the names that trials u
         """Every pixel's vote (B, P, width), layer by layer as the source writes it, from [value,
         code] (B, P, E).
         """
-        parts = [None] * len(self.path) if m is None else m.split(self.sizes, 1)
-        for k, (layer, part) in enumerate(zip(self.path, parts, strict=True)):
+        first = 0
+        for k, layer in enumerate(self.path):
+            width = layer.out_features if layer.side == "output" else layer.in_features
+            part = None if m is None else m[:, first : first + width]
             x = layer(F.relu(x) if k else x, part)
+            first += width
         return x
 
 
-class coordinet_v1(nn.Module):  # noqa: N801
+class coordinet_v1(Unscriptable):  # noqa: N801
     """The published first version: a trained sine code, no modulation, the mean over pixels
     (173,151 parameters).
 
@@ -276,6 +281,7 @@ class coordinet_v1(nn.Module):  # noqa: N801
         latent: int = 200,
     ) -> None:
         super().__init__()
+        self.size = size
         features = embedding - channels - 2
         if features < 1:
             raise ValueError(
@@ -290,33 +296,68 @@ class coordinet_v1(nn.Module):  # noqa: N801
             self.frequencies.weight[half:, 1] = rising[: features - half]
         self.encoder = _mlp(embedding, 200, 200, latent)
         self.decoder = _mlp(latent, 200, 200, classes)
-        self.register_buffer(
-            "grid", coordinate_grid(size, size).flatten(1).t().contiguous(), persistent=False
-        )
+
+    @property
+    def grid(self) -> Tensor:
+        """The training images' places (size², 2)."""
+        return training_grid(self.size, next(self.parameters()))
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
         """Logits (B, classes); arguments as in `coordinet`. ValueError for coordinates of another
         shape.
         """
         pixels = images.flatten(2).transpose(1, 2)  # (B, P, C)
-        places = _places(coordinates, self.grid, *pixels.shape[:2], 2)
-        sines = self.frequencies(places.to(self.frequencies.weight.dtype)).sin().to(pixels.dtype)
+        B, P, _ = pixels.shape
+        places = _places(coordinates, pixels, self.size, 2).to(pixels.dtype)
+        sines = self.frequencies(places).sin().to(pixels.dtype)
         code = sines + 3 * pixels.mean(2, keepdim=True)  # (B, P, E - C - 2)
-        x = torch.cat([pixels, code, places.to(pixels.dtype).expand(*pixels.shape[:2], 2)], 2)
+        x = torch.cat([pixels, code, places.expand(B, P, 2)], 2)
         return self.decoder(self.encoder(x).mean(1))
 
 
-def _places(coordinates: Tensor | None, grid: Tensor, B: int, P: int, dimensions: int) -> Tensor:
+def training_grid(size: int, like: Tensor) -> Tensor:
+    """The places of an image's pixels (size², 2), row by row, on `like`'s device; in single
+    precision at least, for they are finer than what half precision tells apart.
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    return coordinate_grid(size, size, dtype, like.device).flatten(1).t().contiguous()
+
+
+# Checks are wrapped, for torch.fx.symbolic_trace to pass over.
+
+
+@torch.fx.wrap
+def _modulator_s(images: Tensor, channels: int, size: int) -> Tensor:
+    """Images, if they are such as the modulator sees."""
+    if images.shape[1:].numel() != channels * size**2:
+        raise ValueError(
+            f"the modulator needs {channels}x{size}x{size} images: give `context` or `modulations`"
+        )
+    return images
+
+
+@torch.fx.wrap
+def _an_image_s(modulations: Tensor, B: int, width: int) -> Tensor:
+    """Modulations, if there is one vector an image."""
+    if modulations.shape != (B, width):
+        raise ValueError(
+            f"modulations are {tuple(modulations.shape)}, but these {B} images need {(B, width)}"
+        )
+    return modulations
+
+
+@torch.fx.wrap
+def _places(coordinates: Tensor | None, pixels: Tensor, size: int, dimensions: int) -> Tensor:
     """The coordinates of B sets of P pixels, or the training grid, if they are as many: other
     shapes would broadcast.
     """
+    B, P = pixels.shape[:2]
     if coordinates is None:
-        if P != len(grid):
-            side = math.isqrt(len(grid))
+        if P != size**2:
             raise ValueError(
-                f"{P} pixels an image, but coordinates=None means the {side}x{side} training grid"
+                f"{P} pixels an image, but coordinates=None means the {size}x{size} training grid"
             )
-        coordinates = grid
+        coordinates = training_grid(size, pixels)
     batch = coordinates.shape[:-2]
     if (
         coordinates.shape[-2:] != (P, dimensions)

@@ -14,7 +14,8 @@ COORDINATES = ("xy", "none", "blank", "exchanged", "fourier", "random", "table")
 
 class MapConv2d(CoordConv2d):
     """CoordConv2d with any maps (D, H, W) in the place of coordinates, fixed or learnt; they tie it
-    to one map size.
+    to one map size. Fixed maps are neither parameters nor buffers: no `state_dict` holds them, and
+    no way of loading a network loses them.
     """
 
     def __init__(
@@ -22,15 +23,12 @@ class MapConv2d(CoordConv2d):
     ):
         nn.Conv2d.__init__(self, in_channels + len(maps), out_channels, kernel_size, **options)
         self.in_channels, self.radius = in_channels, False
-        if isinstance(maps, nn.Parameter):
-            self.maps = maps
-        else:
-            self.register_buffer("maps", maps, persistent=False)
+        self.maps = maps
 
     def coordinates(
         self, height: int, width: int, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        return self.maps.to(dtype)
+        return self.maps.to(device, dtype)
 
 
 def position_maps(kind: str, height: int, width: int) -> Tensor:
@@ -39,19 +37,19 @@ def position_maps(kind: str, height: int, width: int) -> Tensor:
     "blank": one channel of ones. "exchanged": x scaled by the height and y by the width, the
     released code's slip, which shows where the two differ. "fourier": sine and cosine of four
     octaves of x and of y (D = 16). "random": two fixed random maps. "table": two learnt values a
-    position.
+    position. All but the last are on the processor, whatever the default device.
     """
     if kind == "blank":
-        return torch.ones(1, height, width)
+        return torch.ones(1, height, width, device="cpu")
     if kind == "exchanged":
-        x = 2 * torch.arange(width) / max(height - 1, 1) - 1
-        y = 2 * torch.arange(height) / max(width - 1, 1) - 1
+        x = 2 * torch.arange(width, device="cpu") / max(height - 1, 1) - 1
+        y = 2 * torch.arange(height, device="cpu") / max(width - 1, 1) - 1
         return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))
     if kind == "fourier":
-        return fourier(coordinate_grid(height, width))
+        return fourier(coordinate_grid(height, width, device="cpu"))
     if kind == "random":
-        return torch.empty(2, height, width).uniform_(
-            -1, 1, generator=torch.Generator().manual_seed(0)
+        return torch.empty(2, height, width, device="cpu").uniform_(
+            -1, 1, generator=torch.Generator("cpu").manual_seed(0)
         )
     return nn.Parameter(torch.empty(2, height, width).uniform_(-1, 1))  # table
 
