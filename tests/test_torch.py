@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from spatialbias.layers import CoordBiasConv2d, CoordConv2d, LocallyConnected2d, ModFC
+from spatialbias.layers import CoordBiasConv2d, CoordConv2d, LocallyConnected2d, LRLC2d, ModFC
 from spatialbias.models import build, names
 
 MAP, IMAGE, CENTRE, PICTURE, SCENE = (2, 6, 5), (3, 8, 8), (2,), (1, 16, 16), (3, 16, 16)
@@ -31,6 +31,15 @@ SUBJECTS = {  # name: (how it is built, shapes of its inputs without the batch)
         lambda: LocallyConnected2d(2, 3, 3, padding=1, stride=2, input_size=(6, 5)),
         [MAP],
     ),
+    **{
+        f"LRLC2d {weights}": (
+            lambda weights=weights: LRLC2d(
+                2, 3, 3, padding=1, input_size=(6, 5), rank=2, weights=weights
+            ),
+            [MAP],
+        )
+        for weights in ("row_col", "input")
+    },
     "ModFC": (lambda: ModFC(6, 5, bias=True, affine=True), [(7, 6), (5,)]),
     "ModFC demodulated": (lambda: ModFC(6, 5, norm="demodulation"), [(7, 6), (5,)]),
     "ModFC of CIPS": (lambda: ModFC(6, 5, **CIPS), [(7, 6), (6,)]),
@@ -42,6 +51,7 @@ SUBJECTS = {  # name: (how it is built, shapes of its inputs without the batch)
         lambda: build("strided_cnn", size=16, width=3, sharing=False, pooling="mean"),
         [SCENE],
     ),
+    "local_cnn": (lambda: build("local_cnn"), [(3, 32, 32)]),
     "kernel_ridge": (lambda: solved(build("kernel_ridge")), [IMAGE]),
     "coordinet": (lambda: build("coordinet", **SMALL), [IMAGE]),
     "coordinet unfolded": (lambda: build("coordinet", **SMALL, folded=False), [IMAGE]),
@@ -197,7 +207,8 @@ def test_scripted_or_refused(name):
             close(answer(scripted, inputs), answer(subject, inputs))
 
 
-@every
+# LRLC2d chooses its way by the batch, which fx does not know: there it has to be a leaf.
+@pytest.mark.parametrize("name", [n for n in SUBJECTS if not n.startswith("LRLC2d")])
 def test_traced_by_fx(name):
     subject, inputs = made(name)
     takes = inspect.signature(subject.forward).parameters

@@ -82,7 +82,9 @@ class local_cnn(nn.Sequential):  # noqa: N801  (models go by the names that tria
         super().__init__(*layers, nn.Flatten(), nn.Linear(features, classes))
 
     def forward(self, images: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        return super().forward(images)
+        for layer in self:
+            images = layer(images)
+        return images
 
 
 def wide(rank: int, in_channels: int, width: int, last: bool) -> int:
