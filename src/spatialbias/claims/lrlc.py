@@ -1,0 +1,298 @@
+"""What the slides of Elsayed et al. (2020) claim of low-rank local connectivity, and what we ask
+besides. Written before the records existed.
+
+The slides print no number for the small networks. Contrasts are of networks without a spatial bias,
+which alone tells a network where it is. ImageNet is out of our reach: its claims stand with their
+numbers and their cost.
+"""
+
+import math
+
+from spatialbias.claims.claim import Claim, Values, over
+from spatialbias.claims.published import published
+
+NUMBERS = published("lrlc")
+ACCURACY = Values("accuracy")
+MOVED = over("translation", 0, 2, 4, 8, label="moved by up to {} px")
+STILL, FAR = MOVED[0], MOVED[3]
+RANKS = tuple({"label": f"K = {k}", "arm": f"K = {k}"} for k in (2, 4, 8))
+IMAGES = over("n_train", 97, 195, 390, 781, 1562, label="N = {}", position=math.log2)
+
+NATURAL = {
+    "study": "lrlc.rank",
+    "page": "lrlc/rank",
+    "tag": "S",
+    "values": ACCURACY,
+    "n": 16,
+    "cost": 5.0,
+}
+FACES = {
+    "study": "lrlc.alignment",
+    "page": "lrlc/alignment",
+    "tag": "S",
+    "values": ACCURACY,
+    "n": 16,
+    "cost": 5.0,
+}
+CLOTHES = FACES | {"study": "lrlc.translated", "cost": 3.0}
+DIGITS = FACES | {"study": "lrlc.translated_digits", "cost": 3.0}
+DIAL = {
+    "study": "lrlc.sharing_dial",
+    "page": "lrlc/rank",
+    "tag": "O",
+    "where": "our own question",
+    "kind": "hypothesis",
+    "values": ACCURACY,
+    "n": 10,
+    "cost": 4.0,
+}
+OURS = {"tag": "O", "where": "our own question"}
+IMAGENET = {
+    "study": "lrlc.rank",
+    "page": "lrlc/resnet",
+    "tag": "S",
+    "values": ACCURACY,
+    "n": 2,
+    "cost": 1500.0,
+    "empty": "ResNet-50 on ImageNet takes about 1,500 core-hours of a fast GPU for five networks and a few seeds",
+}
+
+CLAIMS = (
+    Claim(
+        id="lrlc.relaxing_helps",
+        title="some locality helps",
+        statement="Accuracy rises above the convolution's as filters may differ from place to place.",
+        where="Spatial invariance may be overly restrictive, first slide",
+        arm="",
+        rivals=("convolution",),
+        conditions=RANKS,
+        **NATURAL,
+    ),
+    Claim(
+        id="lrlc.relaxing_helps_faces",
+        title="on aligned faces",
+        statement="It does so on our aligned faces.",
+        where="our own faces",
+        arm="",
+        rivals=("convolution",),
+        conditions=tuple(c | {"translation": 0} for c in RANKS[:2]),
+        variant_of="lrlc.relaxing_helps",
+        **FACES | {"tag": "O"},
+    ),
+    Claim(
+        id="lrlc.relaxing_helps_far",
+        title="on faces moved far",
+        statement="It does so on faces that are moved by up to 8 pixels.",
+        where="our own faces",
+        arm="",
+        rivals=("convolution",),
+        conditions=tuple(c | {"translation": 8} for c in RANKS[:2]),
+        variant_of="lrlc.relaxing_helps",
+        **FACES | {"tag": "O"},
+    ),
+    Claim(
+        id="lrlc.relaxing_helps_flattened",
+        title="without global pooling",
+        statement="It does so in networks that do not average over positions at the end.",
+        where="our own control",
+        arm="K = 4, flattened",
+        rivals=("convolution, flattened",),
+        variant_of="lrlc.relaxing_helps",
+        **NATURAL | {"study": "lrlc.why", "tag": "O", "n": 10, "cost": 1.5},
+    ),
+    Claim(
+        id="lrlc.best",
+        title="better than its rivals",
+        statement="It outperforms a wider convolution, a locally connected layer and CoordConv.",
+        where="Spatial invariance may be overly restrictive, second slide",
+        arm="K = 4",
+        rivals=("wide", "CoordConv", "locally connected"),
+        rule="best of several",
+        **NATURAL,
+    ),
+    Claim(
+        id="lrlc.better_than_local",
+        title="better than local layers",
+        statement="It outperforms a locally connected layer in the first, second or third place.",
+        where="Spatial invariance may be overly restrictive, second slide",
+        arm="K = 4",
+        rivals=("locally connected", "locally connected, layer 1", "locally connected, layer 2"),
+        rule="best of several",
+        **NATURAL | {"study": "lrlc.where", "n": 10, "cost": 4.0},
+    ),
+    Claim(
+        id="lrlc.better_than_wide",
+        title="better than a wide layer",
+        statement="At equal parameters and multiply-adds it beats a wider layer: sharing less is worth more than more filters.",
+        arm="K = 4",
+        rivals=("wide",),
+        **NATURAL | OURS,
+    ),
+    Claim(
+        id="lrlc.better_than_wide_everywhere",
+        title="better than a wide network",
+        statement="It beats a network that is wider in all layers and has its multiply-adds.",
+        arm="K = 4",
+        rivals=("wide everywhere",),
+        **NATURAL | OURS,
+    ),
+    Claim(
+        id="lrlc.locality_not_banks",
+        title="locality, not banks",
+        statement="It is the locality: with combining weights held uniform, as many filter banks do worse.",
+        arm="K = 4",
+        rivals=("K = 4, frozen",),
+        **NATURAL | OURS,
+    ),
+    Claim(
+        id="lrlc.more_rank_when_aligned",
+        title="more rank when aligned",
+        statement="The best rank is higher for aligned images: K = 4 gains more over K = 2 on aligned faces than on moved ones.",
+        where="Spatial invariance may be overly restrictive, second slide",
+        arm="K = 4",
+        rivals=("K = 2",),
+        conditions=(FAR, STILL),
+        rule="interaction",
+        **FACES,
+    ),
+    Claim(
+        id="lrlc.fixed_wants_alignment",
+        title="fixed weights want alignment",
+        statement="Translation takes away what fixed weights gain: K = 2 minus the convolution falls as faces are moved farther.",
+        where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, second slide",
+        arm="convolution",
+        rivals=("K = 2",),
+        conditions=MOVED,
+        rule="slope",
+        **FACES,
+    ),
+    Claim(
+        id="lrlc.looking_spares_translation",
+        title="looking spares translation",
+        statement="Translation does not harm weights that depend on the input: their lead over fixed ones grows as faces are moved farther.",
+        where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, second slide",
+        arm="input-dependent K = 2",
+        rivals=("K = 2",),
+        conditions=MOVED,
+        rule="slope",
+        **FACES,
+    ),
+    Claim(
+        id="lrlc.looking_spares_clothes",
+        title="on clothes",
+        statement="The lead grows when clothes are moved.",
+        where="our own pictures",
+        arm="input-dependent K = 4",
+        rivals=("K = 4",),
+        conditions=(MOVED[0], MOVED[2]),
+        rule="interaction",
+        variant_of="lrlc.looking_spares_translation",
+        **CLOTHES | {"tag": "O"},
+    ),
+    Claim(
+        id="lrlc.looking_spares_digits",
+        title="on digits",
+        statement="The lead grows when digits are moved.",
+        where="our own pictures",
+        arm="input-dependent K = 4",
+        rivals=("K = 4",),
+        conditions=(MOVED[0], MOVED[2]),
+        rule="interaction",
+        variant_of="lrlc.looking_spares_translation",
+        **DIGITS | {"tag": "O"},
+    ),
+    Claim(
+        id="lrlc.looking_suits_natural",
+        title="looking suits natural images",
+        statement="On natural images weights that depend on the input are better than fixed ones.",
+        where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, first slide",
+        arm="input-dependent K = 4",
+        rivals=("K = 4",),
+        **NATURAL,
+    ),
+    Claim(
+        id="lrlc.fixed_suits_aligned",
+        title="fixed suits aligned images",
+        statement="On aligned images fixed weights are better than those that depend on the input.",
+        where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, first slide",
+        arm="K = 4",
+        rivals=("input-dependent K = 4",),
+        conditions=(STILL,),
+        note="asked of centred digits; the source asks it of faces",
+        **DIGITS,
+    ),
+    Claim(
+        id="lrlc.fixed_suits_aligned_clothes",
+        title="on clothes",
+        statement="On centred clothes fixed weights are better.",
+        where="our own pictures",
+        arm="K = 4",
+        rivals=("input-dependent K = 4",),
+        conditions=(STILL,),
+        variant_of="lrlc.fixed_suits_aligned",
+        **CLOTHES | {"tag": "O"},
+    ),
+    Claim(
+        id="lrlc.coordinates_do_it_too",
+        title="coordinates do it too",
+        statement="On faces, coordinates at the input do what fixed weights do: CoordConv is worse than K = 2 by less than a point.",
+        arm="CoordConv",
+        rivals=("K = 2",),
+        conditions=MOVED,
+        thresholds=(-0.01, -0.01),
+        **FACES | OURS,
+    ),
+    Claim(
+        id="lrlc.dial_moves",
+        title="the dial moves",
+        statement="With more images it is better to share less: a kernel for every position gains on the shared one.",
+        arm="one a position, flattened",
+        rivals=("shared, flattened",),
+        conditions=IMAGES,
+        rule="slope",
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.dial_moves_pooled",
+        title="the dial moves, pooled",
+        statement="With more images it is better to share less in a network that averages over positions.",
+        arm="one a position",
+        rivals=("shared",),
+        conditions=IMAGES,
+        rule="slope",
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.between_is_best",
+        title="between is best",
+        statement="The best place lies between: four banks beat both one and one for every position.",
+        arm="K = 4, flattened",
+        rivals=("shared, flattened", "one a position, flattened"),
+        conditions=IMAGES,
+        word="usually",
+        rule="best of several",
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.imagenet_inserted",
+        title="a layer in ResNet-50",
+        statement="In ResNet-50 an inserted low-rank layer is better than a convolution; the table shows a wide convolution level with it.",
+        where="Feasibility, table",
+        arm="LRLC",
+        rivals=("convolution",),
+        published=NUMBERS["lrlc.imagenet_inserted"],
+        **IMAGENET,
+    ),
+    Claim(
+        id="lrlc.imagenet_replaced",
+        title="conv5 of ResNet-50",
+        statement="In conv5 of ResNet-50 it is better than a convolution; the table shows a wide convolution ahead of both.",
+        where="Feasibility, table",
+        arm="LRLC",
+        rivals=("convolution",),
+        published=NUMBERS["lrlc.imagenet_replaced"],
+        **IMAGENET,
+    ),
+)
+
+READINGS: dict[str, dict[str, str]] = {}
