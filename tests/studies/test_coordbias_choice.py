@@ -5,20 +5,19 @@ import pytest
 from spatialbias import paths
 from spatialbias.store import Store
 from spatialbias.studies import study
-from spatialbias.studies.coordbias import ARMS, LEARNING_RATES, suitable, trial
+from spatialbias.studies.coordbias import ARMS, LEARNING_RATES, OWN_RATES, suitable, trial
 
 
-def test_rates_suit_the_shipped_tuning_records(tmp_path):
-    results = (
-        study("coordbias.tuning").plan("paper").sweep(Store(tmp_path, paths.shipped_results()))
-    )
-    if not results.present:
-        pytest.skip("no tuning records are shipped")
-    assert results.missing == 0
-    found = suitable(results)
-    assert found.keys() == LEARNING_RATES.keys() and all(
-        LEARNING_RATES[arm] in rates for arm, rates in found.items()
-    )
+@pytest.mark.parametrize(
+    ("name", "rates"), [("tuning", LEARNING_RATES), ("marks_tuning", OWN_RATES)]
+)
+def test_rates_suit_the_shipped_tuning_records(tmp_path, name, rates):
+    store = Store(tmp_path, paths.shipped_results())
+    results = study(f"coordbias.{name}").plan("paper").sweep(store)
+    if results.missing:
+        pytest.skip("its records are not shipped")
+    for arm, found in suitable(results).items():
+        assert rates[arm] in found, arm
 
 
 def test_who_takes_which_rate():

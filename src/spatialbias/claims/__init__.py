@@ -1,7 +1,7 @@
 """The ledger: every claim of the works, one file a work, and what the judge says about it.
 
 A work's file (`claims/<work>.py`) holds the tuple `CLAIMS`, whose rules and n are committed before
-the records exist, and `READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" |
+the records exist, and may hold `READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" |
 "undecided" | "not-run": what follows from it}}.
 """
 
@@ -44,9 +44,8 @@ def ledger() -> tuple[Claim, ...]:
 
 def readings() -> dict[str, dict[str, str]]:
     """What follows from the verdicts on some claims, in the order in which a chapter says it."""
-    return {
-        claim: sentences for module in _modules() for claim, sentences in module.READINGS.items()
-    }
+    found = (getattr(module, "READINGS", {}) for module in _modules())
+    return {claim: sentences for sentences_of in found for claim, sentences in sentences_of.items()}
 
 
 def _modules() -> list:

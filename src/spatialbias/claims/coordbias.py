@@ -19,10 +19,6 @@ LOSS = Values("segmentation", part="loss", sign=-1, unit="nats")
 SIDE = Values("which_side")
 SIDES = over("part", "yellow", "red", label="{} circles")
 NUMBERS = published("coordbias")
-COORDINATE, VANILLA = (
-    tuple(n.value for n in NUMBERS["coordbias.recall_released"] if n.arm == arm)
-    for arm in ("coordinate bias, as released", "vanilla, as released")
-)
 
 RELEASED = {
     "study": "coordbias.segmentation",
@@ -57,7 +53,7 @@ MARKS = OPEN | {"study": "coordbias.marks", "n": 20, "cost": 1.8}
 README = {"tag": "S", "where": "README, open questions"}
 OURS = {"tag": "O", "where": "our own question"}
 
-ASKED = (
+CLAIMS = (
     Claim(
         id="coordbias.recall_released",
         statement="Trained as released, the network with the coordinate bias has a much higher recall of every class that depends on place.",
@@ -146,112 +142,3 @@ ASKED = (
         **OPEN,
     ),
 )
-
-# Declared earlier in statistics that proved faulty: the recall of one class, and the mean of three
-# recalls, both of which guessing moves. Kept while pages still show them.
-FOREGROUND = Values("segmentation", part="recall", x=(1.0, 2.0, 3.0), reduce="mean")
-FAULTY = "the statistic is faulty: guessing moves it; see {}"
-WAS_OWN = {k: RELEASED[k] for k in ("study", "page", "n", "cost")}
-WAS_OPEN = {
-    "study": "coordbias.open_questions",
-    "page": "coordbias/open_questions",
-    "n": 10,
-    "cost": 1.0,
-    "where": "README, open questions",
-    "tag": "S",
-    "kind": "hypothesis",
-    "values": FOREGROUND,
-}
-WITHDRAWN = (
-    Claim(
-        id="coordbias.recall",
-        statement="It is higher by a large margin with equal initialisation, a sound optimiser and evaluation mode too.",
-        tag="O",
-        arm="coordinate bias",
-        rivals=("vanilla",),
-        conditions=CLASSES,
-        values=RECALL,
-        rule="large margin",
-        note=FAULTY.format("side"),
-        **WAS_OWN | {"where": "our control"},
-    ),
-    Claim(
-        id="coordbias.only_parameters",
-        statement="The gain comes from the additional parameters: maps redrawn for every image do as well (within a point).",
-        arm="redrawn random maps",
-        rivals=("coordinate bias",),
-        rule="level",
-        note=FAULTY.format("not_parameters"),
-        **WAS_OPEN,
-    ),
-    Claim(
-        id="coordbias.only_width",
-        statement="The gain comes from the additional parameters: a wider network without coordinates does as well (within a point).",
-        arm="wider vanilla",
-        rivals=("coordinate bias",),
-        rule="level",
-        note=FAULTY.format("not_parameters"),
-        **WAS_OPEN,
-    ),
-    Claim(
-        id="coordbias.any_mark",
-        statement="Any fixed mark of positions will do: fixed random maps do as well as ramps (within a point).",
-        arm="fixed random maps",
-        rivals=("coordinate bias",),
-        rule="level",
-        note=FAULTY.format("order_matters"),
-        **WAS_OPEN | {"tag": "O", "where": "our own question"},
-    ),
-)
-CLAIMS = WITHDRAWN + ASKED
-
-READINGS = {  # what follows from the verdicts that the chapter turns on
-    "coordbias.recall_released": {
-        "holds": "With the source's optimiser, batch, initial filters and batch norm, on fewer images, the network with the coordinate bias finds every positional class better by a large margin.",
-        "fails": "With the source's optimiser, batch, initial filters and batch norm, on fewer images, the network with the coordinate bias does not find every positional class better by a large margin.",
-        "undecided": "Whether it finds every positional class better by a large margin, with the source's optimiser, batch, initial filters and batch norm, is not settled by our records.",
-        "not-run": "The source's protocol has not been run yet.",
-    },
-    "coordbias.recall": {
-        "holds": "With equal initialisation, a sound optimiser and evaluation mode the large margin is there in every class, too: it does not come from what else differed between the source's networks.",
-        "fails": "With equal initialisation, a sound optimiser and evaluation mode there is no large margin in every class.",
-        "undecided": "Whether the large margin is there in every class with equal initialisation, a sound optimiser and evaluation mode is not settled by our records.",
-        "not-run": "The comparison with equal initialisation has not been run yet.",
-    },
-    "coordbias.survives_norm": {
-        "holds": "A batch norm after every convolution does not cancel the coordinate bias: the gain stays large.",
-        "fails": "With a batch norm after every convolution the gain of the coordinate bias is no longer large.",
-        "undecided": "Whether the gain stays large with a batch norm after every convolution is not settled by our records.",
-        "not-run": "The networks with a batch norm have not been run yet.",
-    },
-    "coordbias.only_parameters": {
-        "holds": "Parameters alone explain the gain: maps redrawn for every image, with as many and no word about position, do as well within a point.",
-        "fails": "Maps redrawn for every image, with as many parameters and no word about position, end more than a point away from the coordinate bias.",
-        "undecided": "Whether maps redrawn for every image, with as many parameters, do as well is not settled by our records.",
-        "not-run": "Redrawn maps have not been run yet.",
-    },
-    "coordbias.only_width": {
-        "holds": "A wider network without coordinates does as well within a point.",
-        "fails": "A wider network without coordinates ends more than a point away from the coordinate bias.",
-        "undecided": "Whether a wider network without coordinates does as well is not settled by our records.",
-        "not-run": "The wider network has not been run yet.",
-    },
-    "coordbias.any_mark": {
-        "holds": "A mark of positions need not be a ramp: fixed random maps do as well within a point.",
-        "fails": "It matters how positions are marked: fixed random maps end more than a point away from the coordinate bias.",
-        "undecided": "Whether fixed random maps do as well as ramps is not settled by our records.",
-        "not-run": "Fixed random maps have not been run yet.",
-    },
-    "coordbias.like_coordconv": {
-        "holds": "The coordinate bias does as well as CoordConv within a point, with a ninth of its additional parameters.",
-        "fails": "The coordinate bias ends more than a point away from CoordConv.",
-        "undecided": "Whether the coordinate bias does as well as CoordConv is not settled by our records.",
-        "not-run": "CoordConv has not been run on this task yet.",
-    },
-    "coordbias.padding_tells": {
-        "holds": "The plain network reads positions off its zero padding: with circular padding it does worse.",
-        "fails": "The plain network gains less than a point from its zero padding, if anything.",
-        "undecided": "Whether the plain network reads positions off its zero padding is not settled by our records.",
-        "not-run": "Circular padding has not been run yet.",
-    },
-}
