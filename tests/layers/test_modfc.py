@@ -286,3 +286,40 @@ def test_bf16_is_close_to_fp32():
         torch.autograd.grad(plain.square().sum(), weights),
     ):
         assert float(F.cosine_similarity(a.flatten(), b.flatten(), dim=0)) > 0.98
+
+
+@pytest.mark.parametrize("half", ["autocast", "half"])
+@pytest.mark.parametrize("norm", ["layer", "demodulation"])
+@pytest.mark.parametrize("side", ["output", "input"])
+@pytest.mark.parametrize("largest", [1e-3, 1.0, 400.0, 6e4])
+def test_modulations_over_all_of_half_precision_s_range(half, norm, side, largest):
+    torch.manual_seed(0)
+    layer = ModFC(64, 64, side=side, norm=norm)
+    x, m = torch.randn(4, 9, 64), largest * (2 * torch.rand(4, 64) - 1)
+    wanted = layer.double()(x.double(), m.double())
+    layer = layer.float() if half == "autocast" else layer.half()
+    with torch.autocast("cpu", torch.float16, enabled=half == "autocast"):
+        found = layer(x, m) if half == "autocast" else layer(x.half(), m.half())
+    assert float((found.double() - wanted).detach().norm() / wanted.detach().norm()) < 0.02
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("largest", [1e-3, 1e6])
+@pytest.mark.parametrize("side", ["output", "input"])
+def test_modulations_of_any_size_in_the_wider_types(side, largest, dtype):
+    torch.manual_seed(0)
+    layer = ModFC(64, 64, side=side, norm="demodulation").double()
+    x, m = torch.randn(4, 9, 64).double(), largest * (2 * torch.rand(4, 64).double() - 1)
+    wanted = layer(x, m)
+    found = layer.to(dtype)(x.to(dtype), m.to(dtype))
+    assert float((found.double() - wanted).detach().norm() / wanted.detach().norm()) < 0.02
+
+
+def test_a_folded_coordinet_in_half_precision_with_large_modulations():
+    torch.manual_seed(0)
+    network = build("coordinet", size=6, width=32, frequencies=3).double()
+    images = torch.randn(2, 3, 6, 6).double()
+    m = 400 * torch.rand(2, 128).double()
+    wanted = network(images, modulations=m)
+    found = network.half()(images.half(), modulations=m.half())
+    assert float((found.double() - wanted).detach().norm() / wanted.detach().norm()) < 0.02

@@ -166,3 +166,11 @@ def test_a_network_without_places_cannot_tell_where_its_pixels_lie(kind):
 def test_a_name_that_is_no_name():
     with pytest.raises(ValueError, match="unknown model.*coordinet"):
         build(["a"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch.ao's own
+def test_the_first_version_is_quantised_dynamically():
+    torch.manual_seed(0)
+    network, images = build("coordinet_v1", size=6).eval(), torch.randn(2, 1, 6, 6)
+    quantised = torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear})
+    torch.testing.assert_close(quantised(images), network(images), atol=0.1, rtol=0.1)

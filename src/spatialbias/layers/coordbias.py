@@ -10,7 +10,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from .position import Unscriptable, add_position, check_convolution
+from .position import Unscriptable, add_position, arguments_of, check_convolution
 
 torch.fx.wrap("add_position")
 
@@ -79,8 +79,8 @@ class CoordBiasConv2d(Unscriptable, nn.Conv2d):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ):
         check_convolution(in_channels, out_channels, kernel_size, stride, padding, dilation, dtype)
         super().__init__(
@@ -98,6 +98,17 @@ class CoordBiasConv2d(Unscriptable, nn.Conv2d):
         )
         self.coordinate_bias = nn.Parameter(self.weight.new_empty(out_channels, 2))
         self.reset_coordinate_bias()
+
+    @classmethod
+    def from_conv(cls, conv: nn.Conv2d) -> "CoordBiasConv2d":
+        """The layer that answers as this convolution does, and can learn to use coordinates: its
+        weights are copied, the coordinate bias is zero.
+        """
+        layer = cls(conv.in_channels, conv.out_channels, **arguments_of(conv))
+        layer.load_state_dict(
+            conv.state_dict() | {"coordinate_bias": torch.zeros_like(layer.coordinate_bias)}
+        )
+        return layer
 
     def reset_parameters(self) -> None:
         super().reset_parameters()

@@ -9,7 +9,13 @@ import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import Unscriptable, add_position, check_convolution, coordinate_grid
+from .position import (
+    Unscriptable,
+    add_position,
+    arguments_of,
+    check_convolution,
+    coordinate_grid,
+)
 
 torch.fx.wrap("add_position")
 torch.fx.wrap("coordinate_grid")
@@ -52,8 +58,8 @@ class CoordConv2d(Unscriptable, nn.Conv2d):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         *,
         radius: bool = False,
     ):
@@ -78,6 +84,21 @@ class CoordConv2d(Unscriptable, nn.Conv2d):
             dtype,
         )
         self.in_channels, self.radius = in_channels, bool(radius)
+
+    @classmethod
+    def from_conv(cls, conv: nn.Conv2d, *, radius: bool = False) -> "CoordConv2d":
+        """The layer that answers as this convolution does, and can learn to use coordinates: its
+        weights are copied, those of the coordinates are zero.
+
+        Raises:
+            ValueError: for a convolution with groups.
+        """
+        layer = cls(conv.in_channels, conv.out_channels, **arguments_of(conv), radius=radius)
+        with torch.no_grad():
+            layer.weight.zero_()[:, : conv.in_channels] = conv.weight
+            if conv.bias is not None:
+                layer.bias.copy_(conv.bias)
+        return layer
 
     def coordinates(
         self, height: int, width: int, dtype: torch.dtype, device: torch.device

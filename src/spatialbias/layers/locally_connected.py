@@ -8,6 +8,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
+from .position import arguments_of
 from .positioned import Geometry, PositionedConv2d, all_at_once
 
 torch.fx.wrap("all_at_once")
@@ -43,8 +44,8 @@ class LocallyConnected2d(PositionedConv2d):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         *,
         input_size: int | tuple[int, int],
     ):
@@ -67,6 +68,25 @@ class LocallyConnected2d(PositionedConv2d):
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
+
+    @classmethod
+    def from_conv(
+        cls, conv: nn.Conv2d, *, input_size: int | tuple[int, int]
+    ) -> "LocallyConnected2d":
+        """The layer that answers as this convolution does on maps of this size: its kernel stands
+        at every position.
+
+        Raises:
+            ValueError: for a convolution with groups, or a map that its kernel does not fit.
+        """
+        layer = cls(
+            conv.in_channels, conv.out_channels, **arguments_of(conv), input_size=input_size
+        )
+        with torch.no_grad():
+            layer.weight.copy_(conv.weight)
+            if conv.bias is not None:
+                layer.bias.copy_(conv.bias)
+        return layer
 
     def reset_parameters(self) -> None:
         """Every position's kernel as `nn.Conv2d` draws its one: uniform within 1 / sqrt(fan-in)."""

@@ -40,8 +40,8 @@ class ModFC(Unscriptable):
         norm: str = "layer",
         bias: bool = False,
         affine: bool = False,
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         check_sizes(in_features=in_features, out_features=out_features)

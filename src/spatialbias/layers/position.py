@@ -4,6 +4,7 @@ they enter a layer; and what all of these layers refuse.
 
 from collections.abc import Collection
 from numbers import Integral
+from typing import Any
 
 import torch
 import torch.fx
@@ -47,6 +48,21 @@ def check_convolution(
             raise ValueError(
                 f"{name}={value!r}: it must be a whole number, at least {least}, or two of them{words}"
             )
+
+
+def arguments_of(conv: nn.Conv2d) -> dict[str, Any]:
+    """The arguments with which a convolution was built, without its channels."""
+    return {
+        "kernel_size": conv.kernel_size,
+        "stride": conv.stride,
+        "padding": conv.padding,
+        "dilation": conv.dilation,
+        "groups": conv.groups,
+        "bias": conv.bias is not None,
+        "padding_mode": conv.padding_mode,
+        "device": conv.weight.device,
+        "dtype": conv.weight.dtype,
+    }
 
 
 class Unscriptable(nn.Module):
