@@ -265,7 +265,7 @@ STUDIES = (
     study(
         "unmodulated_shifts",
         "What can it do with pixels that are turned, or lie on no grid?",
-        ("unmodulated", "pooled_cnn, small", "padded_cnn, small"),
+        ("unmodulated", "pooled_cnn, small"),
         "rotation",
         "sizes",
         "warps",
