@@ -5,6 +5,7 @@ What a network may offer beyond that, and the engine and the measures ask for:
 
 - `solve(inputs, target)`: it is solved once instead of trained; its buffers take the data's size.
 - `draws = True`: it draws from torch's generator, even when it answers.
+- `unpenalised()`: the weights that weight decay leaves alone, besides biases and norms.
 - `evaluation_batch`: how many examples it answers at once without leaving the cache.
 - `statistics = "batch"`: its batch norm takes statistics from what it is shown, one example at a time.
 - `accepts_pixels = True`: `model(images or sets of pixels, coordinates, weights, context,
