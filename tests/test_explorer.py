@@ -248,8 +248,8 @@ def test_grey_images_of_another_size():
 
 def test_without_networks_it_is_a_message(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path)
-    assert "spatialbias results pack" in explore().value
-    assert "gave none" in explore({}).value
+    assert "spatialbias results pack" in explore().data
+    assert "gave none" in explore({}).data
 
 
 # -------------------------------------------------------------------------------------------------
@@ -326,6 +326,21 @@ def test_answers_in_advance_are_the_networks_answers(tiny):
     assert found.shape == (2, 2, 2, 10) and found.dtype == torch.uint8
     wanted = network.probabilities(View(40, 24)(images))
     assert (found[:, 1, 1].float() / 255 - wanted).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_the_shipped_answers_are_of_the_shipped_networks():
+    networks = load_networks()
+    grid, curves = advance.shipped(networks)
+    assert list(grid["answers"]) == list(networks), "run `spatialbias results pack`"
+    images = samples.samples()[0]
+    for name, network in networks.items():
+        found = grid["answers"][name]
+        assert found.shape == (30, 37, 10, 10)
+        for i, a, c in ((0, 18, 0), (7, 3, 4), (29, 30, 9)):
+            view = View(grid["angles"][a], grid["crops"][c])
+            wanted = network.probabilities(view(images[i : i + 1]))[0]
+            assert (found[i, a, c].float() / 255 - wanted).abs().max() < 0.02, (name, i, a, c)
+        assert curves[name].get("turn"), name
 
 
 def test_a_label_and_a_colour_are_the_books():

@@ -274,6 +274,10 @@ def pack(studies, options) -> int:
     for name in asked:
         if plans[name].study.networks:
             _ship_networks(plans[name].study, store)
+    if any(plans[name].study.networks for name in asked):
+        from spatialbias.explorer import advance
+
+        advance.write()
     return 0
 
 

@@ -272,6 +272,31 @@ def test_an_image_of_ones_own_is_drawn_or_comes_from_disk(made, browser, tmp_pat
     page.close()
 
 
+REFUSES = "delete globalThis.WebAssembly"
+BROKEN = "globalThis.Worker = class { constructor() { throw new Error('refused') } }"
+
+
+@pytest.mark.parametrize("how", ["no npm", "no WebAssembly", "no workers"])
+def test_where_no_network_runs_answers_are_looked_up_and_it_says_so(made, bare, browser, how):
+    folder, before = {
+        "no npm": (bare, ""),
+        "no WebAssembly": (made, REFUSES),
+        "no workers": (made, BROKEN),
+    }[how]
+    page, said = visit(browser, (folder / "page.html").as_uri(), before)
+    image = samples()[0][0]
+    assert close(answered(page), expected(View(), image))
+    page.wait_for_selector("text=computed in advance")
+    page.get_by_label("turn", exact=True).fill("40")
+    page.get_by_label("crop to").fill("24")
+    assert close(answered(page), expected(View(turn=40, crop=24), image))
+    labels = page.locator(".slider label").all_inner_texts()
+    assert labels == ["turn", "crop to"]  # and none that would do nothing
+    assert page.get_by_label("scramble the pixels").count() == 0
+    assert said == []
+    page.close()
+
+
 def test_nothing_overflows_a_phone_and_every_control_is_named(made, browser):
     page, _ = visit(browser, (made / "page.html").as_uri())
     page.set_viewport_size({"width": 390, "height": 844})

@@ -38,6 +38,7 @@ DRAWS = re.compile(r"<(?:path|use|text|image|circle|rect|line|polyline|polygon|e
 UNDRAWN = re.compile(
     r"<(?:Figure size|Axes|matplotlib\.|IPython\.|ipywidgets\.|function |module )[^>]*>"
 )
+EXPLORER = "spatialbias-explorer"
 FAILED_OUTPUT = ".output.traceback, .output.error, .output.stderr, .system-message, .problematic"
 
 
@@ -151,11 +152,10 @@ def _check_link(site: Path, page: Path, address: str) -> list[tuple[str, str]]:
         target /= "index.html"
     if not target.is_file():
         return [("link", f"{address} leads nowhere")]
-    if (
-        parts.fragment
-        and target.suffix == ".html"
-        and unquote(parts.fragment) not in _anchors(target)
-    ):
+    anchors = _anchors(target) if parts.fragment and target.suffix == ".html" else None
+    if anchors and "=" in parts.fragment and EXPLORER in anchors:
+        return []  # a state of the explorer there
+    if anchors is not None and unquote(parts.fragment) not in anchors:
         return [("anchor", f"{address} names no place on its page")]
     return []
 
@@ -183,7 +183,8 @@ def _blank(path: Path) -> list[str]:
 def _anchors(path: Path) -> set[str]:
     soup = _soup(path)
     named = soup.find_all("a", attrs={"name": True})
-    return {tag["id"] for tag in soup.find_all(id=True)} | {tag["name"] for tag in named}
+    places = {tag["id"] for tag in soup.find_all(id=True)} | {tag["name"] for tag in named}
+    return places | ({EXPLORER} if soup.find(class_=EXPLORER) else set())
 
 
 def _resolve(site: Path, page: Path, address: str) -> Path:

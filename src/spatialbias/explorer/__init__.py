@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from html import escape
 
 from torch import nn
 
@@ -36,9 +37,9 @@ def explore(networks: nn.Module | Mapping | None = None, image=None, **state):
     try:
         given = of(networks)
     except NoNetworks as error:
-        from ipywidgets import HTML
+        from IPython.display import HTML
 
-        return HTML(str(error))
+        return HTML(escape(str(error)))
     shown = content(given, image)
     start = state_of(shown, state)
     if os.environ.get("SPATIALBIAS_PROFILE"):  # the book is being made

@@ -18,7 +18,6 @@ from spatialbias.explorer.view import View
 
 ANGLES = tuple(range(-180, 181, 10))
 MEASURES = {"turn": "rotation", "crop": "resized_crop", "right": "translation"}
-STUDIES = ("coordinet.rotation", "coordinet.resized_crop", "coordinet.hypotheses")  # where they are
 SECONDS = 2.0  # that the answers of a reader's own network may take
 
 
@@ -55,24 +54,36 @@ def quick(networks: dict[str, Network], images: Tensor) -> dict:
 
 
 def shipped(networks: dict[str, Network]) -> tuple[dict, dict]:
-    """The grid and the curves of the shipped networks, from the file; empty where it is of other
-    weights or missing.
+    """The grid and the curves of the shipped networks, from the file; no grid where it lacks the
+    answers of one of them, or holds those of other weights.
     """
+    found, curves = _stored(networks)
+    about = {name: curves.get(name, {}) for name in networks}
+    if not set(networks) <= set(found):
+        return {}, about
+    images = list(range(len(samples()[1])))
+    grid = {"angles": ANGLES, "crops": crops(32), "images": images}
+    return grid | {"answers": {name: found[name] for name in networks}}, about
+
+
+def _stored(networks: dict[str, Network]) -> tuple[dict[str, Tensor], dict]:
+    """Answers of these very networks, and all curves, as far as the file has them."""
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        content = (paths.shipped_results() / "weights" / "answers.safetensors").read_bytes()
-    except OSError:
+        content = _file().read_bytes()
+        found = load(content)
+    except (OSError, SafetensorError):
         return {}, {}
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     about = json.loads(header["__metadata__"]["about"])
-    curves = {name: about["curves"].get(name, {}) for name in networks}
-    if any(about["digests"].get(name) != one.digest for name, one in networks.items()):
-        return {}, curves
-    found = load(content)
-    sizes, count = crops(32), len(samples()[1])
-    grid = {"angles": ANGLES, "crops": sizes, "images": list(range(count))}
-    return grid | {"answers": {name: found[name] for name in networks}}, curves
+    same = {name for name, one in networks.items() if about["digests"].get(name) == one.digest}
+    return {name: p for name, p in found.items() if name in same}, about["curves"]
+
+
+def _file():
+    return paths.shipped_results() / "weights" / "answers.safetensors"
 
 
 def curves(names, n_train: int) -> dict[str, dict[str, list]]:
@@ -82,14 +93,15 @@ def curves(names, n_train: int) -> dict[str, dict[str, list]]:
     import pandas as pd
 
     from spatialbias.statistics import mean_interval
+    from spatialbias.studies import names as study_names
     from spatialbias.studies import study
 
-    frames = []
-    for name in STUDIES:
-        plan = study(name).plan("paper", n_train=n_train)
-        frames.append(plan.sweep(missing="show").frame())
-    frame = pd.concat(frames)
-    frame = frame[(frame["at"] == "stop") & frame["measure"].isin(MEASURES.values())]
+    shown = set(MEASURES.values())
+    studies = [study(name) for name in study_names() if name.startswith("coordinet.")]
+    plans = [one.plan("paper", n_train=n_train) for one in studies if shown & set(one.measures)]
+    frame = pd.concat(plan.sweep(missing="show").frame() for plan in plans)
+    frame = frame[(frame["at"] == "stop") & frame["measure"].isin(shown)]
+    frame = frame[frame["dataset"] == "cifar10"]
     frame = frame.drop_duplicates(["arm", "measure", "x", "replicate"])
     found: dict[str, dict[str, list]] = {name: {} for name in names}
     for name in names:
@@ -112,13 +124,15 @@ def write() -> None:
         networks = load_networks()
     except NoNetworks:
         return
-    found = shipped(networks)[0].get("answers") or {
-        name: answers(network, samples()[0]) for name, network in networks.items()
+    there = _stored(networks)[0]
+    found = {
+        name: there[name] if name in there else answers(network, samples()[0])
+        for name, network in networks.items()
     }
     about = {
         "digests": {name: network.digest for name, network in networks.items()},
         "curves": curves(networks, int(next(iter(networks.values())).trained_on.split()[0])),
     }
-    path = paths.shipped_results() / "weights" / "answers.safetensors"
+    path = _file()
     write_file(path, save(found, metadata={"about": json.dumps(about)}))
     print(f"{path.name}: answers of {', '.join(networks)}, {path.stat().st_size / 1024:.0f} KiB")

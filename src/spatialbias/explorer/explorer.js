@@ -476,7 +476,7 @@ async function start(model, el) {
     const others = [state.image, what, name, state.right, state.down, state.blur, state.noise, state.corners, state.scramble].join();
     const said = `Probability of “${data.classes[what]}” by turn and crop; a click goes there.`;
     maps.replaceChildren(make("div", { class: "title" }, "This image, turned and cropped"),
-      make("div", { class: "plane" }, make("span", { class: "y" }, `${crops[0]}`, make("br"), "crop", make("br"), `${crops.at(-1)}`), make("div", { class: "field" }, plane, spot),
+      make("div", { class: "plane" }, make("span", { class: "y" }, make("span", {}, `${crops[0]}`), make("span", {}, "crop"), make("span", {}, `${crops.at(-1)}`)), make("div", { class: "field" }, plane, spot),
         make("span", { class: "x" }, make("span", {}, `${angles[0]}°`), make("span", {}, "turn"), make("span", {}, `${angles.at(-1)}°`))),
       make("figcaption", {}, said));
     plane.setAttribute("aria-label", said);

@@ -281,7 +281,7 @@ STUDIES = (
             quick={"n_train": (97, 195)},
             n_train=(97, *PUBLISHED_N, 3125),
         ),
-        networks={"arms": NETWORKS, "n_train": 390},
+        networks={"arms": (*NETWORKS, "pooled_cnn"), "n_train": 390},
     ),
     study(
         "hypotheses",
