@@ -13,6 +13,7 @@ import torch
 
 from spatialbias import __version__, components, datasets, models, training
 from spatialbias import measures as measuring
+from spatialbias.datasets.batch import usual_defaults
 from spatialbias.roles import examples, fold, load, prepare
 from spatialbias.trials import Trial
 
@@ -38,6 +39,7 @@ def suited(trial: Trial, execution=None):
     )
 
 
+@usual_defaults()
 def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",)):
     """Train one network; return (record, states): plain data, and the weights at the stop (and at
     the mark) by name.
@@ -125,6 +127,7 @@ def initialised(trial: Trial):
     return models.seeded(trial.seed("init"), trial.model, trial.model_args)
 
 
+@usual_defaults()
 def measure(record: dict, states: dict, names: tuple[str, ...], execution=None) -> None:
     """Take measures of a trained network (its `states`) and add them to the record, in place of
     older revisions.

@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib import import_module
 
 from spatialbias import arguments, components
-from spatialbias.datasets.batch import Batch, Data
+from spatialbias.datasets.batch import Batch, Data, usual_defaults
 
 __all__ = ["Batch", "Data", "load"]
 
@@ -35,6 +35,7 @@ def load(name: str, **kwargs) -> Data:
 @lru_cache(
     maxsize=1
 )  # trials on one data set follow one another; a second copy would cost a worker 190 MB
+@usual_defaults()
 def _load(name: str, given: tuple) -> Data:
     return _loader(name)(**dict(given))
 

@@ -4,11 +4,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # names of data sets are looked up without torch
     from torch import Tensor
+
+
+@contextmanager
+def usual_defaults():
+    """Torch's own default dtype and device, whatever a program has set for itself: data and trials
+    are described without them. Also a decorator.
+    """
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        elsewhere = torch.get_default_device().type != "cpu"  # a device context costs at every call
+        with torch.device("cpu") if elsewhere else nullcontext():
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @dataclass(frozen=True)
