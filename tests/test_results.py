@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 
-from spatialbias import components, paths, results
+from spatialbias import checksums, components, paths, results
 from spatialbias.store import Store, read_parquet, write_parquet
 from spatialbias.studies import Repeats, Study
 from spatialbias.training import Execution, detect
@@ -208,6 +209,18 @@ def test_any_work_ships_the_networks_that_its_study_names(two_studies):
     pack(studies)
     assert path.stat().st_mtime_ns == before
     assert [p.name for p in folder.iterdir()] == ["weights"]  # and draws nothing
+    write_parquet(folder / "w.parquet", [record])
+    assert results.verify([], OPTIONS) == 0
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert results.verify([], OPTIONS) == 1
+
+
+def test_the_shipped_networks_are_what_was_shipped():
+    folder = Path(__file__).parents[1] / "data" / "results" / "weights"
+    listed = checksums.read_sums(folder)
+    assert listed and set(listed) == {path.name for path in folder.glob("*.safetensors")}
+    for name in listed:
+        checksums.check(folder / name, (folder / name).read_bytes())
 
 
 PLACE = Trial(

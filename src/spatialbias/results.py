@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spatialbias import components, paths
+from spatialbias.checksums import SUMS, check, sums
 from spatialbias.costs import cost, duration
 from spatialbias.records import lacking, on_record
 from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
@@ -87,6 +88,8 @@ def verify(studies, options) -> int:
             f"{path.name}: {rows} records, {rows - len(found)} damaged, {len(found) - len(current)} of older revisions"
         )
         records += current
+    if asked is None:
+        faults += _damaged_networks(store.shipped / "weights")
     if options.sample:
         pool = [
             r
@@ -108,6 +111,18 @@ def verify(studies, options) -> int:
             print(MEANING)
         faults += differing
     return 1 if faults else 0
+
+
+def _damaged_networks(folder: Path) -> int:
+    """How many of the shipped networks are not what was shipped; each is named."""
+    damaged = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            check(path, path.read_bytes())
+        except ValueError as error:
+            print(f"{path.name} is damaged: {error}")
+            damaged += 1
+    return damaged
 
 
 def _is_current(record: dict) -> bool:
@@ -357,6 +372,7 @@ def _ship_networks(study: Study, store: Store) -> None:
         path = folder / f"{work}.{arm}.safetensors"
         if not _same(path, half, meta):  # metadata is written in any order
             write(path, save(half, metadata=meta))
+            write(folder / SUMS, sums(folder, "*.safetensors").encode())
         print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
 
 

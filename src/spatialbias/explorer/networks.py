@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialbias import datasets, models, paths
+from spatialbias.checksums import check
 from spatialbias.datasets import Batch, Data
 from spatialbias.explorer.samples import first_of_each_class, samples
 from spatialbias.training import Execution
@@ -96,6 +97,7 @@ def _read(path: Path) -> Network:
     from safetensors.torch import load
 
     content = path.read_bytes()
+    check(path, content)
     state = load(content)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     written = header.get("__metadata__", {})
