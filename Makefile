@@ -2,6 +2,7 @@
 # make book PROFILE=quick      everything trained afresh, in minutes
 # make test                    ruff, unit tests, the pages under `smoke`, the built site in a browser
 # make bench                   speed and memory against a plain baseline, as ratios; PARTS="floor sweep" selects
+#                              `python -m benchmarks.faults` prints what kills, full disks, flipped bytes and nonsense cost
 # make records                 trains what the declared sweeps lack, and packs what is done whenever it is stopped; WORKERS=1,
 #                              STUDY="coordbias coordinet.rotation" selects
 # make clean                   removes what was built, and the environment
