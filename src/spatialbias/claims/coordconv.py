@@ -8,10 +8,7 @@ or, of a regression, an error in pixels.
 """
 
 from spatialbias.claims.claim import Claim, Values, over
-from spatialbias.claims.coordconv_withdrawn import READINGS, WITHDRAWN
 from spatialbias.claims.published import published
-
-__all__ = ["CLAIMS", "READINGS"]
 
 SPLITS = over("split", "uniform", "quadrant", label="{} split")
 UNIFORM, QUADRANT = SPLITS
@@ -63,7 +60,7 @@ CHANGED = {  # one thing changed of a network of ours that learns
     "note": HEAPS,
 }
 
-ASKED = (
+CLAIMS = (
     Claim(
         id="coordconv.perfect",
         statement="CoordConv names every position of the published held-out sets.",
@@ -407,4 +404,3 @@ ASKED = (
         **CHANGED | {"thresholds": (1.0, 1.0)},
     ),
 )
-CLAIMS = WITHDRAWN + ASKED

@@ -1,3 +1,0 @@
-"""Until the last page has moved to `plots`."""
-
-from spatialbias.plots.charts import *  # noqa: F403
