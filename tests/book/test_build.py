@@ -1,11 +1,13 @@
 """Building the book: the real one under `smoke`, and tiny ones with planted faults."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+from bs4 import BeautifulSoup
 
 from spatialbias.book.build import BuildError, build
 from spatialbias.book.check import check
@@ -143,3 +145,16 @@ def test_a_copy_of_the_project_is_not_built_with_the_original_s_code(tiny_book):
     with pytest.raises(BuildError, match=f"{root}.*would run with the code of.*spatialbias.*pip"):
         build("smoke", root=root)
     assert not (root / "executed").exists()
+
+
+def test_a_notebook_is_downloaded_and_says_what_it_belongs_to(tiny_book):
+    root = tiny_book("1 + 1")
+    build("smoke", root=root)
+    html = root / "_build" / "html"
+    link = BeautifulSoup(
+        (html / "book" / "work" / "page.html").read_text(), "html.parser"
+    ).select_one("a[href$='.ipynb']")
+    assert link.has_attr("download") and not link.has_attr("target")
+    first = json.loads((html / "_sources" / "book" / "work" / "page.ipynb").read_text())["cells"][0]
+    said = "".join(first["source"])
+    assert "package `spatialbias`" in said and "book/work/page.ipynb" in said and "pip" in said

@@ -14,11 +14,14 @@ mixed with white; embedded photographs stay what they are.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from importlib.metadata import metadata
 from pathlib import Path
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOTEBOOK = re.compile(r'(<a href="[^"]*_sources/[^"]*\.ipynb")\s+target="_blank"')
 MARK = "spatialbias-dark"
 EXPLORER = 'class="spatialbias-explorer"'
 INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
@@ -71,7 +74,44 @@ def setup(app):
     app.connect("build-finished", _darken_figures)
     app.connect("build-finished", _write_explorer)
     app.connect("build-finished", _redirect)
+    app.connect("build-finished", _name_downloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _name_downloads(app, exception):
+    """A notebook is downloaded, not shown as text; and it says which package it needs."""
+    if exception is not None:
+        return
+    for path in sorted(Path(app.outdir).rglob("*.html")):
+        text = path.read_text("utf-8")
+        changed = NOTEBOOK.sub(r"\1 download", text)
+        if changed != text:
+            path.write_text(changed, encoding="utf-8")
+    for path in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
+        page = path.relative_to(Path(app.outdir) / "_sources").as_posix()
+        path.write_text(_with_origin(path.read_text("utf-8"), page), encoding="utf-8")
+
+
+def _with_origin(notebook: str, page: str) -> str:
+    """A notebook's text with a first cell that says what it belongs to."""
+    content = json.loads(notebook)
+    if any(cell.get("id") == "origin" for cell in content["cells"]):
+        return notebook
+    about = metadata("spatialbias")
+    urls = [entry.partition(", ")[2] for entry in about.get_all("Project-URL") or ()]
+    where = f" ({urls[0]})" if urls else ""
+    cell = {
+        "cell_type": "markdown",
+        "id": "origin",
+        "metadata": {},
+        "source": [
+            f"This is the page `{page}` of *{about['Summary']}*, package `spatialbias` "
+            f"{about['Version']}, as it was executed. To run it, open it in a copy of the project's "
+            f"repository{where} after `pip install -e '.[book]'` there."
+        ],
+    }
+    content["cells"].insert(0, cell)
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _redirect(app, exception):
