@@ -310,16 +310,6 @@ CLAIMS = (
         **WHY | {"tag": "O"},
     ),
     Claim(
-        id="coordinet.h2_places_help_unmodulated",
-        statement="Relative location is what the pixel path uses: without modulation, true places beat random ones.",
-        where="Hypothesis 2, our reading",
-        kind="hypothesis",
-        arm="no modulation",
-        rivals=("no modulation, random places",),
-        values=ACCURACY,
-        **WHY | {"tag": "O"},
-    ),
-    Claim(
         id="coordinet.h1_sharing",
         statement="Sharing helps: one kernel everywhere beats one kernel a position.",
         where="Hypothesis 1, our reading",
@@ -387,16 +377,6 @@ CLAIMS = (
         values=ACCURACY,
         empty=INERT,
         **WHY,
-    ),
-    Claim(
-        id="coordinet.modulation_helps",
-        statement="Modulation lets the network adapt to the image: it beats the same network without.",
-        where="Techniques, ModFC",
-        kind="hypothesis",
-        arm="coordinet",
-        rivals=("no modulation",),
-        values=ACCURACY,
-        **PART,
     ),
     Claim(
         id="coordinet.output_as_input",
@@ -517,12 +497,11 @@ CLAIMS = (
         **SMALL,
     ),
     Claim(
-        id="coordinet.modulator_helps",
+        id="coordinet.modulation_helps",
         statement="Modulation lets the network adapt to the image: it beats the same network without.",
         where="Techniques, ModFC",
         arm="modulated by the image",
         rivals=("unmodulated",),
-        variant_of="coordinet.modulation_helps",
         **SMALL,
     ),
     Claim(
@@ -621,60 +600,3 @@ CLAIMS = (
         },
     ),
 )
-
-READINGS = {  # what follows from the verdicts that the chapter turns on
-    "coordinet.cnn_beats_both": {
-        "holds": "The ranking that the source's conclusion rests on is there with enough repeats, too.",
-        "fails": "The ranking that the source's conclusion rests on is not there when every network has a rate that suits it and is trained to the loss that the source names.",
-        "undecided": "The ranking that the source's conclusion rests on is not settled by our records.",
-        "not-run": "Whether the ranking that the source's conclusion rests on is there with enough repeats has not been run yet.",
-    },
-    "coordinet.h2_places_help": {
-        "holds": "Coordinet does use where its pixels are: random places cost it accuracy.",
-        "fails": "Coordinet hardly uses where its pixels are: random places do as well as true ones. So it cannot speak for or against an explanation by relative location.",
-        "undecided": "Whether Coordinet uses where its pixels are is not settled by our records.",
-        "not-run": "Whether Coordinet uses where its pixels are has not been run yet.",
-    },
-    "coordinet.h1_invariance": {
-        "holds": "What does help at this size is averaging over positions, which the source's convolutional network leaves out.",
-        "fails": "Averaging over positions does not help at this size.",
-        "undecided": "Whether averaging over positions helps is not settled by our records.",
-        "not-run": "Averaging over positions has not been run yet.",
-    },
-    "coordinet.averaging_unshared": {
-        "holds": "Averaging pays even where every position has a kernel of its own.",
-        "fails": "Averaging pays only where one kernel is used at all positions.",
-        "undecided": "Whether averaging pays where every position has a kernel of its own is not settled.",
-        "not-run": "Whether averaging pays where every position has a kernel of its own has not been run yet.",
-    },
-    "coordinet.pooled_needs_places": {
-        "holds": "Neighbourhood does matter to a network that pools and normalises: with all pixels permuted it loses by a large margin.",
-        "fails": "Neighbourhood matters little to a network that pools and normalises: with all pixels permuted it does not lose by a large margin.",
-        "undecided": "How much neighbourhood matters to a network that pools and normalises is not settled.",
-        "not-run": "How much neighbourhood matters to a network that pools and normalises has not been run yet.",
-    },
-    "coordinet.cnn_rotation": {
-        "holds": "Under rotation the convolutional network keeps its lead.",
-        "fails": "Under rotation, too, the convolutional network has no large lead.",
-        "undecided": "How far the convolutional network leads under rotation is not settled.",
-        "not-run": "The networks have not been turned yet.",
-    },
-    "coordinet.cnn_rotation_loss": {
-        "holds": "The convolutional network does lose the least of its accuracy when pictures are turned; but without padding, as we built it, it hardly sees the corners that turning blackens.",
-        "fails": "The convolutional network does not lose the least of its accuracy when pictures are turned.",
-        "undecided": "Whether the convolutional network loses the least of its accuracy when pictures are turned is not settled.",
-        "not-run": "What the convolutional network loses when pictures are turned has not been measured yet.",
-    },
-    "coordinet.other_resolutions": {
-        "holds": "Coordinet classifies photographs drawn at other resolutions as well as at its own (within a point), its modulator being given them at its own.",
-        "fails": "Coordinet does not classify photographs drawn at other resolutions as well as at its own (within a point), though its modulator is given them at its own.",
-        "undecided": "Whether Coordinet classifies photographs drawn at other resolutions as well as at its own is not decided by our records.",
-        "not-run": "Whether Coordinet classifies photographs drawn at other resolutions as well as at its own has not been run yet.",
-    },
-    "coordinet.mixed_resolution": {
-        "holds": "Coordinet classifies a picture of which only the middle is fine as well as the whole (within a point).",
-        "fails": "Coordinet does not classify a picture of which only the middle is fine as well as the whole (within a point).",
-        "undecided": "Whether Coordinet classifies a picture of which only the middle is fine as well as the whole is not decided.",
-        "not-run": "Whether Coordinet classifies a picture of which only the middle is fine as well as the whole has not been run yet.",
-    },
-}
