@@ -37,7 +37,7 @@ def runs(
     success: float | None = 1.0,
     reference: tuple[str, float] | None = None,
     title: str = "",
-    width: float = 3.8,
+    width: float = 3.4,
     limits: tuple[float, float] | None = None,
     like: str | Mapping[str, str] = "",
 ) -> Figure:
