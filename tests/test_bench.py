@@ -25,7 +25,6 @@ from benchmarks import (
 from spatialbias import datasets, models, paths, studies, training
 from spatialbias.datasets import circles as generator
 from spatialbias.datasets.batch import Batch
-from spatialbias.figures import benchmarks
 from spatialbias.training import Execution, fit, mean_loss
 
 FP32 = Execution("cpu", "fp32", 1)
@@ -145,41 +144,6 @@ def test_the_peak_of_memory_is_that_of_this_process():
     assert processes.peak_gigabytes() >= 0.4  # the peak, not what is held now
 
 
-def test_what_bf16_does_is_followed_to_its_end():
-    passed = row(
-        0.2,
-        part="precision",
-        name="fully_connected, N = 390: bf16 minus fp32",
-        ours="-0.04 points",
-        other="90 % interval",
-        target=0.3,
-        at_most=True,
-    )
-    missed = row(
-        0.5,
-        part="precision",
-        name="shared, flattened, N = 390: bf16 minus fp32",
-        ours="-0.31 points [-0.49, -0.12]",
-        other="90 % interval",
-        target=0.3,
-        at_most=True,
-    )
-    assert benchmarks.precision({"amx": {"rows": [passed.plain()]}}).endswith(
-        "passes our test of equivalence."
-    )
-    said = benchmarks.precision({"amx": {"rows": [passed.plain(), missed.plain()]}})
-    assert (
-        "“fully connected”: -0.04 points" in said
-        and "“shared, flattened” did not pass" in said
-        and "off by 0.3 points, by the interval's far end 0.5" in said
-    )
-    assert (
-        "bf16 lowers “shared, flattened” by 0.31 points (the interval excludes 0)" in said
-        and "raises" not in said
-    )
-    assert "not been measured" in benchmarks.precision({"amx": {"rows": [row().plain()]}})
-
-
 def test_precision_is_judged_by_the_farther_end_of_the_interval():
     half, full = [30.1, 30.2, 29.9, 30.0], [30.0, 30.0, 30.0, 30.0]
     found = precision.judge("a network", half, full)
@@ -281,7 +245,7 @@ def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
     for _ in range(2):  # the second takes the place of the first
         assert __main__.main([]) == 0
     assert "kept in" in capsys.readouterr().out and [*results.parent.iterdir()] == [results]
-    kept = benchmarks.load()
+    kept = json.loads(results.read_text())
     mine = kept[training.instruction_set()]
     assert kept["abacus"] == other and mine["machine"]["torch"] == torch.__version__
     assert [(r["part"], r["reached"]) for r in mine["rows"]] == [
@@ -289,7 +253,8 @@ def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
         ("floor", True),
         ("floor", False),
     ]
-    assert benchmarks.rows_of(kept, "floor") == mine["rows"][1:]
+    floors = [row for run in kept.values() for row in run["rows"] if row["part"] == "floor"]
+    assert floors == mine["rows"][1:]
 
 
 def test_the_loop_over_pixels_makes_the_data_set_s_images():

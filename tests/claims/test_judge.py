@@ -520,13 +520,6 @@ def test_a_note_that_names_a_better_claim_stands_above_it():
         assert not claim.note.endswith(".")
 
 
-def test_every_reading_is_of_a_claim_and_for_every_verdict():
-    ids = {claim.id for claim in claims.ledger()}
-    for claim, sentences in claims.readings().items():
-        assert claim in ids and list(sentences) == ["holds", "fails", "undecided", "not-run"]
-        assert all(text.endswith(".") for text in sentences.values())
-
-
 def test_claims_that_share_an_id_are_an_error(monkeypatch):
     module = type("Module", (), {"CLAIMS": (ONE, ONE)})
     monkeypatch.setattr(claims, "find_spec", lambda name: name.endswith("lrlc"))

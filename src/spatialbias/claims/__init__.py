@@ -1,8 +1,7 @@
 """The ledger: every claim of the works, one file a work, and what the judge says about it.
 
 A work's file (`claims/<work>.py`) holds the tuple `CLAIMS`, whose rules and n are committed before
-the records exist, and may hold `READINGS`: {id of a claim that the chapter turns on: {"holds" | "fails" |
-"undecided" | "not-run": what follows from it}}.
+the records exist.
 """
 
 from collections.abc import Iterable
@@ -25,7 +24,6 @@ __all__ = [
     "judge",
     "ledger",
     "over",
-    "readings",
 ]
 
 
@@ -40,12 +38,6 @@ def ledger() -> tuple[Claim, ...]:
     if lost := [claim.id for claim in claims if claim.variant_of not in ("", *ids)]:
         raise ValueError(f"variants of claims that there are not: {', '.join(lost)}")
     return claims
-
-
-def readings() -> dict[str, dict[str, str]]:
-    """What follows from the verdicts on some claims, in the order in which a chapter says it."""
-    found = (getattr(module, "READINGS", {}) for module in _modules())
-    return {claim: sentences for sentences_of in found for claim, sentences in sentences_of.items()}
 
 
 def _modules() -> list:

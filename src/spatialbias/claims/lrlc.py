@@ -294,5 +294,3 @@ CLAIMS = (
         **IMAGENET,
     ),
 )
-
-READINGS: dict[str, dict[str, str]] = {}
