@@ -55,7 +55,8 @@ def choose(root: Path, wanted: list[str] | None) -> list[str]:
     chosen = []
     for name in wanted:
         plain = str(name).removesuffix(".ipynb").strip("/")
-        found = [page for page in there if page == plain or page.endswith("/" + plain)]
+        found = [page for page in there if page in (plain, f"book/{plain}")]
+        found = found or [page for page in there if page.endswith(f"/{plain}")]
         if len(found) != 1:
             what = (
                 f"{name!r} may be any of {listed(found)}"
