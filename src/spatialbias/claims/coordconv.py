@@ -34,7 +34,7 @@ TUTORIAL = {
     "study": "coordconv.tutorial_full_size",
     "conditions": (TUTORIAL_QUADRANT,),
     "n": 20,
-    "cost": 1.8,
+    "cost": 1.5,
     **REGRESSION,
 }
 REMARK = {
