@@ -338,8 +338,9 @@ def test_onnx_answers_alike(tmp_path, weights):
 
 def test_what_is_worth_it_is_a_matter_of_batch_and_rank():
     """Making a row's kernels pays with many images and many banks; one bank is a convolution."""
-    assert lrlc.worth_rows(128, 2) and lrlc.worth_rows(32, 4) and lrlc.worth_rows(16, 8)
-    assert not (lrlc.worth_rows(16, 2) or lrlc.worth_rows(8, 4) or lrlc.worth_rows(512, 1))
+    assert lrlc.worth_rows(128, 4) and lrlc.worth_rows(64, 4) and lrlc.worth_rows(16, 8)
+    assert not (lrlc.worth_rows(32, 4) or lrlc.worth_rows(8, 8) or lrlc.worth_rows(512, 2))
+    assert not lrlc.worth_rows(0, 8)
 
 
 def test_row_by_row_keeps_one_row_of_kernels():
