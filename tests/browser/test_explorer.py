@@ -2,12 +2,18 @@
 and without what runs the networks.
 """
 
+import contextlib
 import functools
 import http.server
 import json
+import os
 import random
+import socket
 import statistics
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -339,3 +345,51 @@ def test_speed_is_reported(made, browser, record_property, capsys):
     with capsys.disabled():
         print(f"\n{report}")
     page.close()
+
+
+@pytest.mark.slow
+def test_in_jupyterlab_the_kernel_answers(browser, tmp_path):
+    import nbformat
+
+    source = "from spatialbias.explorer import explore\nexplore(turn=20)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, tmp_path / "page.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = {f"JUPYTER{name}_DIR": str(tmp_path / name) for name in ("_CONFIG", "_DATA")}
+    places |= {"JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "s")}
+    places |= {"JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "w")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--IdentityProvider.token=x", "--allow-root"]
+    with (
+        open(tmp_path / "log", "w") as log,
+        subprocess.Popen(
+            command, cwd=tmp_path, env={**os.environ, **places}, stdout=log, stderr=log
+        ) as lab,
+    ):
+        try:
+            for _ in range(180):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(1)
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(240_000)
+            page.goto(f"http://127.0.0.1:{port}/lab/tree/page.ipynb?token=x")
+            page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+            page.locator(".jp-Notebook .jp-Cell").first.click()
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_text("Run All Cells", exact=True).click()
+            page.wait_for_selector(".explorer[data-host=kernel][data-shown]")
+            page.get_by_label("scramble the pixels").check()
+            page.wait_for_function(
+                "() => { const host = [...document.querySelectorAll('.jp-OutputArea-output *')].find((e) => e.shadowRoot);"
+                " const e = host.shadowRoot.querySelector('.explorer'); return +e.dataset.shown > 1 }"
+            )
+            numbers = page.locator("tbody td span").all_inner_texts()
+            page.close()
+        finally:
+            lab.terminate()
+    wanted = expected(View(turn=20, scramble=True), samples()[0][0]).values()
+    exact = [p for row in zip(*wanted) for p in row]
+    assert all(abs(int(shown) - p) <= 0.7 for shown, p in zip(numbers, exact, strict=True))

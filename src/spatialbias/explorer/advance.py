@@ -90,27 +90,29 @@ def curves(names, n_train: int) -> dict[str, dict[str, list]]:
     """By network and control: rows [amount, mean, low, high, n] of the accuracy over the shift, from
     the records of networks trained on `n_train` images; low and high are the 95 % interval.
     """
-    import pandas as pd
-
-    from spatialbias.statistics import mean_interval
+    from spatialbias.evidence import effect
     from spatialbias.studies import names as study_names
     from spatialbias.studies import study
 
     shown = set(MEASURES.values())
     studies = [study(name) for name in study_names() if name.startswith("coordinet.")]
     plans = [one.plan("paper", n_train=n_train) for one in studies if shown & set(one.measures)]
-    frame = pd.concat(plan.sweep(missing="show").frame() for plan in plans)
-    frame = frame[(frame["at"] == "stop") & frame["measure"].isin(shown)]
-    frame = frame[frame["dataset"] == "cifar10"]
-    frame = frame.drop_duplicates(["arm", "measure", "x", "replicate"])
     found: dict[str, dict[str, list]] = {name: {} for name in names}
-    for name in names:
-        for control, measure in MEASURES.items():
-            rows = frame[(frame["arm"] == name) & (frame["measure"] == measure)]
-            by_amount = rows.groupby(rows["x"].astype(float))["value"]
-            line = [[x, *mean_interval(values.astype(float))] for x, values in by_amount]
-            if len(line) > 1:
-                found[name][control] = [[round(float(v), 4) for v in row] for row in line]
+    for plan in plans:  # a curve is of one study: of the first with the most runs
+        frame = plan.sweep(missing="show").frame()
+        frame = frame[(frame["at"] == "stop") & (frame["dataset"] == "cifar10")]
+        for name in names:
+            for control, measure in MEASURES.items():
+                rows = frame[(frame["arm"] == name) & (frame["measure"] == measure)]
+                amounts = sorted(set(rows["x"].astype(float)))
+                if len(amounts) < 2:
+                    continue
+                of = [effect(rows, measure=measure, x=x, scale=1.0) for x in amounts]
+                if of[0].n > found[name].get(control, [[0]])[0][-1]:
+                    found[name][control] = [
+                        [x, *(round(float(v), 4) for v in (e.mean, e.low, e.high)), e.n]
+                        for x, e in zip(amounts, of)
+                    ]
     return found
 
 

@@ -10,16 +10,13 @@ const byte = (value) => Math.max(0, Math.min(255, Math.round(value)));
 function resample(image, [C, H, W], [h, w], place) {
   // A new image (C, h, w): the pixel (y, x) shows what lies at place(y, x) = [row, column], bilinear, black outside.
   const out = new Uint8Array(C * h * w);
+  const at = (c, r, s) => (r < 0 || s < 0 || r >= H || s >= W ? 0 : image[(c * H + r) * W + s]);
   for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++) {
-      const [row, column] = place(y, x);
-      const top = Math.floor(row), left = Math.floor(column), v = row - top, u = column - left;
-      for (let c = 0; c < C; c++) {
-        const at = (r, s) => (r < 0 || s < 0 || r >= H || s >= W ? 0 : image[(c * H + r) * W + s]);
+      const [row, column] = place(y, x), r = Math.floor(row), s = Math.floor(column), v = row - r, u = column - s;
+      for (let c = 0; c < C; c++)
         out[(c * h + y) * w + x] = byte(
-          (1 - v) * ((1 - u) * at(top, left) + u * at(top, left + 1)) +
-          v * ((1 - u) * at(top + 1, left) + u * at(top + 1, left + 1)));
-      }
+          (1 - v) * ((1 - u) * at(c, r, s) + u * at(c, r, s + 1)) + v * ((1 - u) * at(c, r + 1, s) + u * at(c, r + 1, s + 1)));
     }
   return out;
 }
@@ -79,7 +76,8 @@ export function shifted(image, size, state, noise, order) {
 // ask(images, n, names) resolves to {name: Float32Array of n x classes probabilities}.
 
 const unpack = async (text) => {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text), packed = new Uint8Array(letters.length);
+  for (let k = 0; k < packed.length; k++) packed[k] = letters.charCodeAt(k);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 };
@@ -160,16 +158,17 @@ function curve(data, chosen, shift, value) {
   const own = data.networks[chosen].curves[shift];
   const xs = had.flatMap((network) => network.curves[shift].map((row) => row[0]));
   const low = Math.min(...xs), high = Math.max(...xs), flip = shift === "crop";
-  const X = (x) => 34 + 196 * ((flip ? high - x : x - low) / (high - low)), Y = (y) => 128 - 118 * (y / 0.6);
+  const X = (x) => 34 + 196 * ((flip ? high - x : x - low) / (high - low)), top = Math.ceil(10 * Math.max(...had.flatMap((network) => network.curves[shift].map((row) => row[3])))) / 10;
+  const Y = (y) => 128 - 118 * (y / top), ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * top);
   const line = (rows, k) => "M" + rows.map((row) => `${X(row[0]).toFixed(1)} ${Y(row[k]).toFixed(1)}`).join("L");
-  const chart = make("svg", { viewBox: "0 0 240 158", role: "img" });
-  for (const tick of [0, 0.2, 0.4, 0.6])
+  const chart = make("svg", { viewBox: "0 0 240 164", role: "img" });
+  for (const tick of ticks.filter((tick) => Math.abs(100 * tick - Math.round(100 * tick)) < 1e-9))
     chart.append(make("line", { class: "grid", x1: 34, x2: 230, y1: Y(tick), y2: Y(tick) }),
-      make("text", { x: 29, y: Y(tick) + 4, "text-anchor": "end" }, `${100 * tick}`));
+      make("text", { x: 29, y: Y(tick) + 4, "text-anchor": "end" }, `${Math.round(100 * tick)}`));
   chart.append(make("line", { class: "chance", x1: 34, x2: 230, y1: Y(1 / data.classes.length), y2: Y(1 / data.classes.length) }));
   for (const tick of [low, (low + high) / 2, high])
     chart.append(make("text", { x: X(tick), y: 144, "text-anchor": "middle" }, `${Math.round(tick)}`));
-  chart.append(make("text", { x: 132, y: 157, "text-anchor": "middle" }, { turn: "turned by, degrees", crop: "cropped to, pixels", right: "moved by, pixels" }[shift]));
+  chart.append(make("text", { x: 132, y: 159, "text-anchor": "middle" }, { turn: "turned by, degrees", crop: "cropped to, pixels", right: "moved by, pixels" }[shift]));
   for (const network of had)
     chart.append(make("path", { d: line(network.curves[shift], 1), stroke: network.colour, class: "other" }));
   if (!own) return { chart, said: `${data.networks[chosen].label} was not measured on this shift.` };

@@ -16,7 +16,8 @@ globalThis.spatialbiasRuntime = (() => {
   }
 
   async function bytes(name) {
-    const packed = Uint8Array.from(atob(await script(name)), (letter) => letter.charCodeAt(0));
+    const letters = atob(await script(name)), packed = new Uint8Array(letters.length);
+    for (let k = 0; k < packed.length; k++) packed[k] = letters.charCodeAt(k);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
