@@ -52,7 +52,7 @@ def test_a_statement_that_stands_is_quiet(page):
     one = page("It leads by **7.5 points**.")
     one.rests_on("leads by 7.5 points", Answer.BORNE_OUT)
     assert one.notice() is None
-    assert "1 statements" in one.records().data
+    assert "rests on (1)" in one.records().data
 
 
 @pytest.mark.parametrize("number, answer", [("7.4", Answer.BORNE_OUT), ("7.5", Answer.NOT_SHOWN)])

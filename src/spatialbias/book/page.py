@@ -204,7 +204,7 @@ class Page:
         parts = []
         if self.statements:
             said = [{"statement": one.text, "records": one.answer.value} for one in self.statements]
-            summary = f"What the text rests on: {len(said)} statements"
+            summary = f"What the text rests on ({len(said)})"
             parts.append(show.fold(summary, show.table_html(pd.DataFrame(said))))
         if len(trials := self._trials()):
             parts.append(show.fold("All runs, by network", show.table_html(trials)))
