@@ -20,6 +20,7 @@ EXTENDED = {  # arms whose best rate lay at an edge of that grid: one rate beyon
     "simple_cnn": 1e-4,
     "coordinet": 1e-2,
     "pooled_cnn": 1e-2,
+    "padded_cnn": 1e-4,
     "shared, flattened": 1e-2,
     "unmodulated": 1e-2,
     "modulated by the image": 1e-2,
