@@ -333,3 +333,11 @@ def test_a_work_still_to_come_has_no_studies(monkeypatch):
     assert studies.names() == there
     with pytest.raises(ValueError, match="unknown study 'to_come.a'; there are: coordinet"):
         studies.study("to_come.a")
+
+
+def test_a_frame_is_made_once_and_is_the_caller_s_own(monkeypatch):
+    results = Results(STUDY.plan("quick"), {TRIALS[0].key: made(TRIALS[0])})
+    first = results.frame()
+    monkeypatch.setattr(Results, "_base", lambda *a: pytest.fail("it was made again"))
+    first.loc[:, "value"] = 7.0
+    assert not results.frame().equals(first) and len(results.frame(stale=True)) == len(first)

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Literal, get_origin
 
 import pandas as pd
@@ -208,6 +209,14 @@ class Results:
         published cap of epochs if training went on past it, else at the stop. "converged" is 1 if
         the loss to reach was reached by then.
         """
+        found = self._values
+        return (
+            found.copy() if stale else found[found["current"].astype(bool)].reset_index(drop=True)
+        )
+
+    @cached_property
+    def _values(self) -> pd.DataFrame:
+        """`frame(stale=True)`, made once: a page asks for it claim by claim."""
         rows = []
         for arm, trial, record in self.present:
             base = self._base(arm, trial, record)
@@ -224,8 +233,6 @@ class Results:
                 current = record["measured"][row["measure"]] == components.MEASURES.get(
                     row["measure"]
                 )
-                if not (current or stale):
-                    continue
                 rows.append(one := {**base, "part": "", **row, "current": current})
                 if row["at"] == "stop" and row["measure"] not in marked:
                     if trial.mark_epoch is None or base["epochs"] <= trial.mark_epoch:
