@@ -118,7 +118,7 @@ def test_hours_are_said_in_the_unit_that_suits_them(hours, words):
     assert costs.duration(hours) == words
 
 
-def test_what_takes_long_is_not_begun_unasked(monkeypatch):
+def test_what_takes_long_is_not_begun_unasked(monkeypatch, capsys):
 
     plan = study("coordinet.reproduce").plan("quick", n_train=20, arms="fully_connected")
     begun = []
@@ -127,7 +127,7 @@ def test_what_takes_long_is_not_begun_unasked(monkeypatch):
     monkeypatch.setattr(MODULE, "cores", lambda: 2)
     with pytest.raises(ValueError, match="9 trials are missing, about 60 core-minutes.*train=True"):
         plan.sweep()
-    assert not begun
+    assert not begun and "9 trials are missing, about 60 core-min" in capsys.readouterr().err
     plan.sweep(workers=8)  # 7.5 minutes
     plan.sweep(train=True)
     plan.sweep(missing="show")

@@ -89,6 +89,7 @@ def use() -> None:
         from IPython.core.pylabtools import select_figure_formats
 
         select_figure_formats(shell, {"svg", "png"}, bbox_inches="tight", metadata={"Date": None})
+    mpl.rcdefaults()  # a reader's own matplotlibrc is for his own figures
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",

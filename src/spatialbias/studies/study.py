@@ -3,6 +3,7 @@ fixed.
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -167,6 +168,9 @@ class Plan:
             self.study.measures,
             options.get("precision"),
         )
+        if count:
+            takes = "" if hours is None else f", about {duration(hours)}"
+            print(f"{self.study.name}: {count} trials are missing{takes}", file=sys.stderr)
         workers = options.get("workers") or asked_workers() or min(cores(), max(count, 1))
         if hours is not None and 3600 * hours / workers > UNASKED:
             raise ValueError(
