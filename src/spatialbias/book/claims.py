@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from spatialbias import paths
 from spatialbias.book.show import minus, table_html
 from spatialbias.claims import Claim, Verdict, ledger
 from spatialbias.claims.claim import Comparison, Finding, label_of
@@ -49,7 +50,7 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
     number = "" if refused else one_number(verdict)
     rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
     about = [
-        f"<a href='../{claim.page}.html'>{claim.page}</a>. {html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
+        f"{_page(claim.page)}. {html.escape(claim.where)} ({TAGS[claim.tag]}). Rule: {rule}. <code>{claim.id}</code>"
     ]
     if reading and claim.tag != "O":  # of a source's claim: what a reader may take along
         depends = [
@@ -72,6 +73,12 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
         f"<span class='said'>{html.escape(claim.statement)}</span>"
         f"<span class='found'>{minus(number)}<br>{_squares(verdict)}</span></summary><div>{minus(body)}</div></details>"
     )
+
+
+def _page(name: str) -> str:
+    """The page of a claim, as a link where it is written."""
+    there = (paths.project() / "book" / f"{name}.ipynb").is_file()
+    return f"<a href='../{name}.html'>{name}</a>" if there else name
 
 
 def _squares(verdict: Verdict | str) -> str:
