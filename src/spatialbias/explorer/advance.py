@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spatialbias import paths
+from spatialbias.checksums import SUMS, sums
 from spatialbias.explorer.networks import Network, NoNetworks, load_networks
 from spatialbias.explorer.samples import samples
 from spatialbias.explorer.view import View
@@ -137,4 +138,5 @@ def write() -> None:
     }
     path = _file()
     write_file(path, save(found, metadata={"about": json.dumps(about)}))
+    write_file(path.parent / SUMS, sums(path.parent, "*.safetensors").encode())
     print(f"{path.name}: answers of {', '.join(networks)}, {path.stat().st_size / 1024:.0f} KiB")
