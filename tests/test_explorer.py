@@ -340,7 +340,9 @@ def test_the_shipped_answers_are_of_the_shipped_networks():
             view = View(grid["angles"][a], grid["crops"][c])
             wanted = network.probabilities(view(images[i : i + 1]))[0]
             assert (found[i, a, c].float() / 255 - wanted).abs().max() < 0.02, (name, i, a, c)
-        assert curves[name].get("turn"), name
+    for name in ("fully_connected", "simple_cnn", "coordinet"):
+        assert set(curves[name]) == {"turn", "crop", "right"}
+        assert all(low <= mean <= high for _, mean, low, high, n in curves[name]["turn"] if n > 2)
 
 
 def test_a_label_and_a_colour_are_the_books():

@@ -217,7 +217,7 @@ def test_a_state_has_an_address(made, browser):
     images, target, classes = samples()
     frog = [k for k in range(30) if target[k] == classes.index("frog")][1]
     assert close(answered(page), expected(View(turn=-30, corners=True), images[frog]))
-    assert page.locator("h3").inner_text() == "simple CNN"
+    assert page.locator(".chosen").inner_text() == "simple CNN"
     page.get_by_label("turn", exact=True).fill("10")
     answered(page)
     assert "turn=10" in page.url and "image=frog-2" in page.url

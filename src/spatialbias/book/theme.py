@@ -73,6 +73,7 @@ def setup(app):
     app.connect("html-page-context", _add_explorer)
     app.connect("build-finished", _darken_figures)
     app.connect("build-finished", _write_explorer)
+    app.connect("build-finished", _name_controls)
     app.connect("build-finished", _redirect)
     app.connect("build-finished", _name_downloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -141,6 +142,21 @@ def _write_explorer(app, exception):
     pages = Path(app.outdir).rglob("*.html")
     if exception is None and any(EXPLORER in path.read_text("utf-8") for path in pages):
         site.write(Path(app.outdir) / "_static" / "explorer")
+
+
+def _name_controls(app, exception):
+    """What a control is called must contain what it shows: the theme's search button and its switch
+    for the dark break this.
+    """
+    for path in Path(app.outdir).rglob("*.html") if exception is None else ():
+        text = path.read_text(encoding="utf-8")
+        named = text.replace(' title="Search" aria-label="Search"', ' title="Search"')
+        hidden = '<span class="visually-hidden">Color mode</span>'
+        named = re.sub(
+            r'(theme-switch-button[^>]*) aria-label="Color mode"([^>]*>)', rf"\1\2{hidden}", named
+        )
+        if named != text:
+            path.write_text(named, encoding="utf-8")
 
 
 def _darken_figures(app, exception):

@@ -277,7 +277,7 @@ async function start(model, el) {
     body.append(row);
     rows.push({ row, title, cells });
   }
-  const about = make("h3"), trained = make("p", { class: "trained" });
+  const about = make("p", { class: "chosen" }), trained = make("p", { class: "trained" });
   const curves = make("figure"), maps = make("figure"), looks = make("figure");
   const plane = make("canvas", { role: "img" }), spot = make("i", { class: "spot" });
   const lens = make("canvas", { width: 8 * W, height: 8 * H, role: "img" });
@@ -416,10 +416,9 @@ async function start(model, el) {
     columns.forEach(({ network, says, button }, column) => {
       const p = latest[network.name], top = winner(p);
       const mark = right < 0 ? "" : top === right ? " ✓" : " ✗";
-      says.textContent = `${data.classes[top]}${mark}`;
+      says.replaceChildren(`${data.classes[top]}${mark}`, make("span", { class: "hidden" }, `${right < 0 ? "" : top === right ? " right," : " wrong,"} ${percent(p[top])}`));
       says.className = `says ${right < 0 ? "" : top === right ? "right" : "wrong"}`;
       button.setAttribute("aria-pressed", network.name === state.network);
-      button.setAttribute("aria-label", `${network.label}: ${data.classes[top]}, ${percent(p[top])}${right < 0 ? "" : top === right ? ", right" : ", wrong"}`);
       rows.forEach(({ cells }, k) => {
         cells[column].bar.style.transform = `scaleX(${p[k].toFixed(4)})`;
         cells[column].number.textContent = Math.round(100 * p[k]);

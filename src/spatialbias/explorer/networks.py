@@ -25,8 +25,9 @@ SHIPPED = {
     "fully_connected": ("fully connected", "#d55e00"),
     "simple_cnn": ("simple CNN", "#0072b2"),
     "pooled_cnn": ("pooled CNN", "#56b4e9"),
+    "padded_cnn": ("padded CNN", "#332288"),
     "coordinet": ("Coordinet", "#009e73"),
-    "no modulation": ("Coordinet, not modulated", "#7a9a01"),
+    "no modulation": ("Coordinet, unmodulated", "#7a9a01"),
 }
 SPARE = ("#8c6bb1", "#bf812d", "#35978f", "#c51b7d", "#4d9221", "#7f7f7f")  # for the reader's own
 

@@ -283,10 +283,13 @@ STUDIES = (
         ),
         networks={"arms": (*NETWORKS, "pooled_cnn"), "n_train": 390},
     ),
-    study(
-        "hypotheses",
-        "What does a convolution know that helps it: where pixels are, or what is near what?",
-        HYPOTHESES,
+    replace(
+        study(
+            "hypotheses",
+            "What does a convolution know that helps it: where pixels are, or what is near what?",
+            HYPOTHESES,
+        ),
+        networks={"arms": ("no modulation",), "n_train": 390},
     ),
     study("averaging", "What does averaging over positions need?", AVERAGING),
     study(
