@@ -8,10 +8,21 @@ are no error: a machine may be busy or old.
 import argparse
 import sys
 
-from benchmarks import circles, measuring, precision, processes, quadrant, report, steps, trial
+from benchmarks import (
+    circles,
+    local,
+    measuring,
+    precision,
+    processes,
+    quadrant,
+    report,
+    steps,
+    trial,
+)
 
 PARTS = {
     "layers": steps.layers,
+    "local": local.part,
     "floor": steps.floor,
     "trial": trial.part,
     "quadrant": quadrant.part,
