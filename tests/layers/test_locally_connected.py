@@ -74,6 +74,17 @@ def test_equals_its_definition_in_values_and_gradients(drawn):
         torch.testing.assert_close(a, b)
 
 
+def test_large_batches_go_row_by_row_to_the_same_end():
+    layer = LocallyConnected2d(3, 5, (3, 2), (2, 1), 1, input_size=(9, 7), dtype=torch.float64)
+    x = torch.randn(40, 3, 9, 7, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn(40, 5, 5, 8, dtype=torch.float64)
+    whole = torch.autograd.grad(layer(x), [x, *layer.parameters()], upstream)
+    halves = torch.cat((layer(x[:20]), layer(x[20:])))
+    torch.testing.assert_close(layer(x), halves)
+    for a, b in zip(whole, torch.autograd.grad(halves, [x, *layer.parameters()], upstream)):
+        torch.testing.assert_close(a, b)
+
+
 def test_with_one_kernel_everywhere_it_is_a_convolution():
     conv = nn.Conv2d(3, 5, (3, 2), stride=(2, 1), padding=1)
     layer = LocallyConnected2d(3, 5, (3, 2), stride=(2, 1), padding=1, input_size=(9, 7))

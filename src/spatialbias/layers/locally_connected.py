@@ -9,7 +9,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from .position import arguments_of
-from .positioned import Geometry, PositionedConv2d, all_at_once
+from .positioned import Geometry, PositionedConv2d, all_at_once, drawn
 
 torch.fx.wrap("all_at_once")
 
@@ -95,5 +95,9 @@ class LocallyConnected2d(PositionedConv2d):
             nn.init.uniform_(parameter, -bound, bound)
 
     def respond(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and not drawn() and x.shape[0] >= 32:
+            # 1.2 to 3 times faster, with a row's patches in memory rather than all (16 to 64
+            # channels, batches of 32 to 128, forward and backward, one thread, fp32 and bf16)
+            return self.row_by_row(x, self.weight, None, self.bias)
         at = Geometry(self.kernel_size, self.stride, self.dilation, (0,) * 4, self.output_size)
         return all_at_once(self.padded(x), self.weight, None, self.bias, at)
