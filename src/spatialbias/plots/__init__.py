@@ -35,7 +35,6 @@ from spatialbias.plots.style import (
     dataset_name,
     label,
     marker,
-    patch,
     square,
     use,
 )
@@ -63,7 +62,6 @@ __all__ = [
     "names_above",
     "panel",
     "square",
-    "patch",
     "picture",
     "plane",
     "runs",

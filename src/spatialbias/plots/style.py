@@ -7,7 +7,7 @@ import sys
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Patch, Rectangle
+from matplotlib.patches import Circle, Rectangle
 
 INK = "#7d7d7d"  # text and axes: readable on white and on near-black alike
 HOLLOW = {
@@ -141,14 +141,6 @@ def label(arm: str) -> str:
     return LABELS.get(arm) or (LABELS.get(head, head) + comma + rest)
 
 
-def split_name(split: str) -> str:
-    """A split's name in running text and figures: "tutorial_uniform" is "uniform, the
-    tutorial’s".
-    """
-    owner, _, kind = split.rpartition("_")
-    return f"{kind}, the {owner}’s" if owner else kind
-
-
 def dataset_name(dataset: str) -> str:
     """A data set's name in running text and figures."""
     return DATASETS.get(dataset, dataset)
@@ -194,8 +186,3 @@ def circle(centre: tuple[float, float], radius: float) -> Circle:
 def square(corner: tuple[float, float], side: float, ink: str) -> Rectangle:
     """A filled square, in the units of the axes."""
     return Rectangle(corner, side, side, facecolor=ink, edgecolor="none")
-
-
-def patch(ink: str, name: str) -> Patch:
-    """A swatch of a legend."""
-    return Patch(color=ink, label=name)
