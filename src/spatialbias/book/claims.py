@@ -46,7 +46,8 @@ def kind(verdict: Verdict | str) -> str:
 
 def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
     refused = isinstance(verdict, str)
-    word = "undecided" if refused else verdict.word
+    word = "undecided" if refused else "not testable here" if claim.empty else verdict.word
+    look = "not-run" if claim.empty else kind(verdict)
     number = "" if refused else one_number(verdict)
     rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
     about = [
@@ -60,7 +61,9 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
         ]
         about.insert(0, f"<b>{reading.word}</b> {html.escape('; '.join(depends))}")
     if claim.empty:
-        about.append(f"Cannot come out either way: {html.escape(claim.empty)}")
+        about.append(
+            f"Cannot come out either way: {html.escape(claim.empty)} (the rule says: {verdict if refused else verdict.word})"
+        )
     if claim.note:
         about.append(f"Decides little: {html.escape(claim.note)}")
     about.append(html.escape(verdict if refused else verdict.reason))
@@ -69,7 +72,7 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
         body += _found(verdict) + _published(verdict)
         body += "".join(f"<p>{html.escape(note)}</p>" for note in verdict.notes)
     return (
-        f"<details class='claim'><summary><span class='verdict {kind(verdict)}'>{word}</span>"
+        f"<details class='claim'><summary><span class='verdict {look}'>{word}</span>"
         f"<span class='said'>{html.escape(claim.statement)}</span>"
         f"<span class='found'>{minus(number)}<br>{_squares(verdict)}</span></summary><div>{minus(body)}</div></details>"
     )
