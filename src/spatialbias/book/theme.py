@@ -20,6 +20,8 @@ import re
 from importlib.metadata import metadata
 from pathlib import Path
 
+from spatialbias.book import terms
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOK = re.compile(r'(<a href="[^"]*_sources/[^"]*\.ipynb")\s+target="_blank"')
 MARK = "spatialbias-dark"
@@ -69,6 +71,7 @@ def setup(app):
 
     app.add_post_transform(DropWidgets)
     app.add_post_transform(NameImages)
+    app.add_post_transform(terms.transform(app))
     app.add_config_value("moved_pages", {}, "html")
     app.connect("html-page-context", _add_explorer)
     app.connect("build-finished", _darken_figures)
