@@ -81,10 +81,16 @@ PAGE = (
     new_code_cell('page.claims("half.learns")'),
     new_code_cell("page.records()"),
 )
-LINES = {  # the three places that list things: file, what is there, what is added after it
-    "src/spatialbias/components.py": ("MODELS = {  #", '    "half_net": (1, "half"),'),
-    "src/spatialbias/studies/__init__.py": ("WORKS = (", '    "half",'),
-    "_toc.yml": ("parts:", "  - caption: Half\n    chapters:\n      - file: book/half/first"),
+LINES = {  # the three places that list things: file, what is there, what stands there then
+    "src/spatialbias/components.py": (
+        "MODELS = {",
+        'MODELS = {\n    "half_net": (1, "half"),',
+    ),
+    "src/spatialbias/studies/__init__.py": ("WORKS = (", 'WORKS = ("half", '),
+    "_toc.yml": (
+        "parts:",
+        "parts:\n  - caption: Half\n    chapters:\n      - file: book/half/first",
+    ),
 }
 
 
@@ -99,10 +105,10 @@ def test_a_fifth_work_is_its_files_and_three_lines(tmp_path):
     files = {"layers": LAYER, "models": MODEL, "studies": STUDY, "claims": CLAIM}
     for room, text in files.items():
         (package / room / "half.py").write_text(text)
-    for name, (after, line) in LINES.items():
+    for name, (there, then) in LINES.items():
         text = (tmp_path / name).read_text()
-        start = text.index("\n", text.index(after)) + 1
-        (tmp_path / name).write_text(f"{text[:start]}{line}\n{text[start:]}")
+        assert text.count(there) == 1
+        (tmp_path / name).write_text(text.replace(there, then))
     notebook = new_notebook(cells=list(PAGE))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata["kernelspec"] = kernel
