@@ -82,13 +82,23 @@ def setup(app):
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
+MISNAMED = {  # what others write into the pages that a screen reader stumbles over
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+}
+
+
 def _name_downloads(app, exception):
-    """A notebook is downloaded, not shown as text; and it says which package it needs."""
+    """A notebook is downloaded, not shown as text; and it says which package it needs. Names that
+    differ from what is seen go.
+    """
     if exception is not None:
         return
     for path in sorted(Path(app.outdir).rglob("*.html")):
         text = path.read_text("utf-8")
         changed = NOTEBOOK.sub(r"\1 download", text)
+        for theirs, ours in MISNAMED.items():
+            changed = changed.replace(theirs, ours)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
     for path in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
