@@ -85,6 +85,7 @@ def setup(app):
 MISNAMED = {  # what others write into the pages that a screen reader stumbles over
     '<summary aria-label="Toggle hidden content">': "<summary>",
     '<div role="list" class="citation-list">': '<div class="citation-list">',
+    "<div class='scroll'>": "<div class='scroll' tabindex='0'>",  # reached without a mouse
 }
 
 
