@@ -1,7 +1,6 @@
 """A small vocabulary of plots in one style: tidy frames and effects in, figures out.
 
 panel      lines over x in one narrow panel: show two with display(one, other)
-lines      test accuracy over x, a panel for each value of a column: means, 95 % bands, single runs
 runs       every run a dot, one network a row: for results that fall into heaps
 strips     one network a line: single runs as strokes, mean and interval
 interval   an effect as a mark with its interval on a page's own axes
@@ -17,7 +16,6 @@ from spatialbias.plots.charts import (
     forest,
     interval,
     line,
-    lines,
     names_above,
     panel,
     write_labels,
@@ -57,7 +55,6 @@ __all__ = [
     "interval",
     "label",
     "line",
-    "lines",
     "marker",
     "names_above",
     "panel",

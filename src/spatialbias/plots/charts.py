@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 from scipy.optimize import isotonic_regression
 
-from spatialbias.plots.style import HOLLOW, INK, blank, canvas, colour, label, marker
+from spatialbias.plots.style import INK, blank, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 
 CHANCE = 10.0  # per cent, of the ten-class sets
@@ -126,87 +126,6 @@ def write_labels(
             arrowprops=thread | {"color": ink} if tied else None,
             annotation_clip=False,
         )
-
-
-def lines(
-    frame: pd.DataFrame,
-    x: str,
-    panels: str | None = None,
-    *,
-    references: Sequence[str] = (),
-    published: Mapping[tuple, Sequence[tuple[float, float]]] | None = None,
-    xlabel: str,
-    ylabel: str = "test accuracy (%)",
-    title: str = "{}",
-    log: bool = False,
-    ticks: Sequence[float] | None = None,
-    chance: float | None = CHANCE,
-    value: str = "value",
-    height: float = 3.0,
-) -> Figure:
-    """Small multiples of lines over `x`, one panel for each value of column `panels`.
-
-    published: {(panel value, arm): [(x, fraction), …]}, drawn as hollow grey marks. References are
-    drawn thin and dashed.
-    """
-    cells = [None] if panels is None else sorted(frame[panels].dropna().unique())
-    arms = arms_in(frame)
-    positions = {arm: k for k, arm in enumerate(arms)}
-    figure, axes = canvas(max(len(cells), 1), columns=min(len(cells), 2), height=height)
-    labels = [{} for _ in axes]
-    for cell, ax, ends in zip(cells, axes, labels, strict=False):
-        for arm in arms:
-            rows = frame[(frame["arm"] == arm) & ((frame[panels] == cell) if panels else True)]
-            end = line(ax, rows, x, arm, positions[arm], arm in references, value)
-            for px, py in (published or {}).get((cell, arm), ()):
-                ax.plot(
-                    px,
-                    100 * py,
-                    marker=marker(arm, positions[arm]),
-                    markersize=5.5,
-                    markeredgewidth=1.0,
-                    **HOLLOW,
-                )
-            if end:
-                ends[arm] = end
-        if log:
-            ax.set_xscale("log", base=2)
-        if ticks is not None:
-            ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-            ax.minorticks_off()
-        if panels:
-            ax.set_title(
-                title.format(f"{cell:g}" if isinstance(cell, (float, np.floating)) else cell)
-            )
-        ax.label_outer()
-        if chance is not None:
-            ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
-    drawn = np.concatenate(
-        [np.asarray(one.get_ydata(), float) for ax in axes for one in ax.lines]
-        or [np.array([0.0, 100.0])]
-    )
-    low, high = np.nanmin(drawn), np.nanmax(drawn)
-    for ax in axes:  # bands of two replicates can be wider than the axis: the lines decide
-        ax.set_ylim(
-            max(low - 0.08 * (high - low), 0 if low >= 0 else -np.inf), high + 0.08 * (high - low)
-        )
-    for k, (ax, ends) in enumerate(zip(axes, labels, strict=True)):
-        if ax.get_subplotspec().is_first_col():
-            ax.set_ylabel(ylabel)
-        if k + ax.get_gridspec().ncols >= len(axes):  # none below it
-            ax.set_xlabel(xlabel)
-            ax.tick_params(labelbottom=True)
-        if k == len(axes) - 1 or ax.get_subplotspec().is_last_col():
-            write_labels(ax, ends, arms)
-    if chance is not None and axes:
-        put = {
-            "xycoords": ("axes fraction", "data"),
-            "textcoords": "offset points",
-            "xytext": (0, 2),
-            "ha": "right",
-        }
-        axes[0].annotate("chance", (0.99, chance), fontsize=7.5, color=INK, **put)
-    return figure
 
 
 def forest(
