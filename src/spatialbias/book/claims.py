@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import pandas as pd
@@ -23,6 +24,7 @@ TAGS = {
     "I": "from an issue or a retrospective",
     "O": "our own question",
 }
+KINDS = ("holds", "fails", "undecided", "not run", "not testable here")
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 
 
@@ -37,17 +39,29 @@ def rows(judged: Iterable[tuple[Claim, Verdict | str]]) -> str:
     return f"<div class='claims'>{''.join(lines)}</div>"
 
 
-def kind(verdict: Verdict | str) -> str:
-    """A verdict without its details: "holds", "fails", "undecided" or "not-run"."""
+def kind(claim: Claim, verdict: Verdict | str) -> str:
+    """A verdict without its details, as a reader meets it."""
+    if claim.empty:
+        return "not testable here"
     if isinstance(verdict, str):
         return "undecided"
-    return "not-run" if verdict.word == "not run" else verdict.word.split()[0]
+    return verdict.word if verdict.word == "not run" else verdict.word.split()[0]
+
+
+def tally(judged: Iterable[tuple[Claim, Verdict | str]]) -> str:
+    """How many claims have which verdict, as a row of chips."""
+    counts = Counter(kind(claim, verdict) for claim, verdict in judged)
+    chips = (_chip(word, f"{word}: {counts[word]}") for word in KINDS if counts[word])
+    return f"<p class='tally'>{' '.join(chips)}</p>"
+
+
+def _chip(word: str, text: str) -> str:
+    return f"<span class='verdict {word.replace(' ', '-')}'>{text}</span>"
 
 
 def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
     refused = isinstance(verdict, str)
     word = "undecided" if refused else "not testable here" if claim.empty else verdict.word
-    look = "not-run" if claim.empty else kind(verdict)
     number = "" if refused else one_number(verdict)
     rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
     about = [
@@ -72,7 +86,7 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
         body += _found(verdict) + _published(verdict)
         body += "".join(f"<p>{html.escape(note)}</p>" for note in verdict.notes)
     return (
-        f"<details class='claim'><summary><span class='verdict {look}'>{word}</span>"
+        f"<details class='claim'><summary>{_chip(kind(claim, verdict), word)}"
         f"<span class='said'>{html.escape(claim.statement)}</span>"
         f"<span class='found'>{minus(number)}<br>{_squares(verdict)}</span></summary><div>{minus(body)}</div></details>"
     )

@@ -187,7 +187,8 @@ class Page:
         chosen = [c for c in ledger() if c.work == work and (c.tag == "O") is own]
         for name in {c.study for c in chosen} - set(self.results):
             self.results[name] = study(name).plan("paper").sweep(missing="show")
-        return show.raw(claims.rows([(c, self._judged(c)) for c in chosen]))
+        judged = [(c, self._judged(c)) for c in chosen]
+        return show.raw(claims.tally(judged) + claims.rows(judged))
 
     def _judged(self, claim) -> Verdict | str:
         try:
