@@ -11,7 +11,7 @@ from spatialbias.studies.coordinet_arms import LEARNING_RATES, RIDGE
 
 def test_rates_are_what_the_shipped_tuning_records_choose(tmp_path):
     store, chosen = Store(tmp_path, paths.shipped_results()), {}
-    for name in ("tuning", "averaging_tuning", "unmodulated_tuning"):
+    for name in ("tuning", "averaging_tuning", "padding_tuning", "unmodulated_tuning"):
         results = study(f"coordinet.{name}").plan("paper").sweep(store)
         if not results.present:
             pytest.skip(f"no records of coordinet.{name} are shipped")

@@ -197,6 +197,7 @@ LEARNING_RATES = {  # what `choose` makes of the records of `coordinet.tuning`; 
     "simple_cnn": 3e-4,
     "coordinet": 1e-3,
     "pooled_cnn": 3e-4,
+    "padded_cnn": 3e-4,
     "fully_connected_norm": 3e-4,
     "shared, flattened": 3e-3,
     "shared, pooled": 3e-3,
