@@ -270,6 +270,19 @@ def test_autocast_trains_in_bfloat16_with_single_precision_weights(weights, way)
     assert (gradients[0] - gradients[1]).norm() < 0.05 * gradients[1].norm()
 
 
+def test_gradients_of_the_look_are_numbers_under_autocast():
+    """oneDNN's gradient of depthwise kernels with dilation 2 is not, in bfloat16."""
+    layer = LRLC2d(4, 4, 3, input_size=(36, 36), rank=2, weights="input")
+    layer = layer.to(memory_format=torch.channels_last)
+    x = torch.randn(64, 4, 36, 36).contiguous(memory_format=torch.channels_last)
+    kernels = [part.weight for part in layer.look.around]
+    with torch.autocast("cpu", torch.bfloat16):
+        low = layer(x)
+    found, wanted = (torch.autograd.grad(y.float().mean(), kernels) for y in (low, layer(x)))
+    for one, other in zip(found, wanted):
+        assert (one - other).norm() < 0.1 * other.norm()
+
+
 @pytest.mark.parametrize("weights", lrlc.WEIGHTS)
 def test_an_empty_batch_and_a_single_map(weights, way):
     layer = unlike(LRLC2d(2, 3, 3, padding=1, input_size=(5, 4), rank=2, weights=weights))

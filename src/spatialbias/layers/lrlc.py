@@ -227,14 +227,17 @@ class Look(nn.Module):
                 layer.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.reduce(x)
-        mean = x.mean((2, 3), keepdim=True).expand(-1, -1, *self.output_size)
-        branches = [x, *(layer(x) for layer in self.around)]
-        branches = [
-            F.interpolate(branch, self.output_size, mode="bilinear", align_corners=True)
-            for branch in branches
-        ]
-        return self.mix(torch.cat((mean, *branches), 1))
+        x = self.reduce(x).to(self.reduce.weight.dtype)  # (B, R, H, W)
+        # In the weights' precision: under autocast, oneDNN's gradient of a depthwise kernel with
+        # dilation 2 is not a number now and then (bfloat16, channels last, torch 2.15).
+        with torch.autocast(x.device.type, enabled=False):
+            mean = x.mean((2, 3), keepdim=True).expand(-1, -1, *self.output_size)
+            branches = [x, *(layer(x) for layer in self.around)]
+            branches = [
+                F.interpolate(branch, self.output_size, mode="bilinear", align_corners=True)
+                for branch in branches
+            ]
+            return self.mix(torch.cat((mean, *branches), 1))
 
 
 def worth_rows(batch: int, rank: int) -> bool:
