@@ -189,7 +189,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.finds_quadrant",
-        statement="It finds more coordinates there than the tutorial's convolution by a large margin, in most runs.",
+        statement="In the held-out quadrant CoordConv finds more coordinates than the tutorial's convolution by a large margin, in most runs.",
         tag="I",
         arm="coordconv",
         rivals=("conv, for quadrant",),
@@ -200,7 +200,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.finds_uniform",
-        statement="On the uniform split, too, it finds more coordinates than the tutorial's convolution by a large margin.",
+        statement="On the uniform split, too, CoordConv finds more coordinates than the tutorial's convolution by a large margin.",
         tag="I",
         arm="coordconv",
         rivals=("conv, for uniform",),
@@ -268,7 +268,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.draws_ahead",
-        statement="It draws squares in the held-out quadrant better than a deconvolution by a large margin, in most runs.",
+        statement="CoordConv draws squares in the held-out quadrant better than a deconvolution by a large margin, in most runs.",
         where="section 4",
         tag="I",
         study="coordconv.drawing",

@@ -140,7 +140,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.cnn_beats_both_at_cap",
-        statement="The same, as its plots have it: cut at 100 epochs.",
+        statement="Cut at 100 epochs, as in the plots, the convolutional network always beats both others by a large margin.",
         where="Experiments, first four graphs",
         arm="simple_cnn",
         rivals=("coordinet", "fully_connected"),
@@ -363,7 +363,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.pooled_without_places",
-        statement="Even with all pixels permuted it beats the fully connected network.",
+        statement="Even with all pixels permuted a pooled and normalised convolutional network beats the fully connected network.",
         arm="pooled_cnn, permuted",
         rivals=("fully_connected",),
         **AVERAGE,
@@ -456,7 +456,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.conclusion_padded",
-        statement="So does the source's convolutional network, padded and without pooling.",
+        statement="The source's convolutional network, padded and without pooling, beats a network that has no more than access to relative location.",
         arm="padded_cnn, small",
         rivals=("unmodulated",),
         title="padded, against the network without a modulator",
@@ -514,14 +514,14 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.path_inert",
-        statement="Modulated by the image, it hardly uses its pixels: nine answers in ten stay when all are set to the mean.",
+        statement="Modulated by the image, Coordinet hardly uses its pixels: nine answers in ten stay when all are set to the mean.",
         arm="modulated by the image",
         thresholds=(0.9, 0.9),
         **SMALL | OURS | {"values": Values("uses", part="no pixels, kept")},
     ),
     Claim(
         id="coordinet.path_used",
-        statement="Without a modulator, it uses where its pixels lie: of ten answers fewer than eight stay when places are exchanged.",
+        statement="Without a modulator, Coordinet uses where its pixels lie: of ten answers fewer than eight stay when places are exchanged.",
         arm="unmodulated",
         thresholds=(-0.8, -0.8),
         **SMALL | OURS | {"values": Values("uses", part="exchanged coordinates, kept", sign=-1)},
@@ -541,7 +541,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_helps_with_more",
-        statement="It gains at more images, too.",
+        statement="It gains by padding with more training images, too.",
         arm="padded_cnn",
         rivals=("simple_cnn",),
         study="coordinet.padding_more",
@@ -555,7 +555,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_rotation",
-        statement="Padded, it loses more of its accuracy by turning: it sees the black corners.",
+        statement="Padded, the convolutional network loses more of its accuracy by turning: it sees the black corners.",
         arm="padded_cnn",
         rivals=("simple_cnn",),
         study="coordinet.padding_shifts",
@@ -584,7 +584,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.lens_unmodulated",
-        statement="Told the true places of a fish-eye picture, it beats a pooled convolutional network on the straightened one.",
+        statement="Told the true places of a fish-eye picture, Coordinet without a modulator beats a pooled convolutional network on the straightened one.",
         arm={"arm": "unmodulated", "part": "told"},
         rivals=({"arm": "pooled_cnn, small", "part": "straightened"},),
         variant_of="coordinet.lens",

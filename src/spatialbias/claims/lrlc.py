@@ -71,7 +71,7 @@ CLAIMS = (
     Claim(
         id="lrlc.relaxing_helps_faces",
         title="on aligned faces",
-        statement="It does so on our aligned faces.",
+        statement="On our aligned faces accuracy rises above the convolution's as filters may differ from place to place.",
         where="our own faces",
         arm="",
         rivals=("convolution",),
@@ -82,7 +82,7 @@ CLAIMS = (
     Claim(
         id="lrlc.relaxing_helps_far",
         title="on faces moved far",
-        statement="It does so on faces that are moved by up to 8 pixels.",
+        statement="On faces moved by up to 8 pixels accuracy rises above the convolution's, too.",
         where="our own faces",
         arm="",
         rivals=("convolution",),
@@ -93,7 +93,7 @@ CLAIMS = (
     Claim(
         id="lrlc.relaxing_helps_flattened",
         title="without global pooling",
-        statement="It does so in networks that do not average over positions at the end.",
+        statement="Accuracy rises above the convolution's in networks that do not average over positions at the end.",
         where="our own control",
         arm="K = 4, flattened",
         rivals=("convolution, flattened",),
@@ -103,7 +103,7 @@ CLAIMS = (
     Claim(
         id="lrlc.best",
         title="better than its rivals",
-        statement="It outperforms a wider convolution, a locally connected layer and CoordConv.",
+        statement="Low-rank local connectivity outperforms a wider convolution, a locally connected layer and CoordConv.",
         where="Spatial invariance may be overly restrictive, second slide",
         arm="K = 4",
         rivals=("wide", "CoordConv", "locally connected"),
@@ -113,7 +113,7 @@ CLAIMS = (
     Claim(
         id="lrlc.better_than_local",
         title="better than local layers",
-        statement="It outperforms a locally connected layer in the first, second or third place.",
+        statement="Low-rank local connectivity outperforms a locally connected layer in the first, second or third place.",
         where="Spatial invariance may be overly restrictive, second slide",
         arm="K = 4",
         rivals=("locally connected", "locally connected, layer 1", "locally connected, layer 2"),
@@ -131,7 +131,7 @@ CLAIMS = (
     Claim(
         id="lrlc.better_than_wide_everywhere",
         title="better than a wide network",
-        statement="It beats a network that is wider in all layers and has its multiply-adds.",
+        statement="Low-rank local connectivity beats a network that is wider in all layers and has its multiply-adds.",
         arm="K = 4",
         rivals=("wide everywhere",),
         **NATURAL | OURS,
@@ -180,7 +180,7 @@ CLAIMS = (
     Claim(
         id="lrlc.looking_spares_clothes",
         title="on clothes",
-        statement="The lead grows when clothes are moved.",
+        statement="The lead of weights that depend on the input grows when clothes are moved.",
         where="our own pictures",
         arm="input-dependent K = 4",
         rivals=("K = 4",),
@@ -192,7 +192,7 @@ CLAIMS = (
     Claim(
         id="lrlc.looking_spares_digits",
         title="on digits",
-        statement="The lead grows when digits are moved.",
+        statement="The lead of weights that depend on the input grows when digits are moved.",
         where="our own pictures",
         arm="input-dependent K = 4",
         rivals=("K = 4",),
