@@ -329,7 +329,12 @@ def measure_values(name: str) -> list[float]:
         answers = (logits - logits.mean(0)).argmax(1)  # spread over the classes
         model.decoder[-1].bias.sub_(logits.mean(0))
     trial = SimpleNamespace(
-        model="coordinet", dataset="golden", dataset_args={}, role="report", fold=1
+        model="coordinet",
+        dataset="golden",
+        dataset_args={},
+        role="report",
+        fold=1,
+        test_images=None,
     )
     measures.SHIFTED.clear()
     subject = measures.Subject(

@@ -97,6 +97,18 @@ def test_measuring_is_part_of_the_cost(store):
     assert seconds([trial(2)], store, ("rotation",)) == pytest.approx(107)
 
 
+def test_measuring_on_a_part_costs_a_part(store):
+    """Whichever of the two was on record."""
+    fifth = {"test_images": 100}
+    ship(store, record(trial(0), 100.0, measured=("rotation",), measuring={"rotation": 10.0}))
+    assert seconds([trial(1, **fifth)], store, ("rotation",)) == pytest.approx(102)
+    assert seconds([trial(1, **fifth)], store, ("accuracy",)) == pytest.approx(100)
+    ship(store, record(trial(2, **fifth), 100.0, images=100))
+    whole, part = 500 * costs.FORWARD * 0.1, 100 * costs.FORWARD * 0.1
+    assert seconds([trial(3)], store, ("accuracy",)) == pytest.approx(100 + whole)
+    assert seconds([trial(3, **fifth)], store, ("accuracy",)) == pytest.approx(100 + part)
+
+
 def test_with_the_weights_at_hand_only_measuring_costs(store):
     from spatialbias.run import run
     from spatialbias.training import Execution, detect

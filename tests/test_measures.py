@@ -22,6 +22,7 @@ def subject_of(name, data, execution, replicate=1, **arguments):
         dataset=f"{name}{arguments}",
         dataset_args={},
         role="report",
+        test_images=None,
         fold=replicate % 5,
         replicate=replicate,
     )

@@ -66,6 +66,7 @@ def test_a_key_tells_every_field_apart():
         {"weight_decay": 0.1},
         {"curve_images": 11},
         {"pixels": "unit"},
+        {"test_images": 100},
         {"model": "fully_connected", "model_args": {}},
         {"dataset": "cifar10"},
         {"loss": "mean_squared_error"},
@@ -138,6 +139,11 @@ def test_a_trial_survives_json():
         (
             {"dataset": "circles", "n_train": None, "pixels": "unit"},
             ["pixels='unit'", "circles", "digits"],
+        ),
+        ({"test_images": 500}, ["test_images=500", "'digits'", "500; None"]),
+        (
+            {"dataset": "circles", "n_train": None, "test_images": 20},
+            ["test_images=20", "'circles'"],
         ),
         ({"dataset": "cifar10", "n_train": 60_000}, ["n_train=60000", "45000"]),
         ({"role": "tuning", "n_train": None}, ["role='tuning'", "n_train=None"]),
@@ -365,10 +371,38 @@ def test_pixels_are_scaled_as_the_trial_says():
     )
 
 
-def test_a_field_that_came_later_stays_unsaid():
-    assert "pixels" not in Trial(**SMALL).model_dump()
-    unit = Trial(**SMALL | {"pixels": "unit"})
-    assert Trial(**unit.model_dump()) == unit and unit.model_dump()["pixels"] == "unit"
+@pytest.mark.parametrize("name, value", [("pixels", "unit"), ("test_images", 20)])
+def test_a_field_that_came_later_stays_unsaid(name, value):
+    assert name not in Trial(**SMALL).model_dump()
+    said = Trial(**SMALL | {name: value})
+    assert Trial(**said.model_dump()) == said and said.model_dump()[name] == value
+
+
+@pytest.mark.parametrize("role", ["report", "tuning"])
+def test_a_part_of_the_test_images_is_the_same_for_every_trial(role):
+    whole = Trial(**SMALL | {"role": role})
+    train, test = examples(whole, data := load(whole))
+    found = []
+    for replicate in range(2):
+        t = Trial(**SMALL | {"role": role, "test_images": 60, "replicate": replicate})
+        found.append(examples(t, data))
+    assert torch.equal(found[0][0].inputs[0], train.inputs[0])
+    assert torch.equal(found[0][1].inputs[0], found[1][1].inputs[0]) and len(found[0][1]) == 60
+    there = {x.numpy().tobytes() for x in test.inputs[0]}
+    drawn = [x.numpy().tobytes() for x in found[0][1].inputs[0]]
+    assert set(drawn) <= there and drawn != [x.numpy().tobytes() for x in test.inputs[0][:60]]
+
+
+def test_what_is_measured_on_a_part_is_never_taken_for_the_whole(fp32):
+    """Not in one process, which keeps shifted images, either."""
+    counts = []
+    for part in (None, 100, None):
+        t = Trial(**SMALL | {"test_images": part})
+        record, _ = run(t, fp32, ("accuracy", "quarter_turns"))
+        counts.append({row["measure"]: row["n"] for row in record["rows"]})
+        assert record["key"] == t.key
+    assert counts[0] == counts[2] == {"accuracy": 500, "quarter_turns": 100}
+    assert counts[1] == {"accuracy": 100, "quarter_turns": 20}
 
 
 def test_all_60_000_images_of_mnist_can_be_asked_for():

@@ -53,6 +53,7 @@ ON_CANVAS = (
 )  # answer for every pixel of a canvas of their own size
 
 TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
+TEST_IMAGES = {"cifar10": 10_000, "mnist": 10_000, "fashion_mnist": 10_000, "digits": 500}
 
 PROFILES = ("smoke", "quick", "paper")  # of a study, and of the book
 

@@ -35,10 +35,11 @@ class Known:
             seconds /= _side(trial) ** 2
             self.trained[_kind(trial)].append((trial, seconds, epochs))
             for name, taken in record["provenance"].get("measuring", {}).items():
-                self.measured[_kind(trial), name].append(taken / _side(trial) ** 2)
+                self.measured[_kind(trial), name].append(taken / _side(trial) ** 2 / _part(trial))
             for name in record["measured"] if trial["dataset"] in components.SHAPES else ():
                 rows = [row["n"] for row in record["rows"] if row["measure"] == name]
-                self.images[trial["dataset"], name].append(sum(n for n in rows if n))
+                looked_at = sum(n for n in rows if n) / _part(trial)
+                self.images[trial["dataset"], name].append(looked_at)
 
     def like(self, trial: dict) -> tuple[float, float] | None:
         """(seconds an image and epoch, epochs) of the trials most like this one: of its network,
@@ -70,11 +71,11 @@ class Known:
     def measuring(self, trial: dict, name: str) -> float:
         """Seconds; 0 where nothing is known."""
         if known := self.measured.get((_kind(trial), name)):
-            return statistics.median(known) * _side(trial) ** 2
+            return statistics.median(known) * _side(trial) ** 2 * _part(trial)
         images, like = self.images.get((trial["dataset"], name)), self.like(trial)
         if not images or not like:
             return 0.0
-        return FORWARD * like[0] * statistics.median(images)
+        return FORWARD * like[0] * statistics.median(images) * _part(trial)
 
 
 def estimate(
@@ -137,6 +138,13 @@ def _side(trial: dict) -> int:
     if trial["dataset"] in GENERATED:
         return (GENERATED[trial["dataset"]] | trial["dataset_args"])["size"]
     return components.SHAPES[trial["dataset"]][1]
+
+
+def _part(trial: dict) -> float:
+    """Which share of the test images it is measured on."""
+    if "test_images" not in trial:
+        return 1.0
+    return trial["test_images"] / components.TEST_IMAGES[trial["dataset"]]
 
 
 def _examples(trial: dict) -> int:

@@ -33,8 +33,19 @@ def examples(trial, data):
     Where the trial draws a subset (`n_train`), the last tenth of the training images is for tuning
     only. Subsets of successive replicates are disjoint until the pool is used up, then it is
     shuffled anew. Where it does not, a tuning trial is trained on four fifths of the training
-    examples, drawn anew for each replicate, and tested on the others.
+    examples, drawn anew for each replicate, and tested on the others. `test_images` of the test
+    examples are drawn, the same for all.
     """
+    import torch
+
+    train, test = _sides(trial, data)
+    if trial.test_images is not None:  # in no order of theirs: MNIST's first half is the easier
+        order = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))
+        test = test[order[: trial.test_images].sort().values]
+    return train, test
+
+
+def _sides(trial, data):
     import torch
 
     if trial.n_train is None and trial.role == "tuning":

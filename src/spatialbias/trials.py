@@ -46,6 +46,9 @@ class Trial(BaseModel):
     pixels: Literal["standardised", "unit"] = (
         "standardised"  # zero mean and unit deviation by channel, or [0, 1]
     )
+    test_images: Annotated[int, Field(ge=10, le=60_000)] | None = (
+        None  # of an image set, the same ones for every trial; None: all
+    )
     replicate: Annotated[int, Field(ge=0, lt=10_000)] = 0
     role: Literal["report", "tuning"] = "report"
     loss: Literal[tuple(components.LOSSES)] = "cross_entropy"
@@ -94,6 +97,10 @@ class Trial(BaseModel):
                 f"pixels={self.pixels!r}: data set {self.dataset!r} is not scaled; "
                 f"image sets are: {', '.join(components.SHAPES)}"
             )
+        there = components.TEST_IMAGES.get(self.dataset)
+        if self.test_images is not None and not (there and self.test_images < there):
+            has = f"has {there}; None takes them all" if there else "says itself how many it has"
+            raise ValueError(f"test_images={self.test_images}: data set {self.dataset!r} {has}")
         if (whole := components.TRAINING_IMAGES.get(self.dataset)) is not None:
             check_size(self.n_train, whole, self.dataset)
         if whole is not None and self.role == "tuning" and self.n_train in (None, whole):
@@ -109,6 +116,8 @@ class Trial(BaseModel):
         said = dump(self)
         if self.pixels == "standardised":
             said.pop("pixels")
+        if self.test_images is None:
+            said.pop("test_images")
         return said
 
     @property

@@ -72,6 +72,7 @@ class Subject:
             self.trial.dataset,
             *sorted(self.trial.dataset_args.items()),
             self.trial.role,
+            self.trial.test_images,
             self.trial.fold,
         )
         if any(key[:-1] != owner for key in tuple(SHIFTED)):

@@ -88,6 +88,7 @@ def trial(p: Parameters, arm: str, n_train: int, replicate: int, **changes) -> T
         "mark_epoch": 100,
         "curve_images": 250,
         "learning_rate": learning_rate(arm),
+        **p.tested_on(),
         **ARMS[arm],
         **changes,
     }
@@ -144,7 +145,7 @@ def tuning(p: TuningParameters, arm: str, replicate: int) -> Iterator[Trial]:
 
 
 SMOKE = {"dataset": "digits", "n_train": (24,), "replicates": 2, "max_epochs": 2}
-QUICK = {"n_train": (97,), "replicates": 2, "max_epochs": 40}
+QUICK = {"n_train": (97,), "replicates": 2, "max_epochs": 40, "test_images": 1000}
 PAPER = {"n_train": (390,), "replicates": 10, "max_epochs": 300}
 
 

@@ -220,6 +220,7 @@ def on_images(
         dataset_args=moved,
         n_train=n_train,
         replicate=replicate,
+        **p.tested_on(),
         **{
             "learning_rate": LEARNING_RATES["tuning"][family(arguments)],
             "max_epochs": p.max_epochs,
@@ -259,7 +260,7 @@ def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
 SMALL = {"images": 40, "test_images": 20, "epochs": 1, "width": 4, "translations": (0, 4)}
 QUICK = {"images": 600, "test_images": 500, "epochs": 6, "width": 8, "translations": (0, 8)}
 DIGITS = {"dataset": "digits", "n_train": (40,), "max_epochs": 1, "width": 4}
-FEW = {"n_train": (400,), "max_epochs": 3, "width": 8}
+FEW = {"n_train": (400,), "max_epochs": 3, "width": 8, "test_images": 1000}
 
 
 def images(

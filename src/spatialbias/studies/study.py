@@ -53,6 +53,12 @@ class Parameters(Repeats):
     dataset: Literal[tuple(components.SHAPES)] = "cifar10"
     n_train: Annotated[tuple[Count, ...], Field(min_length=1)] = (390,)
     max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 300
+    test_images: Annotated[int, Field(ge=10, le=60_000)] = 10_000  # or as many as there are
+
+    def tested_on(self) -> dict[str, int]:
+        """What its trials say of the images that they are tested on: nothing, if it is all."""
+        part = self.test_images < components.TEST_IMAGES[self.dataset]
+        return {"test_images": self.test_images} if part else {}
 
 
 @dataclass(frozen=True)
