@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import torch
 
@@ -40,7 +41,11 @@ def suited(trial: Trial, execution=None):
 
 
 @usual_defaults()
-def run(trial: Trial, execution=None, measures: tuple[str, ...] = ("accuracy",)):
+def run(
+    trial: Trial,
+    execution: training.Execution | None = None,
+    measures: tuple[str, ...] = ("accuracy",),
+) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
     """Train one network; return (record, states): plain data, and the weights at the stop (and at
     the mark) by name.
 

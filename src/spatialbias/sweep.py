@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from typing import Any
 
 from spatialbias import components
 from spatialbias.records import lacking, on_record, wanting
@@ -46,7 +47,7 @@ def sweep(
     executor: Executor | None = None,
     progress: bool = True,
     precision: str | None = None,
-) -> dict[str, dict]:
+) -> dict[str, dict[str, Any]]:
     """Return the records of the trials by key, after training and measuring what is missing, in the
     order given.
 

@@ -4,7 +4,7 @@ makes one of the other. Imports no torch.
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,9 @@ from pydantic import (
 
 from spatialbias import arguments, components
 from spatialbias.roles import check_size
+
+if TYPE_CHECKING:
+    from spatialbias.run import run as run  # see `__getattr__`
 
 Scalar = bool | int | float | str
 Positive = Annotated[float, Field(gt=0, le=1e6)]
@@ -51,7 +54,7 @@ class Trial(BaseModel):
     )
     replicate: Annotated[int, Field(ge=0, lt=10_000)] = 0
     role: Literal["report", "tuning"] = "report"
-    loss: Literal[tuple(components.LOSSES)] = "cross_entropy"
+    loss: str = "cross_entropy"
     optimizer: Literal["adam", "sgd"] = "adam"  # sgd: with momentum 0.9
     learning_rate: Positive = 1e-3
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
@@ -74,6 +77,11 @@ class Trial(BaseModel):
     @classmethod
     def _model(cls, value: str) -> str:
         return components.known(components.MODELS, value, "model")
+
+    @field_validator("loss")
+    @classmethod
+    def _loss(cls, value: str) -> str:
+        return components.known(components.LOSSES, value, "loss")
 
     @model_validator(mode="after")
     def _arguments(self):

@@ -4,6 +4,7 @@ batches.
 
 from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
 from spatialbias import arguments, components
 from spatialbias.datasets.batch import Batch, Data, usual_defaults
@@ -22,7 +23,7 @@ def check(name: str, given: dict) -> None:
         raise ValueError(f"data set {name!r}, {error}") from None
 
 
-def load(name: str, **kwargs) -> Data:
+def load(name: str, **kwargs: Any) -> Data:
     """Load a data set by name; keyword arguments are its own. Raises ValueError for an unknown name
     or argument.
 

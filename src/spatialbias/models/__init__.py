@@ -16,6 +16,7 @@ What a network may offer beyond that, and the engine and the measures ask for:
 import threading
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 import torch
 from torch import nn
@@ -52,7 +53,7 @@ def try_out(name: str, given: tuple) -> None:
         raise ValueError(f"model {name!r} cannot be built with {dict(given)}: {error}") from None
 
 
-def build(name: str, **kwargs) -> nn.Module:
+def build(name: str, **kwargs: Any) -> nn.Module:
     """Build a network; its parameters are initialised from torch's global generator."""
     arguments.check_model(name, kwargs)
     return constructor(name)(**kwargs)
