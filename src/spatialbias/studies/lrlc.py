@@ -43,6 +43,8 @@ ARMS: dict[str, dict] = {  # arm: the network's arguments
     "K = 8": low_rank(8),
     "K = 4, spatial bias": low_rank(4, spatial_bias=True),
     "K = 4, frozen": low_rank(4, fixed="uniform"),
+    "K = 2, table": low_rank(2, weights="table"),
+    "K = 4, table": low_rank(4, weights="table"),
     "input-dependent K = 2": looking(2),
     "input-dependent K = 4": looking(4),
     "wide": wide(4),  # K = 4's parameters and multiply-adds, in the same layer
@@ -100,6 +102,12 @@ RANK = (
     "spatial bias alone",
     "K = 4, spatial bias",
 )
+# Trained networks that are shipped, one of each kind, for their combining weights to be looked at;
+# their learning rates are provisional until both tuning studies are complete.
+KINDS = ("K = {}", "K = {}, table", "input-dependent K = {}")
+SHOWN_FACES = tuple(f"faces, {kind.format(k)}" for k in (2, 4) for kind in KINDS)
+SHOWN_IMAGES = tuple(f"images, {kind.format(4)}" for kind in KINDS)
+APART = 100  # from here on, replicates of networks that no contrast counts
 LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rate
     "faces_tuning": {"convolution": 3e-3, "K = 4": 3e-3, "input-dependent K = 4": 3e-3},
     "tuning": {
@@ -248,6 +256,16 @@ def tuning(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
             yield on_images(p, ARMS[arm], n_train, replicate, role="tuning", learning_rate=rate)
 
 
+def shown_faces(p: Faces, arm: str, replicate: int) -> Iterator[Trial]:
+    for translation in p.translations:
+        yield on_faces(p, arm.removeprefix("faces, "), APART + replicate, translation)
+
+
+def shown_images(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    for n_train in p.n_train:
+        yield on_images(p, ARMS[arm.removeprefix("images, ")], n_train, APART + replicate)
+
+
 def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
     """Pooled and flattened are arms: "K = 2, flattened"."""
     name, _, ending = arm.partition(", ")
@@ -264,7 +282,15 @@ FEW = {"n_train": (400,), "max_epochs": 3, "width": 8, "test_images": 1000}
 
 
 def images(
-    name: str, question: str, arms, grid=natural, small=None, quick=None, measures=(), **paper
+    name: str,
+    question: str,
+    arms,
+    grid=natural,
+    small=None,
+    quick=None,
+    measures=(),
+    networks=None,
+    **paper,
 ) -> Study:
     """A study on an image set: what each profile has of its own."""
     return Study(
@@ -279,6 +305,7 @@ def images(
         },
         ("accuracy", *measures),
         Natural,
+        networks,
     )
 
 
@@ -310,6 +337,30 @@ STUDIES = (
         },
         ("accuracy", "shuffled_weights"),
         Faces,
+    ),
+    Study(
+        "lrlc.shown_faces",
+        "What do combining weights look like that were trained on faces, and do networks use them?",
+        SHOWN_FACES,
+        shown_faces,
+        {
+            "smoke": SMALL | {"replicates": 1, "translations": (0,), "arms": SHOWN_FACES[::2]},
+            "quick": QUICK | {"replicates": 1, "translations": (0,), "arms": SHOWN_FACES[:3]},
+            "paper": {"replicates": 1, "translations": (0,)},
+        },
+        ("accuracy", "shuffled_weights"),
+        Faces,
+        networks={"arms": SHOWN_FACES},
+    ),
+    images(
+        "shown_images",
+        "What do combining weights look like that were trained on images, and do networks use them?",
+        SHOWN_IMAGES,
+        shown_images,
+        quick={"arms": SHOWN_IMAGES[:2]},
+        measures=("shuffled_weights",),
+        networks={"arms": SHOWN_IMAGES},
+        replicates=1,
     ),
     images(
         "tuning",
