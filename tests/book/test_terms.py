@@ -2,7 +2,7 @@
 
 from bs4 import BeautifulSoup
 
-from spatialbias.book.terms import GLOSSARY, terms
+from spatialbias.book.terms import GLOSSARY, noun, terms
 from tests.book.smoke import ROOT
 
 
@@ -13,6 +13,12 @@ def test_the_glossary_is_read_as_it_is_written(tmp_path):
     )
     assert terms(page) == {"run": "One network, trained once.", "CNN": "A net."}
     assert terms(tmp_path / "none.md") == {}
+
+
+def test_a_verb_is_no_term():
+    assert noun("run").search("It runs; of 10 runs each") and not noun("run").search("It runs.")
+    assert noun("claim").search("Every claim.")[1] == "claim"
+    assert not noun("claim").search("No source claims it")
 
 
 def test_terms_have_their_meaning_on_hover_and_lead_to_the_glossary(site):

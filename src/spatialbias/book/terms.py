@@ -8,6 +8,9 @@ import re
 from pathlib import Path
 
 GLOSSARY = "book/synthesis/glossary"
+# Words that are verbs as well are terms only behind one of these.
+VERBS = ("claim", "record", "run")
+BEFORE = r"(?:an?|the|its|our|these|each|every|no|of|\d+|ten|single|all|most|some|or|and) "
 
 
 def terms(path: Path) -> dict[str, str]:
@@ -17,6 +20,12 @@ def terms(path: Path) -> dict[str, str]:
     block = re.search(r":::\{glossary\}\n(.*?)\n:::", path.read_text(encoding="utf-8"), re.S)
     entries = re.findall(r"(?m)^(\S[^\n]*)\n((?:[ \t]+\S[^\n]*\n?)+)", block[1] + "\n")
     return {term: " ".join(meaning.split()) for term, meaning in entries}
+
+
+def noun(term: str) -> re.Pattern:
+    """Finds a term, as group 1, singular or plural; not a verb that is spelt like it."""
+    before = BEFORE if term in VERBS else ""
+    return re.compile(rf"\b{before}({re.escape(term)}s?)\b", re.I)
 
 
 def transform(app):
@@ -59,9 +68,9 @@ def transform(app):
         def first(text: str, known: dict[str, str]) -> tuple[str, int, int] | None:
             """The first known term in a text, the longest if several begin there."""
             hits = [
-                (match.start(), -len(term), term, match.end())
+                (match.start(1), -len(term), term, match.end())
                 for term in known
-                if (match := re.search(rf"\b{re.escape(term)}(?:s)?\b", text, re.I))
+                if (match := noun(term).search(text))
             ]
             if not hits:
                 return None

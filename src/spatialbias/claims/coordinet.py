@@ -311,7 +311,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.h1_sharing",
-        statement="Sharing helps: one kernel everywhere beats one kernel a position.",
+        statement="Sharing helps where positions are kept apart: one kernel everywhere beats one a position.",
         where="Hypothesis 1, our reading",
         kind="hypothesis",
         arm="shared, flattened",
@@ -321,7 +321,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.h1_invariance",
-        statement="Position invariance itself helps: averaging over positions beats keeping them apart.",
+        statement="With one kernel everywhere, averaging over positions beats keeping them apart.",
         where="Hypothesis 1, our reading",
         kind="hypothesis",
         arm="shared, pooled",
@@ -403,7 +403,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.other_resolutions",
-        statement="Other resolutions are processed easily: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
+        statement="Other resolutions are processed easily by Coordinet as published: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
         where="Importance",
         kind="hypothesis",
         arm={"arm": "coordinet", "part": "weighted"},
@@ -568,7 +568,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.resolutions_unmodulated",
-        statement="Other resolutions are processed easily: accuracy at 12, 24 and 32 pixels is worse than at the trained 16 by less than a point.",
+        statement="Other resolutions are processed easily without a modulator: accuracy at 12, 24 and 32 pixels is worse than at the trained 16 by less than a point.",
         arm={"arm": "unmodulated", "part": "weighted"},
         rivals=({"arm": "unmodulated", "part": "weighted", "x": 16.0},),
         rule="non-inferiority",
