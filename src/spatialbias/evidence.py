@@ -52,7 +52,9 @@ def every(answers: Iterable[Answer]) -> Answer:
 
 @dataclass(frozen=True)
 class Effect:
-    """A mean over runs, or a mean paired difference, with its 95 % interval; a rate likewise."""
+    """A mean over runs, or a mean paired difference, with its 95 % interval; a rate likewise. Effects
+    can be subtracted, pair by pair, and formatted: `f"{lead:.1f} points"`.
+    """
 
     mean: float
     low: float
@@ -136,12 +138,26 @@ def effect(
 ) -> Effect:
     """The effect of one arm, or of an arm minus a rival, paired over replicates.
 
-    arm, rival: an arm's label, or columns with the values that they must have ({"part": "test"}).
-    x, baseline, reduce: as for `numbers`; several x are averaged unless `reduce` says otherwise.
-    scale: 100 makes points of fractions. success: count the runs whose value reaches it, instead of
-    averaging. columns: what both must have (n_train=390, split="quadrant").
-    An empty selection gives an effect with n = 0, whose answers are "not shown".
-    Raises EvidenceError as `numbers` does, and for pairs of mixed numerics classes.
+    Args:
+        frame: tidy values, as `Results.frame` gives them.
+        arm, rival: an arm's label, or columns with the values that they must have
+            (`{"part": "test"}`).
+        measure, at: what was measured, and at which protocol's end.
+        x: the point of a curve (degrees of a turn, pixels of a crop); several are averaged unless
+            `reduce` says otherwise.
+        baseline: subtract the curve's value at this point.
+        reduce: what makes one number of a curve: "mean", "area" (divided by the span) or "slope".
+        scale: what values are multiplied with; 100 makes points of fractions.
+        success: count the runs whose value reaches it, instead of averaging.
+        columns: what both must have (`n_train=390, split="quadrant"`).
+
+    Returns:
+        Mean, interval, n and the runs behind. An empty selection gives an effect with n = 0, whose
+        answers are "not shown".
+
+    Raises:
+        EvidenceError: if a run leaves several values, or a sound run none; for records that are not
+            current, and pairs of mixed numerics classes.
     """
     several = x is not None and np.ndim(x) > 0
     how = {"x": tuple(x) if several else x, "baseline": baseline}

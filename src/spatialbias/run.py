@@ -46,11 +46,19 @@ def run(
     execution: training.Execution | None = None,
     measures: tuple[str, ...] = ("accuracy",),
 ) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
-    """Train one network; return (record, states): plain data, and the weights at the stop (and at
-    the mark) by name.
+    """Train one network. Equal trials give equal bits within one numerics class.
 
-    `execution` (training.Execution) defaults to the fastest sound way on this machine.
-    Deterministic within one numerics class.
+    Args:
+        trial: what is trained, on what, until when.
+        execution: device, precision and threads (`training.Execution`); by default the fastest
+            sound way on this machine.
+        measures: what is taken from the trained network, by name.
+
+    Returns:
+        (record, states): plain data, and the weights by name, at the stop and at the mark.
+
+    Raises:
+        ValueError: for a trial that cannot be trained, or a measure that does not exist.
     """
     started = time.perf_counter()
     check(trial)

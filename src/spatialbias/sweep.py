@@ -48,11 +48,21 @@ def sweep(
     progress: bool = True,
     precision: str | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return the records of the trials by key, after training and measuring what is missing, in the
-    order given.
+    """Train and measure what is missing of some trials, and return their records by key. Ctrl-C
+    stops cleanly: finished trials are kept.
 
-    missing="show" trains nothing: absent trials are absent from the answer. Ctrl-C stops cleanly:
-    finished trials are kept.
+    Args:
+        trials: in the order in which they are trained.
+        measures: what every record is to have, by name.
+        store: where records lie; by default the shipped ones, and those made on this machine.
+        missing: "train", or "show", which trains nothing: absent trials are absent from the answer.
+        workers: processes of one thread each; by default SPATIALBIAS_WORKERS, or one a core.
+        executor: any `concurrent.futures` executor in place of local processes.
+        progress: show a bar.
+        precision: "fp32" or "bf16"; by default bf16 where the hardware has it and is faster.
+
+    Raises:
+        ValueError: for a trial that cannot be trained, or a measure that does not exist.
     """
     if missing != "show" and executor is None:
         no_worker_s_start()

@@ -1,14 +1,17 @@
 """Building the book: the real one under `smoke`, and tiny ones with planted faults."""
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from spatialbias import __version__
 from spatialbias.book.build import BuildError, build
 from spatialbias.book.check import check
 from spatialbias.book.pages import contents, pages
@@ -24,6 +27,18 @@ def test_every_document_is_built(site):
 
 def test_the_book_has_no_fault(site):
     assert check(site) == []
+
+
+def test_a_page_leads_on_and_back_and_says_what_it_cites(site):
+    names = contents(smoke.ROOT)
+    for before, name, after in zip([None, *names], names, [*names[1:], None], strict=False):
+        page = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
+        for side, other in (("left-prev", before), ("right-next", after)):
+            link = page.select_one(f".prev-next-area a.{side}")
+            there = link and (site / name).parent.joinpath(link["href"]).resolve()
+            assert there == (other and (site / f"{other}.html").resolve()), name
+        cited = page.select(".bibtex-citation a")
+        assert all(len(link["title"]) > 40 for link in cited), name
 
 
 def test_executed_pages_give_the_same_output_again(site):
@@ -147,14 +162,64 @@ def test_a_copy_of_the_project_is_not_built_with_the_original_s_code(tiny_book):
     assert not (root / "executed").exists()
 
 
-def test_a_notebook_is_downloaded_and_says_what_it_belongs_to(tiny_book):
-    root = tiny_book("1 + 1")
+def downloaded(page):
+    """The notebook that a page offers: its name and its content."""
+    link = BeautifulSoup(page.read_text(), "html.parser").select_one("a[download$='.ipynb']")
+    assert not link.has_attr("target")
+    kind, data = link["href"].split(",")
+    assert kind == "data:application/x-ipynb+json;base64"
+    return link["download"], json.loads(base64.b64decode(data))
+
+
+def test_a_page_offers_its_notebook_and_says_how_it_is_run(tiny_book):
+    root = tiny_book("1 + 1", parameters='profile = "quick"\nn_train = 390')
     build("smoke", root=root)
-    html = root / "_build" / "html"
-    link = BeautifulSoup(
-        (html / "book" / "work" / "page.html").read_text(), "html.parser"
-    ).select_one("a[href$='.ipynb']")
-    assert link.has_attr("download") and not link.has_attr("target")
-    first = json.loads((html / "_sources" / "book" / "work" / "page.ipynb").read_text())["cells"][0]
-    said = "".join(first["source"])
-    assert "package `spatialbias`" in said and "book/work/page.ipynb" in said and "pip" in said
+    page = root / "_build" / "html" / "book" / "work" / "page.html"
+    name, notebook = downloaded(page)
+    assert name == "work-page.ipynb"
+    said = "".join(notebook["cells"][0]["source"])
+    assert f"`spatialbias` {__version__}" in said and "book/work/page.ipynb" in said
+    assert not any(cell.get("outputs") for cell in notebook["cells"])
+    fold = BeautifulSoup(page.read_text(), "html.parser").select_one("details.run")
+    assert fold.pre.text == "papermill book/work/page.ipynb out.ipynb -p profile smoke"
+    assert "n_train = 390" in fold.text
+    assert not list((root / "_build" / "html" / "_sources").rglob("*.ipynb"))
+
+
+def test_a_downloaded_notebook_runs_from_any_folder(site, tmp_path):
+    papermill = pytest.importorskip("papermill")
+    name, notebook = downloaded(site / "book" / "coordbias" / "circles.html")
+    (tmp_path / name).write_text(json.dumps(notebook))
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in smoke.environment().items():
+            patch.setenv(variable, value)
+        patch.delenv("SPATIALBIAS_PROJECT")
+        papermill.execute_notebook(
+            tmp_path / name, None, kernel_name="python3", progress_bar=False, cwd=tmp_path
+        )
+
+
+def test_figures_tables_and_equations_are_numbered_and_referred_to(tiny_book):
+    draw = "from matplotlib.figure import Figure\nfrom spatialbias import plots\nplots.use()\nfigure = Figure()\nfigure.subplots().set_xlabel('epoch')\nfigure"
+    table = "from IPython.display import HTML\nHTML('<table><tr><td>1</td></tr></table>')"
+    root = tiny_book(index="# Index\n\n[](work/page.ipynb#figure-2) stands elsewhere.")
+    path = root / "book" / "work" / "page.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for source in (draw, "*The first.*", draw, "*The second.*", table, "*A table.*", draw, "No."):
+        make = nbformat.v4.new_markdown_cell if source[-1] in "*." else nbformat.v4.new_code_cell
+        notebook.cells.append(make(source))
+    text = "$$x = 1$$\n\n[](#figure-2), [the table](#table-1) and [](#equation-1)."
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    nbformat.write(notebook, path)
+    html = build("smoke", root=root).parent
+    page = BeautifulSoup((html / "book" / "work" / "page.html").read_text(), "html.parser")
+    captions = [page.find(id=name).text for name in ("figure-1", "figure-2", "table-1")]
+    assert captions == ["Figure 1 The first.", "Figure 2 The second.", "Table 1 A table."]
+    assert page.find(id="figure-3") is None and "(1)" in page.find(id="equation-1").text
+    links = {a.text: a["href"] for a in page.select("article p > a")}
+    assert links["Figure 2"] == "#figure-2" and links["Equation 1"] == "#equation-1"
+    assert links["the table"] == "#table-1"
+    index = BeautifulSoup((html / "book" / "index.html").read_text(), "html.parser")
+    assert index.select_one("article p > a")["href"] == "work/page.html#figure-2"
+    first = page.select_one("article img")["alt"]
+    assert first == "Drawn with the words: epoch. The first."

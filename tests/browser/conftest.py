@@ -1,5 +1,8 @@
+import functools
+import http.server
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -9,6 +12,21 @@ from tests.book import smoke
 @pytest.fixture(scope="session")
 def site():
     return smoke.site()
+
+
+@pytest.fixture(scope="session")
+def addresses(site):
+    """The site's address on disk, and on this machine's own web server."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"file": site.as_uri(), "http": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

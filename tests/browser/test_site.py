@@ -2,6 +2,8 @@
 and by night.
 """
 
+import json
+
 import pytest
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -15,8 +17,10 @@ def documents(site):
     ]
 
 
-def visit(browser, path, viewport=DESK, scheme="light", query=""):
-    """Open a page from disk; return it and the list, still growing, of what it complained of."""
+def visit(browser, path, viewport=DESK, scheme="light"):
+    """Open a page from disk, or an address; return it and the list, still growing, of what it
+    complained of.
+    """
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
     page.set_default_timeout(120_000)  # other work may share the machine
     said = []
@@ -26,12 +30,12 @@ def visit(browser, path, viewport=DESK, scheme="light", query=""):
     )
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
     page.on("requestfailed", lambda r: said.append(f"failed: {r.url}"))
-    inside = ("file:", "data:", "blob:")
+    inside = ("file:", "data:", "blob:", "http://127.0.0.1:")
     page.on(
         "request",
         lambda r: None if r.url.startswith(inside) else said.append(f"left the site: {r.url}"),
     )
-    page.goto(path.as_uri() + query, wait_until="load")
+    page.goto(path if isinstance(path, str) else path.as_uri(), wait_until="load")
     page.wait_for_timeout(300)
     return page, said
 
@@ -50,6 +54,17 @@ def test_no_page_complains_leaves_the_site_or_overflows(site, browser, viewport,
         page.close()
         if said:
             complaints[path.name] = said
+    assert complaints == {}
+
+
+def test_no_page_complains_where_it_is_served(site, addresses, browser):
+    complaints = {}
+    for path in documents(site):
+        name = path.relative_to(site).as_posix()
+        page, said = visit(browser, f"{addresses['http']}/{name}")
+        page.close()
+        if said:
+            complaints[name] = said
     assert complaints == {}
 
 
@@ -115,11 +130,33 @@ def test_formulas_are_drawn_without_a_network(site, browser):
         page.close()
 
 
-def test_there_is_one_search_box_and_it_finds_things_offline(site, browser):
-    page, _ = visit(browser, site / "book" / "index.html")
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_the_search_finds_words_and_shows_where(addresses, browser, scheme):
+    page, said = visit(browser, f"{addresses[scheme]}/book/index.html")
     assert page.locator(".search-button-field:visible").count() == 1
-    page.close()
-    page, said = visit(browser, site / "search.html", query="?q=convolution")
-    page.wait_for_selector("#search-results li")
+    page.locator(".search-button-field:visible").click()
+    page.keyboard.type("recall")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li p.context")
+    page.wait_for_function("document.querySelector('.search-summary').innerText.includes('found')")
+    found = page.locator("#search-results li")
+    contexts = [text.lower() for text in found.locator("p.context").all_inner_texts()]
+    assert len(contexts) == found.count() > 1 and sum("recall" in c for c in contexts) > 1
+    first = found.first.locator("a")
+    title = first.inner_text()
+    first.click()
+    page.wait_for_selector(f".bd-article h1:has-text({json.dumps(title)})")
     assert said == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_a_page_s_notebook_is_downloaded(addresses, browser, scheme):
+    page, said = visit(browser, f"{addresses[scheme]}/book/coordinet/shifts.html")
+    page.get_by_label("Download this page").click()
+    with page.expect_download() as download:
+        page.locator("a[download$='.ipynb']").click()
+    assert download.value.suggested_filename == "coordinet-shifts.ipynb"
+    notebook = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4 and "spatialbias" in "".join(notebook["cells"][0]["source"])
     page.close()

@@ -48,7 +48,7 @@ def check_parameters(history: list[str] | None = None) -> None:
     have: set[str] = set()
     for source in history:
         with contextlib.suppress(SyntaxError):  # a magic or a typo: not the cell we look for
-            names = _assignments(source)
+            names = assignments(source)
             if source.startswith(INJECTED):
                 for name in names:
                     if name not in have:
@@ -69,7 +69,8 @@ def with_profile(notebook, profile: str):
     return notebook
 
 
-def _assignments(source: str) -> dict[str, ast.expr]:
+def assignments(source: str) -> dict[str, ast.expr]:
+    """What a cell assigns to single names, by name."""
     found = {}
     for node in ast.parse(source).body:
         if (

@@ -4,7 +4,8 @@ Widgets need a kernel. In the rendered page their output gives way to what stand
 explorer's page, a picture, or nothing. A page that shows the explorer gets its scripts, and the site
 the networks that they run.
 
-Images are described for those who do not see them: by their caption, for want of better words.
+Images are described for those who do not see them: by what is written in the drawing, its axes and
+curves, and by their caption.
 
 Figures follow the page from light to dark. A figure is an SVG file in an `img`, so the page's
 stylesheet cannot reach into it, but its own stylesheet is told by the page whether the page is
@@ -14,19 +15,18 @@ mixed with white; embedded photographs stay what they are.
 
 from __future__ import annotations
 
-import json
+import html
 import os
 import re
-from importlib.metadata import metadata
 from pathlib import Path
 
-from spatialbias.book import terms
+from spatialbias.book import numbers, run, search, terms
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NOTEBOOK = re.compile(r'(<a href="[^"]*_sources/[^"]*\.ipynb")\s+target="_blank"')
 MARK = "spatialbias-dark"
 EXPLORER = 'class="spatialbias-explorer"'
 INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
+TEXT = re.compile(r"(?s)<text\b[^>]*>(.*?)</text>")
 PAGE = 18  # grey level of the theme's dark page
 
 
@@ -49,36 +49,27 @@ def setup(app):
                         if f.get("mime_type") not in (WIDGET, "text/plain")
                     ]
 
-    def caption_below(image):
-        """The paragraph in italics that follows the cell of an image."""
-        cell = image
-        while cell.parent is not None and "cell" not in cell.get("classes", ()):
-            cell = cell.parent
-        below = cell.next_node(nodes.paragraph, descend=False, siblings=True)
-        starts = below is not None and below.children
-        return below if starts and isinstance(below.children[0], nodes.emphasis) else None
-
     class NameImages(SphinxPostTransform):
         default_priority = 5  # just after it
 
         def run(self, **kwargs):
             for image in self.document.findall(nodes.image):
                 if not image.get("alt"):
-                    figure = image.parent if isinstance(image.parent, nodes.figure) else None
-                    caption = next(figure.findall(nodes.caption), None) if figure else None
-                    caption = caption or caption_below(image)
-                    image["alt"] = caption.astext() if caption else "what the cell above draws"
+                    image["alt"] = described(image, Path(self.app.srcdir))
 
+    app.add_transform(numbers.transform())
     app.add_post_transform(DropWidgets)
     app.add_post_transform(NameImages)
     app.add_post_transform(terms.transform(app))
     app.add_config_value("moved_pages", {}, "html")
     app.connect("html-page-context", _add_explorer)
+    app.connect("html-page-context", _add_run)
     app.connect("build-finished", _darken_figures)
     app.connect("build-finished", _write_explorer)
     app.connect("build-finished", _name_controls)
     app.connect("build-finished", _redirect)
-    app.connect("build-finished", _name_downloads)
+    app.connect("build-finished", _mend)
+    app.connect("build-finished", search.write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -89,44 +80,41 @@ MISNAMED = {  # what others write into the pages that a screen reader stumbles o
 }
 
 
-def _name_downloads(app, exception):
-    """A notebook is downloaded, not shown as text; and it says which package it needs. Names that
-    differ from what is seen go.
-    """
+def _mend(app, exception):
+    """A notebook is downloaded, not shown as text. Names that differ from what is seen go."""
     if exception is not None:
         return
+    sources = Path(app.outdir) / "_sources"
     for path in sorted(Path(app.outdir).rglob("*.html")):
         text = path.read_text("utf-8")
-        changed = NOTEBOOK.sub(r"\1 download", text)
+        changed = run.with_downloads(text, sources)
         for theirs, ours in MISNAMED.items():
             changed = changed.replace(theirs, ours)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
-    for path in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
-        page = path.relative_to(Path(app.outdir) / "_sources").as_posix()
-        path.write_text(_with_origin(path.read_text("utf-8"), page), encoding="utf-8")
+    for path in sources.rglob("*.ipynb"):
+        path.unlink()  # they lie in the pages
 
 
-def _with_origin(notebook: str, page: str) -> str:
-    """A notebook's text with a first cell that says what it belongs to."""
-    content = json.loads(notebook)
-    if any(cell.get("id") == "origin" for cell in content["cells"]):
-        return notebook
-    about = metadata("spatialbias")
-    urls = [entry.partition(", ")[2] for entry in about.get_all("Project-URL") or ()]
-    where = f" ({urls[0]})" if urls else ""
-    cell = {
-        "cell_type": "markdown",
-        "id": "origin",
-        "metadata": {},
-        "source": [
-            f"This is the page `{page}` of *{about['Summary']}*, package `spatialbias` "
-            f"{about['Version']}, as it was executed. To run it, open it in a copy of the project's "
-            f"repository{where} after `pip install -e '.[book]'` there."
-        ],
-    }
-    content["cells"].insert(0, cell)
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+def described(image, folder: Path) -> str:
+    """What an image shows, in words: those written in the drawing, and its caption's."""
+    from docutils import nodes
+
+    cell = image
+    while cell.parent is not None and "cell" not in cell.get("classes", ()):
+        cell = cell.parent
+    caption = next(image.parent.findall(nodes.caption), None) or numbers.caption_below(cell)
+    drawing = folder / image["uri"]
+    written = labels(drawing.read_text("utf-8")) if drawing.suffix == ".svg" else []
+    parts = [f"Drawn with the words: {'; '.join(written)}."] if written else []
+    parts += [re.sub(r"^(Figure|Table) \d+ ", "", caption.astext())] if caption else []
+    return " ".join(parts) or "what the cell above draws"
+
+
+def labels(svg: str) -> list[str]:
+    """What is written in a drawing, without repetitions and numbers: axes, curves, panels."""
+    texts = (html.unescape(re.sub(r"<[^>]*>", "", t)) for t in TEXT.findall(svg))
+    return list(dict.fromkeys(t.strip() for t in texts if re.search(r"[^\W\d_]{2}", t)))
 
 
 def _redirect(app, exception):
@@ -148,6 +136,15 @@ def _add_explorer(app, page, template, context, doctree):
     if EXPLORER in context.get("body", ""):
         for script in SCRIPTS:
             app.add_js_file(f"explorer/{script}")
+
+
+def _add_run(app, page, template, context, doctree):
+    """Each notebook ends with how it is run; the search page gets the pages' texts."""
+    source = Path(app.env.doc2path(page)) if doctree is not None else Path()
+    if source.suffix == ".ipynb":
+        context["body"] += run.fold(page, source.read_text("utf-8"))
+    if page == "search":
+        app.add_js_file(search.SCRIPT, loading_method="defer")
 
 
 def _write_explorer(app, exception):

@@ -24,10 +24,13 @@ def check(name: str, given: dict) -> None:
 
 
 def load(name: str, **kwargs: Any) -> Data:
-    """Load a data set by name; keyword arguments are its own. Raises ValueError for an unknown name
-    or argument.
+    """Load a data set by name, as a `Data` of tensors in memory; keyword arguments are its own.
 
     The tensors are kept for the next call with the same arguments: copy before you write into them.
+
+    Raises:
+        ValueError: for an unknown name or argument.
+        DataMissing: for images that can neither be found nor downloaded.
     """
     check(name, kwargs)
     return _load(name, tuple(sorted(kwargs.items())))

@@ -22,15 +22,21 @@ __all__ = ["NoNetworks", "explore", "load_networks"]
 def explore(networks: nn.Module | Mapping | None = None, image=None, **state):
     """Shift an image and watch the class probabilities of each network.
 
-    networks: None for the book's own; a network of yours, or several by name, each a module or
-        (module, data). A module alone must take CIFAR-10's images (B, 3, 32, 32), normalised by
-        channel as the book does it, and return ten logits an image.
-    image: one of yours: a file, a PIL image, or an array (H, W), (H, W, 3) or (3, H, W).
-    state: where the controls start: start="frog 1" (the image), turn=40, crop=24, right=3, down=-2,
-        blur=8, noise=20, corners=True, scramble=True, network="simple_cnn".
+    Args:
+        networks: None for the book's own; a network of yours, or several by name, each a module or
+            (module, data). A module alone must take CIFAR-10's images (B, 3, 32, 32), normalised by
+            channel as the book does it, and return ten logits an image.
+        image: one of yours: a file, a PIL image, or an array (H, W), (H, W, 3) or (3, H, W).
+        state: where the controls start: `start="frog 1"` (the image), `turn=40`, `crop=24`,
+            `right=3`, `down=-2`, `blur=8`, `noise=20`, `corners=True`, `scramble=True`,
+            `network="simple_cnn"`.
 
-    Returns a widget, or while the book is made the page that stands for it. Without networks, a
-    message that says how to come by them. Raises ValueError for what cannot be shown.
+    Returns:
+        A widget, or while the book is made the page that stands for it. Without networks, a message
+        that says how to come by them.
+
+    Raises:
+        ValueError: for what cannot be shown.
     """
     from spatialbias.explorer.widget import Explorer, Page, content, state_of
 

@@ -1,4 +1,4 @@
-"""Layers that know where they are: drop-in `nn.Module`s, one idea a file."""
+"""Layers that know where they are, each an `nn.Module` that drops in: one idea a file."""
 
 from .coordbias import CoordBiasConv2d
 from .coordconv import CoordConv2d

@@ -47,14 +47,12 @@ def unit_grid(height: int, width: int, dtype: torch.dtype, device: torch.device)
 
 class CoordBiasConv2d(Unscriptable, nn.Conv2d):
     """`nn.Conv2d` plus b_x X + b_y Y, with two parameters a filter and X, Y in [0, 1] over the
-    output map.
-
-    Args: all of `nn.Conv2d`'s.
+    output map. It takes what `nn.Conv2d` takes.
 
     `coordinate_bias` is (C_out, 2), x (column) first; it is drawn like a bias, uniform within 1 /
     sqrt(fan-in), and present with `bias=False` too. An axis of size 1 has coordinate 0. The draw
-    leaves the random state as `nn.Conv2d`
-    would: whole networks built under one seed with either layer share all other weights.
+    leaves the random state as `nn.Conv2d` would: whole networks built under one seed with either
+    layer share all other weights.
 
     The layer is CoordConv with 1x1 coordinate filters. Against CoordConv's K x K filters it lacks
     only what they do at zero-padded borders: inside, a kernel applied to a ramp is a ramp plus a

@@ -25,10 +25,10 @@ class CoordConv2d(Unscriptable, nn.Conv2d):
     """Convolution over [x, coordinates]: `nn.Conv2d` with two (or three) input channels more, which
     it fills in itself.
 
-    Args: in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode,
-        device, dtype: as in `nn.Conv2d`; the coordinates are padded as the features are.
-        groups: 1 only.
+    Args:
         radius: append r = sqrt(x² + y²), from 0 at the map's centre to sqrt(2) at its corners.
+        groups: 1 only.
+        others: as in `nn.Conv2d`; the coordinates are padded as the features are.
 
     Coordinates are x (column), then y (row), each in [-1, 1] over the input map, 0 along an axis of
     size 1. The input is not copied: conv([x, coordinates]) = conv(x) + conv(coordinates), and the

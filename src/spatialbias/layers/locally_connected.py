@@ -17,11 +17,11 @@ torch.fx.wrap("all_at_once")
 class LocallyConnected2d(PositionedConv2d):
     """`nn.Conv2d` with one kernel and one bias for each output position.
 
-    Args: in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode,
-        device, dtype: as in `nn.Conv2d`.
-        groups: 1 only.
+    Args:
         input_size: (H, W) of the maps that the layer will see, or one number for both; the weights
             are tied to it.
+        groups: 1 only.
+        others: as in `nn.Conv2d`.
 
     `weight` is (H', W', C_out, C_in, K, K) and `bias` (H', W', C_out), so that
     `layer.weight.copy_(conv.weight)` and `layer.bias.copy_(conv.bias)` (under `torch.no_grad()`)

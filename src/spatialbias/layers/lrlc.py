@@ -22,9 +22,9 @@ DILATIONS = (1, 2, 4, 8)  # of the branches that look at the input
 class LRLC2d(PositionedConv2d):
     """`nn.Conv2d` with a basis of `rank` filter banks, mixed anew at every output position.
 
-    Args: in_channels, out_channels, kernel_size, stride, padding, dilation, bias, padding_mode,
-        device, dtype: as in `nn.Conv2d`.
+    Args:
         groups: 1 only.
+        others: as in `nn.Conv2d`.
         input_size: (H, W) of the maps that the layer will see; its weights are tied to it.
         rank: number of filter banks, R. 1 is a convolution; more relax the sharing of weights.
         weights: where the logits come from. "row_col": the sum of one for the row and one for the

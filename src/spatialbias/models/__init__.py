@@ -28,6 +28,7 @@ ALONE = threading.RLock()  # torch's global generator is one for all threads: wh
 
 
 def names() -> list[str]:
+    """The networks that `build` knows."""
     return list(components.MODELS)
 
 
@@ -54,7 +55,15 @@ def try_out(name: str, given: tuple) -> None:
 
 
 def build(name: str, **kwargs: Any) -> nn.Module:
-    """Build a network; its parameters are initialised from torch's global generator."""
+    """Build a network by name; its parameters are drawn from torch's global generator.
+
+    Args:
+        name: one of `names()`, for example "coordinet".
+        kwargs: the network's own arguments, such as `width=200`.
+
+    Raises:
+        ValueError: for an unknown name or argument, or a value that is not allowed, with what is.
+    """
     arguments.check_model(name, kwargs)
     return constructor(name)(**kwargs)
 

@@ -77,8 +77,11 @@ class Study:
     networks: dict | None = None  # parameters of the plan whose first networks are shipped
 
     def plan(self, /, profile: str = "paper", **given) -> "Plan":
-        """Fix the parameters: the profile's, except those given (None means the profile's). Raises
-        ValueError in one line.
+        """Fix the parameters: the profile's, except those given (None means the profile's).
+
+        Raises:
+            ValueError: for a profile or parameter that does not exist, or a value that is not
+                allowed, in one line.
         """
         components.one_of(components.PROFILES, profile=profile)
         unknown = [name for name in given if name not in self.parameters.model_fields]
@@ -153,11 +156,17 @@ class Plan:
         train: bool | None = None,
         **options,
     ) -> "Results":
-        """Train and measure what is missing (profile "paper": only show what is there) and return
-        the results.
+        """Train and measure what is missing, and return the results.
 
-        train: True trains whatever it takes. Otherwise what would take more than UNASKED by
-        estimate is not begun: ValueError says what it would take.
+        Args:
+            store: where records lie; by default the shipped ones, and those made on this machine.
+            missing: "train" or "show"; by default "show" under profile "paper".
+            train: True trains whatever it takes. Otherwise what would take more than ten minutes
+                by estimate is not begun.
+            options: further ones of `sweep.sweep`.
+
+        Raises:
+            ValueError: for what takes too long to be begun unasked; it says how long.
         """
         if missing is None:
             missing = "show" if self.profile == "paper" and not train else "train"
@@ -211,8 +220,9 @@ class Results:
         """One row a measured value, and two a trial that need no measure: "epochs" and, at
         "published", "converged".
 
-        stale: also what an older revision of a measure found (`current` is False there); for the
-        judge, who refuses it.
+        Args:
+            stale: also what an older revision of a measure found (`current` is False there); for
+                the judge, who refuses it.
 
         Columns: study, arm, dataset, split, translation, n_train, replicate, learning_rate, measure, at, part,
         x, value, n, stop_reason, epochs, numerics, current. `at` is "stop", or "published": at the
