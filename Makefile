@@ -1,5 +1,6 @@
 # make book                    the book from the shipped records          -> _build/html/index.html
 # make book PROFILE=quick      everything trained afresh, in minutes
+# make pdf                     the book as one PDF too, through Chromium            -> _build/book.pdf
 # make test                    ruff, unit tests, the pages under `smoke`, the built site in a browser
 # make bench                   speed and memory against a plain baseline, as ratios; PARTS="floor sweep" selects
 #                              `python -m benchmarks.faults` prints what kills, full disks, flipped bytes and nonsense cost
@@ -28,7 +29,7 @@ FOLDER := $(shell sed -n 's/^command = .* -m venv \(.*\)$$/\1/p' $(VENV)/pyvenv.
 COPIED := $(if $(filter-out $(CURDIR)/$(VENV),$(FOLDER)),copied)
 TORCH_INDEX := $(if $(TORCH),--index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: help book test bench records clean copied
+.PHONY: help book pdf test bench records clean copied
 .DELETE_ON_ERROR:
 
 help:
@@ -36,6 +37,9 @@ help:
 
 book: $(STAMP)
 	$(BIN)/python -m spatialbias book --profile $(PROFILE)
+
+pdf: $(STAMP)
+	$(BIN)/python -m spatialbias book --profile $(PROFILE) --pdf
 
 # The browser tests come last: pytest's closing line is the last line.
 test: $(STAMP)

@@ -129,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument(
         "--no-execute", action="store_true", help="build from the pages as they were last executed"
     )
+    book.add_argument(
+        "--pdf",
+        action="store_true",
+        help="print it too, to book.pdf beside the site; needs Chromium",
+    )
     book.add_argument("page", nargs="*", help="only these pages")
     book.set_defaults(run=_book, place=PROJECT)
 
@@ -251,7 +256,8 @@ def _data(options) -> int:
 def _book(options) -> int:
     from spatialbias.book.build import build
 
-    build(options.profile, options.out, options.page or None, not options.no_execute)
+    pages, execute = options.page or None, not options.no_execute
+    build(options.profile, options.out, pages, execute, pdf=options.pdf)
     return 0
 
 

@@ -1,11 +1,10 @@
 import functools
 import http.server
-import os
-import shutil
 import threading
 
 import pytest
 
+from spatialbias.book.pdf import program, started
 from tests.book import smoke
 
 
@@ -32,16 +31,8 @@ def addresses(site):
 @pytest.fixture(scope="session")
 def browser():
     """The system's Chromium, without its own talk to the network."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if program is None:
+    pytest.importorskip("playwright.sync_api")
+    if (chromium := program()) is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        quiet.append("--no-sandbox")  # Chromium's sandbox refuses root
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=quiet)
-        yield chromium
-        chromium.close()
+    with started(chromium) as browser:
+        yield browser

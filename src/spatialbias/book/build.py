@@ -14,14 +14,11 @@ from pathlib import Path
 
 from spatialbias import paths
 from spatialbias.book import pages as book_pages
+from spatialbias.book import pdf as printing
 from spatialbias.book.check import check
-from spatialbias.book.parameters import check_profile
+from spatialbias.book.parameters import BuildError, check_profile
 
 STAGED = ("_config.yml", "_toc.yml", "references.bib")  # beside book/
-
-
-class BuildError(RuntimeError):
-    """The book could not be built; the message says where and why."""
 
 
 def build(
@@ -30,6 +27,7 @@ def build(
     pages: list[str] | None = None,
     execute: bool = True,
     *,
+    pdf: bool = False,
     root: Path | None = None,
 ) -> Path:
     """Build the book's HTML and return the path of its `index.html`.
@@ -42,6 +40,7 @@ def build(
         pages: execute these alone. The others come from their last execution under the same
             profile; a page that has none is left out of the book.
         execute: False executes nothing and takes every page from its last execution.
+        pdf: print it too, as `book.pdf` beside the folder of the HTML.
         root: the project's folder, by default the one that holds this package or the working
             folder.
 
@@ -52,6 +51,8 @@ def build(
     """
     root = (root or paths.project()).resolve()
     check_profile(profile)
+    if pdf:
+        printing.needs()
     out = Path(out or root / "_build" / "html").resolve()
     _refuse_foreign(out, root)
     _own_code(root)
@@ -93,7 +94,12 @@ def build(
             raise BuildError(f"the book in {out} has {len(faults)} faults:\n{listed}")
         print(f"faults, some perhaps because pages were left out:\n{listed}")
     index = out / "index.html"
-    print(f"the book ({profile}, {time.perf_counter() - start:.0f} s) is in {index}")
+    print(f"the book ({profile}, {time.perf_counter() - start:.0f} s) is in {index}", flush=True)
+    if pdf:
+        start, file = time.perf_counter(), out.parent / "book.pdf"
+        count = printing.write(out, book_pages.parts(stage), file)
+        took = f"{file.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s"
+        print(f"as a PDF ({count} pages, {took}) it is in {file}")
     return index
 
 

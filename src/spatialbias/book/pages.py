@@ -31,13 +31,24 @@ def contents(root: Path) -> list[str]:
     """
     import yaml
 
-    def walk(entry) -> Iterator[str]:
-        yield from (entry[key] for key in ("root", "file") if key in entry)
-        for key in ("parts", "chapters", "sections", "subtrees", "entries"):
-            for child in entry.get(key) or ():
-                yield from walk(child)
+    return list(_files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))))
 
-    return list(walk(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))))
+
+def _files(entry: dict) -> Iterator[str]:
+    yield from (entry[key] for key in ("root", "file") if key in entry)
+    for key in ("parts", "chapters", "sections", "subtrees", "entries"):
+        for child in entry.get(key) or ():
+            yield from _files(child)
+
+
+def parts(root: Path) -> list[tuple[str, list[str]]]:
+    """The captions of `_toc.yml` ("" for none) and the documents under each, in reading order."""
+    import yaml
+
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    first = toc.pop("root")
+    under = [(part.get("caption", ""), list(_files(part))) for part in toc.get("parts") or [toc]]
+    return [("", [first]), *under]
 
 
 def pages(root: Path) -> list[str]:

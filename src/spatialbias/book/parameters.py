@@ -27,6 +27,10 @@ class PageError(RuntimeError):
         return [f"{type(self).__name__}: {self}"]
 
 
+class BuildError(RuntimeError):
+    """The book could not be built; the message says where and why."""
+
+
 def check_profile(profile: str) -> None:
     """Raise PageError for a profile that does not exist."""
     if profile not in PROFILES:
