@@ -34,6 +34,9 @@ LEFT_OUT = (
 )
 LEDGER = "/claims"  # where the details of a claim are printed
 MOVES = "[class^='spatialbias-']"  # what draws itself, and answers
+SETTLED = """[...document.querySelectorAll(".spatialbias-explorer")].every((host) => {
+    const state = host.shadowRoot?.querySelector("[data-shown]")?.dataset;
+    return state && !(state.round && !state.settled) })"""
 CONTROLS = (
     "input, select, .controls, .note { display: none !important } "
     "button { border: 0 !important; background: none !important } "  # a network's name is one
@@ -156,8 +159,7 @@ def _pictures(browser, path: Path) -> list[str]:
     )
     page.set_default_timeout(PATIENCE)
     page.goto(path.as_uri(), wait_until="load")
-    if page.locator(".spatialbias-explorer").count():
-        page.wait_for_selector(".explorer[data-settled]")
+    page.wait_for_function(SETTLED)
     taken = []
     for one in page.locator(f".bd-article {MOVES}").all():
         one.evaluate(

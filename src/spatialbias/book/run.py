@@ -19,8 +19,8 @@ LINK = re.compile(r'href="[^"]*_sources/([^"]*\.ipynb)"\s+target="_blank"')
 FOLD = """<details class="fold run"><summary>Run this page</summary>
 <div class="highlight-sh notranslate"><div class="highlight"><pre>{command}</pre></div></div>
 <p>In a copy of the project, with its environment (<code>make book</code> makes one in
-<code>.venv</code>). {parameters}The notebook itself is at the top of this page, under the arrow that
-points down.</p></details>
+<code>.venv</code>). {parameters}The download button at the top of the page gives its notebook.</p>
+</details>
 """
 
 
