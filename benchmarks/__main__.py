@@ -16,6 +16,7 @@ from benchmarks import (
     processes,
     quadrant,
     report,
+    resnet,
     steps,
     trial,
 )
@@ -23,6 +24,7 @@ from benchmarks import (
 PARTS = {
     "layers": steps.layers,
     "local": local.part,
+    "resnet": resnet.part,
     "floor": steps.floor,
     "trial": trial.part,
     "quadrant": quadrant.part,

@@ -245,7 +245,8 @@ def worth_rows(batch: int, rank: int) -> bool:
 
     Measured in units of one convolution, forward and backward, 64 channels, 3x3 on 34x34, on one
     thread of a processor without AMX, in fp32 and bf16 alike: row by row about 2.5 + 80 / B whatever
-    the rank, mixing 1.0 to 1.2 times the rank.
+    the rank, mixing 1.0 to 1.2 times the rank. Row by row, three quarters of the time are matrix
+    products; where those are slower than convolutions (fp32 on AMD: half as fast), 2 is their floor.
     """
     return rank > 2.5 + 75 / max(batch, 1)
 
