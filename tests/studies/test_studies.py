@@ -50,10 +50,10 @@ def test_a_plan_knows_its_images():
 
 def test_quick_is_measured_on_a_part_of_the_test_images_and_paper_on_all():
     for name in studies.names():
-        for profile, parts in (("quick", {1000}), ("paper", {None})):
+        for profile, parts in (("quick", {1000, 500}), ("paper", {None})):
             plan = studies.study(name).plan(profile)
             if plan.images not in (None, "digits"):
-                assert {t.test_images for t in plan.trials} == parts, (name, profile)
+                assert {t.test_images for t in plan.trials} <= parts, (name, profile)
     assert {t.test_images for t in FEW.plan("quick", dataset="digits").trials} == {None}
     assert {t.test_images for t in FEW.plan("quick", test_images=10_000).trials} == {None}
     assert {t.test_images for t in FEW.plan("paper", test_images=50).trials} == {50}

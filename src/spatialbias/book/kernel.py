@@ -2,12 +2,14 @@
 IPython and settings of matplotlib a reader has.
 """
 
+import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAME = "spatialbias-page"
@@ -44,3 +46,29 @@ def own_kernel(jupyter_path: str | None) -> Iterator[dict[str, str]]:
         kernel.parent.mkdir(parents=True)
         kernel.write_text(json.dumps(spec), encoding="utf-8")
         yield {"JUPYTER_PATH": os.pathsep.join(filter(None, (str(folder), jupyter_path)))}
+
+
+def stop_at_ctrl_c() -> None:
+    """Where Jupyter Book itself executes the pages, Ctrl-C ends the build. nbclient makes of it a
+    page that failed, and the next one would be begun.
+    """
+    from nbclient import NotebookClient
+
+    start = NotebookClient.async_start_new_kernel_client
+    if start.__module__ == __name__:
+        return
+
+    async def started(client):
+        kernel = await start(client)
+        with suppress(NotImplementedError, RuntimeError):  # Windows; not in the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _stop, client.km)
+        return kernel
+
+    NotebookClient.async_start_new_kernel_client = started
+
+
+def _stop(manager) -> None:
+    print("\nstopped; the same command goes on with the pages that are left", file=sys.stderr)
+    manager.provisioner.process.kill()  # what trains for it ends with it
+    sys.stdout.flush()
+    os._exit(130)

@@ -24,7 +24,13 @@ import pandas as pd
 
 from spatialbias import paths, plots
 from spatialbias.book import claims, show
-from spatialbias.book.parameters import PageError, check_parameters
+from spatialbias.book.parameters import (
+    PageError,
+    Stopped,
+    check_parameters,
+    check_profile,
+    check_value,
+)
 from spatialbias.book.statements import Statement, plain, written_on
 from spatialbias.claims import EvidenceError, Verdict, judge, ledger
 from spatialbias.evidence import Answer, every
@@ -49,6 +55,7 @@ class Page:
         check_parameters()
         plots.use()
         self.profile = os.environ.get("SPATIALBIAS_PROFILE") or profile
+        check_profile(self.profile)
         self.given = {key: value for key, value in parameters.items() if value is not None}
         self.taken: set[str] = set()  # parameters that the page or a study of it has
         self.shipped = self.profile == "paper" and not self.given
@@ -72,6 +79,10 @@ class Page:
                 plan = self._with_data(plan, {**fixed, **own})
             how = "show" if self.shipped else "train"
             self.results[name] = plan.sweep(missing=how)
+        except KeyboardInterrupt:
+            raise Stopped(
+                f"in {name}; every trial that is finished is kept, and the page goes on from there"
+            ) from None
         except ValueError as error:  # a wrong parameter: no traceback for the person who gave it
             raise PageError(str(error)) from None
         return self.results[name]
@@ -99,8 +110,12 @@ class Page:
         results = self.results.get(found.study) or self.study(found.study)
         return judge(found, results.frame(stale=True))
 
-    def takes(self, *parameters: str) -> None:
-        """Parameters that the page itself uses, rather than a study of it."""
+    def takes(self, **parameters: tuple) -> None:
+        """Parameters that the page itself uses, rather than a study of it: of each its value and
+        the values that are allowed besides None, a range or a tuple. Raises PageError for others.
+        """
+        for name, (value, allowed) in parameters.items():
+            check_value(name, value, allowed)
         self.taken |= set(parameters)
 
     # ------------------------------------------------------------------------------- text

@@ -31,6 +31,12 @@ class BuildError(RuntimeError):
     """The book could not be built; the message says where and why."""
 
 
+class Stopped(KeyboardInterrupt):
+    """A page that was stopped by Ctrl-C, or by Jupyter's button."""
+
+    _render_traceback_ = PageError._render_traceback_
+
+
 def check_profile(profile: str) -> None:
     """Raise PageError for a profile that does not exist."""
     if profile not in PROFILES:
@@ -60,6 +66,19 @@ def check_parameters(history: list[str] | None = None) -> None:
                             f"this page has no parameter {name!r}{closest(name, have)}; it has {listed(sorted(have))}"
                         )
             have |= set(names)
+
+
+def check_value(name: str, value, allowed: range | tuple) -> None:
+    """Raise PageError unless a parameter of a page has one of the allowed values, of their type, or
+    None.
+    """
+    if value is None or (type(value) is type(allowed[0]) and value in allowed):
+        return
+    wanted = f"one of {listed(map(str, allowed))}"
+    if isinstance(allowed, range):
+        steps = f" in steps of {allowed.step}" if allowed.step > 1 else ""
+        wanted = f"a whole number from {allowed[0]} to {allowed[-1]}{steps}"
+    raise PageError(f"{name}={value!r}: {wanted} is expected")
 
 
 def with_profile(notebook, profile: str):

@@ -20,7 +20,7 @@ import os
 import re
 from pathlib import Path
 
-from spatialbias.book import numbers, run, search, terms
+from spatialbias.book import kernel, numbers, run, search, terms
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MARK = "spatialbias-dark"
@@ -58,6 +58,7 @@ def setup(app):
                     image["alt"] = described(image, Path(self.app.srcdir))
 
     app.add_transform(numbers.transform())
+    kernel.stop_at_ctrl_c()
     app.add_post_transform(DropWidgets)
     app.add_post_transform(NameImages)
     app.add_post_transform(terms.transform(app))

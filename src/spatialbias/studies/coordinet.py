@@ -163,9 +163,10 @@ def study(
     its own. Accuracy is always measured.
     """
     small = {"replicates": repeats}
+    many = {"test_images": 500} if len(measures) > 2 else {}  # or they cost more than training
     profiles = {
         "smoke": SMOKE | small | (smoke or {}),
-        "quick": QUICK | small | (quick or {}),
+        "quick": QUICK | small | many | (quick or {}),
         "paper": PAPER | paper,
     }
     return Study(

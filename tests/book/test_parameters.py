@@ -1,0 +1,117 @@
+"""What a page says to parameters that it cannot have, and when it is stopped: one message, before
+any work.
+"""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from spatialbias.book.page import Page
+from spatialbias.book.pages import pages
+from spatialbias.book.parameters import PageError, Stopped, check_value
+from tests.book.smoke import ROOT
+
+
+def cells(page: str) -> list[str]:
+    notebook = nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def parameters(page: str) -> list[str]:
+    return [line.targets[0].id for line in ast.parse(cells(page)[0]).body]
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Nothing is read or trained."""
+    monkeypatch.setattr(sys.modules["spatialbias.studies.study"], "sweep", forbidden)
+    monkeypatch.delenv("SPATIALBIAS_PROFILE", raising=False)
+
+
+def forbidden(*_, **__):
+    raise AssertionError("work was begun")
+
+
+@pytest.mark.parametrize(
+    "page, name", [(page, name) for page in pages(ROOT) for name in parameters(page)]
+)
+def test_every_parameter_of_every_page_is_checked_before_any_work(page, name, idle):
+    first, second = cells(page)[:2]
+    if "Page(" not in second:
+        pytest.skip("it shows no records")
+    space = {}
+    exec(first, space)
+    space[name] = "wrong"
+    with pytest.raises(PageError, match=f"{name}.*'wrong'") as caught:
+        exec(second, space)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value, allowed, said",
+    [
+        (4, range(1, 32, 2), "kernel=4: a whole number from 1 to 31 in steps of 2 is expected"),
+        (0, range(1, 9), "from 1 to 8 is"),
+        (3.0, range(1, 9), "kernel=3.0"),
+        (True, range(1, 9), "kernel=True"),
+        ([3], range(1, 9), "kernel=\\[3\\]"),
+        (1, (True, False), "kernel=1: one of True, False is expected"),
+    ],
+)
+def test_a_page_s_own_parameter_is_refused_in_a_line(value, allowed, said):
+    with pytest.raises(PageError, match=said):
+        check_value("kernel", value, allowed)
+
+
+def test_what_is_allowed_passes():
+    check_value("kernel", 3, range(1, 32, 2))
+    check_value("kernel", None, range(1, 32, 2))
+    check_value("radius", False, (True, False))
+
+
+def test_a_page_that_is_stopped_says_so_in_a_line(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["spatialbias.studies.study"], "sweep", interrupted)
+    page = Page("coordinet/few_samples")
+    with pytest.raises(Stopped) as caught:
+        page.frame("coordinet.few_samples")
+    (line,) = caught.value._render_traceback_()
+    assert "coordinet.few_samples" in line and "kept" in line
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_jupyter_book_with_the_page_that_it_executes(tiny_book):
+    root = tiny_book("open('../../1.here', 'a').close()\nimport time; time.sleep(100)")
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n"
+        "  - file: book/work/page\n  - file: book/work/other\n"
+    )
+    source = (root / "book" / "work" / "page.ipynb").read_text()
+    (root / "book" / "work" / "other.ipynb").write_text(source.replace("1.here", "2.here"))
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
+    build = subprocess.Popen(
+        command,
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )
+    end = time.time() + 100
+    while not list(root.glob("*.here")) and time.time() < end:
+        time.sleep(0.1)
+    os.killpg(build.pid, signal.SIGINT)
+    _, said = build.communicate(timeout=60)
+    assert len(list(root.glob("*.here"))) == 1
+    assert build.returncode == 130 and said.count("stopped; the same command") == 1
+    assert "Traceback" not in said
