@@ -1,5 +1,7 @@
 """The explorer: networks from files or from the reader, what is shown, and what the kernel answers."""
 
+import base64
+import gzip
 import json
 
 import numpy as np
@@ -13,11 +15,23 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from spatialbias import datasets, models, paths, shifts  # noqa: E402
-from spatialbias.datasets import Batch, Data  # noqa: E402
-from spatialbias.explorer import NoNetworks, advance, explore, load_networks, samples  # noqa: E402
+from spatialbias.datasets import Batch, Data, not_so_clevr  # noqa: E402
+from spatialbias.explorer import (  # noqa: E402
+    NoNetworks,
+    advance,
+    explore,
+    explore_kernels,
+    explore_square,
+    export,
+    load_networks,
+    samples,
+    square,
+)
 from spatialbias.explorer import networks as explorer_networks  # noqa: E402
+from spatialbias.explorer.hosts import Page  # noqa: E402
 from spatialbias.explorer.view import View, order  # noqa: E402
-from spatialbias.explorer.widget import Explorer, Page, own  # noqa: E402
+from spatialbias.explorer.widget import Explorer, own  # noqa: E402
+from spatialbias.layers import LRLC2d  # noqa: E402
 from spatialbias.trials import Trial  # noqa: E402
 
 TINY = {
@@ -283,6 +297,27 @@ def test_the_kernel_answers_what_the_networks_answer(asked, tiny):
     torch.testing.assert_close(widget.probabilities["simple_cnn"], found[1, 0])
 
 
+def test_the_kernel_answers_with_the_gradient_of_the_winner(asked, tiny):
+    _, ask = asked
+    image = samples.samples()[0][4]
+    _, (answer,) = ask(image[None], ["simple_cnn"], gradient=True)
+    found = torch.frombuffer(bytearray(answer), dtype=torch.float32).view(32, 32)
+    model, data = tiny["simple_cnn"]
+
+    @torch.no_grad()
+    def winner(pixels):
+        scaled = (pixels - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)
+        return model.double()(scaled[None].double()).log_softmax(1).amax()
+
+    pixels, step = image.double() / 255, torch.zeros(3, 32, 32, dtype=torch.double)
+    size = 0.0
+    for channel in range(3):
+        step[channel, 10, 20] = 1e-5
+        size += float((winner(pixels + step) - winner(pixels - step)).abs() / 2e-5)
+        step.zero_()
+    assert float(found[10, 20]) == pytest.approx(size, rel=1e-3)
+
+
 def test_a_failing_network_is_told_to_the_front_end(asked):
     _, ask = asked
     (message,) = ask(samples.samples()[0][:1], ["nobody"])
@@ -293,7 +328,7 @@ def test_what_a_saved_notebook_holds_needs_no_kernel(tiny):
     data, _ = explore(tiny, turn=20)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     page = data["text/html"]
-    assert '"turn": 20' in page and "export" not in page.partition("<script>")[2][:20000]
+    assert '"turn": 20' in page and "export default" not in page
     assert page.count("</script>") == 1
 
 
@@ -313,6 +348,111 @@ def test_while_the_book_is_made_it_is_a_page(tiny, monkeypatch):
     monkeypatch.setenv("SPATIALBIAS_PROFILE", "smoke")
     assert isinstance(explore(tiny), Page) and not explore(tiny).shared
     assert explore().shared and len(explore(turn=3)._repr_html_()) < 1000
+
+
+# -------------------------------------------------------------------------------------------------
+# the siblings
+
+
+def test_the_square_is_drawn_and_named_as_its_networks_do():
+    widget, sent = explore_square(x=20), []
+    networks = square.networks()
+    widget.send = lambda *message: sent.append(message)
+    centres = torch.tensor([[22.0, 21.0], [6.0, 9.0]])
+    message = {"id": 1, "n": 2, "names": list(networks)}
+    widget._handle_custom_msg(message, [centres.numpy().tobytes()])
+    found = torch.frombuffer(bytearray(sent[0][1][0]), dtype=torch.float32).view(4, 2, 32, 32)
+    drawn = not_so_clevr.draw(centres.long(), 32, 32, 9)[:, 0] > 0.5
+    overlap = ((found > 0.5) & drawn).sum((2, 3)) / ((found > 0.5) | drawn).sum((2, 3))
+    named = found.flatten(2).argmax(2)
+    assert overlap[0].min() > 0.9  # CoordConv, in the held-out quadrant too
+    assert named[1].tolist() == [21 * 32 + 22, 9 * 32 + 6]
+    assert overlap[2, 0] < 0.5 < overlap[2, 1] and named[3, 0] != named[1, 0]  # the deconvolution
+    assert widget.state == {"x": 20, "y": 21} and widget.data["held_out"] == [17, 17]
+
+
+@pytest.mark.parametrize("start", [{"x": 3}, {"y": 28}, {"x": 5.0}, {"z": 5}])
+def test_a_square_that_leaves_the_canvas_is_refused(start):
+    with pytest.raises(ValueError, match="from 4 to 27"):
+        explore_square(**start)
+
+
+@pytest.mark.parametrize("weights", ["row_col", "table", "input"])
+def test_kernels_are_what_the_layer_mixes(weights):
+    layer = LRLC2d(3, 4, 3, input_size=(10, 9), rank=2, weights=weights)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    images = torch.rand(5, 3, 10, 9)
+    (shown,) = explore_kernels(nn.Sequential(layer), images, row=2).data["layers"]
+    given = (
+        layer.combining_weights(images) if weights == "input" else layer.combining_weights()[None]
+    )
+    found = shown["most"] * unpacked(shown["weights"], np.int16) / 32767
+    assert shown["shape"] == list(given.shape)
+    np.testing.assert_allclose(found, given.detach().flatten(), atol=1e-4)
+    np.testing.assert_array_equal(
+        unpacked(shown["basis"], np.float32), layer.basis().detach().flatten()
+    )
+    assert (shown["images"] is None) == (weights != "input")
+
+
+def test_kernels_of_many_channels_are_their_mean():
+    layer = LRLC2d(5, 4, 3, input_size=(10, 9), rank=2)
+    (shown,) = explore_kernels(layer).data["layers"]
+    mean = layer.basis().detach().mean(2)
+    assert shown["kernel"] == [4, 1, 3]
+    np.testing.assert_array_equal(unpacked(shown["basis"], np.float32), mean.flatten())
+
+
+def unpacked(text, kind):
+    return np.frombuffer(gzip.decompress(base64.b64decode(text)), kind)
+
+
+@pytest.mark.parametrize(
+    ("networks", "more", "message"),
+    [
+        (nn.Flatten(), {}, "Flatten has no LRLC2d"),
+        ("faces, K = 3", {}, "'faces, K = 3': there are faces, K = 2"),
+        (LRLC2d(3, 4, 3, input_size=(9, 9), rank=2, weights="input"), {}, "images= is needed"),
+        (LRLC2d(3, 4, 3, input_size=(9, 9), rank=2), {"row": 7}, "row=7: there are.*row= to 6"),
+    ],
+)
+def test_what_has_no_kernels_to_show_is_refused(networks, more, message):
+    with pytest.raises(ValueError, match=message):
+        explore_kernels(networks, **more)
+
+
+# -------------------------------------------------------------------------------------------------
+# what the page runs
+
+
+@pytest.mark.parametrize(("K", "padding"), [(3, 1), (3, "valid"), (5, "same"), (5, 0)])
+def test_convolution_by_tiles_is_convolution(K, padding):
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 6, K, padding=padding, bias=K == 5)
+    side = 16 if padding in (1, "same") else 16 + K - 1
+    x = torch.randn(3, side, side)
+    found = export.convolution(x.permute(1, 2, 0), layer).permute(2, 0, 1)
+    torch.testing.assert_close(found, layer(x[None])[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", [*TINY, "pooled_cnn"])
+def test_exported_networks_answer_as_in_python(tiny, name):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    if name == "pooled_cnn":
+        tiny = {name: (models.build(name, width=8), cifar10())}
+    network = explorer_networks.of(tiny)[name]
+    session = onnxruntime.InferenceSession(export.classifier(network)[0])
+    for image in samples.samples()[0][:3]:
+        for wanted in (True, False):
+            p, slope = session.run(None, {"images": image.numpy(), "wanted": np.array(wanted)})
+            np.testing.assert_allclose(p, network.probabilities(image[None])[0].detach(), atol=1e-4)
+            exact = network.gradient(image).numpy() if wanted else 0 * slope
+            near = np.isclose(slope, exact, atol=1e-3 * exact.max())
+            assert (
+                near.mean() > 0.95
+            )  # where two pixels of a pool are all but equal, either may win
 
 
 # -------------------------------------------------------------------------------------------------
@@ -340,9 +480,11 @@ def test_the_shipped_answers_are_of_the_shipped_networks():
             view = View(grid["angles"][a], grid["crops"][c])
             wanted = network.probabilities(view(images[i : i + 1]))[0]
             assert (found[i, a, c].float() / 255 - wanted).abs().max() < 0.02, (name, i, a, c)
-    for name in ("fully_connected", "simple_cnn", "coordinet"):
-        assert set(curves[name]) == {"turn", "crop", "right"}
+    for name in networks:
+        assert set(curves[name]) == {"turn", "crop", "right", "accuracy"}
         assert all(low <= mean <= high for _, mean, low, high, n in curves[name]["turn"] if n > 2)
+        upright = curves[name]["turn"][0][1]
+        assert abs(curves[name]["accuracy"] - upright) < 0.05, name
 
 
 def test_a_label_and_a_colour_are_the_books():

@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.set_defaults(run=_sweep, place="SPATIALBIAS_STORE")
 
     results = commands.add_parser("results", help="what is on record")
-    results.add_argument("action", choices=("status", "verify", "pack"))
+    results.add_argument("action", choices=("status", "verify", "pack", "networks"))
     results.add_argument("study", nargs="*")
     results.add_argument(
         "--sample",

@@ -1,5 +1,5 @@
 """What is on record: `status` counts it, `verify` checks it (and recomputes a sample), `pack` makes
-it ready to ship.
+it ready to ship, `networks` trains the shipped networks that are not here.
 """
 
 import json
@@ -16,7 +16,7 @@ from spatialbias.checksums import SUMS, check, sums
 from spatialbias.costs import cost, duration
 from spatialbias.records import lacking, on_record
 from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
-from spatialbias.studies import Study, names
+from spatialbias.studies import names
 from spatialbias.studies import study as find_study
 from spatialbias.trials import Trial, canonical
 
@@ -286,13 +286,13 @@ def pack(studies, options) -> int:
                 f"{name}: {len(left[name])} trials are wanting, {len(new)} new records are not shipped; "
                 f"--pending keeps them in {pending.parent}"
             )
-    for name in asked:
-        if plans[name].study.networks:
-            _ship_networks(plans[name].study, store)
-    if any(plans[name].study.networks for name in asked):
-        from spatialbias.explorer import advance
+    _ship_networks([plans[name].study for name in asked], store)
+    return 0
 
-        advance.write()
+
+def networks(studies, options) -> int:
+    """Ship the networks that studies name; train those first whose weights are not here."""
+    _ship_networks(studies, Store(pending=True), train=True)
     return 0
 
 
@@ -342,38 +342,53 @@ def _current(record: dict) -> dict:
     }
 
 
-def _ship_networks(study: Study, store: Store) -> None:
-    """Write the first trained network of each arm that the study names to
-    data/results/weights/<work>.<arm>.safetensors, as bfloat16.
+def _ship_networks(studies, store: Store, train: bool = False) -> None:
+    """Write the first trained network of each arm that a study names to
+    data/results/weights/<work>.<arm>.safetensors, as bfloat16, and what the explorer knows in
+    advance.
     """
+    studies = [study for study in studies if study.networks]
+    for study in studies:
+        for arm, trial in study.plan("paper", replicates=1, **study.networks).labelled:
+            _ship_network(f"{study.name.partition('.')[0]}.{arm}", trial, store, train)
+    if studies:
+        from spatialbias.explorer import advance
+
+        advance.write()
+
+
+def _ship_network(name: str, trial: Trial, store: Store, train: bool) -> None:
     from safetensors.torch import save
 
     from spatialbias import datasets
 
-    plan = study.plan("paper", replicates=1, **study.networks)
-    folder, work = paths.shipped_results() / "weights", study.name.partition(".")[0]
-    records = on_record(plan.trials, (), store)
-    for arm, trial in plan.labelled:
-        states = trial.key in records and store.states(trial.key, numerics_of(records[trial.key]))
-        if not states:
-            print(f"no weights of {arm} here: its shipped network stays as it is", file=sys.stderr)
-            continue
-        data = datasets.load(trial.dataset, **trial.dataset_args)
-        meta = {
-            "trial": json.dumps(trial.model_dump()),
-            "mean": json.dumps(data.mean),
-            "std": json.dumps(data.std),
-            "classes": json.dumps(data.classes),
-        }
-        half = {
-            name: value.bfloat16() if value.is_floating_point() else value
-            for name, value in states["stop"].items()
-        }
-        path = folder / f"{work}.{arm}.safetensors"
-        if not _same(path, half, meta):  # metadata is written in any order
-            write(path, save(half, metadata=meta))
-            write(folder / SUMS, sums(folder, "*.safetensors").encode())
-        print(f"weights of {arm}: {trial.key[:12]}, as bfloat16")
+    here = (store.states(trial.key, numerics) for numerics in store.all(trial.key))
+    states = next(filter(None, here), None)
+    if not states and train:
+        from spatialbias.run import run
+
+        print(f"training {name}", flush=True)
+        states = run(trial, measures=())[1]
+    if not states:
+        print(f"no weights of {name} here: its shipped network stays as it is", file=sys.stderr)
+        return
+    data = datasets.load(trial.dataset, **trial.dataset_args)
+    meta = {
+        "trial": json.dumps(trial.model_dump()),
+        "mean": json.dumps(data.mean),
+        "std": json.dumps(data.std),
+        "classes": json.dumps(data.classes),
+    }
+    half = {
+        key: value.bfloat16() if value.is_floating_point() else value
+        for key, value in states["stop"].items()
+    }
+    folder = paths.shipped_results() / "weights"
+    path = folder / f"{name}.safetensors"
+    if not _same(path, half, meta):  # metadata is written in any order
+        write(path, save(half, metadata=meta))
+        write(folder / SUMS, sums(folder, "*.safetensors").encode())
+    print(f"weights of {name}: {trial.key[:12]}, as bfloat16")
 
 
 def _same(path, state: dict, meta: dict) -> bool:

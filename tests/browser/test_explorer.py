@@ -18,7 +18,8 @@ import time
 import pytest
 import torch
 
-from spatialbias.explorer import explore, load_networks
+from spatialbias.datasets import not_so_clevr
+from spatialbias.explorer import explore, explore_kernels, explore_square, load_networks, square
 from spatialbias.explorer import site as explorer_site
 from spatialbias.explorer.samples import samples
 from spatialbias.explorer.view import View, grain, order
@@ -49,8 +50,10 @@ def page_in(folder, runtime):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPATIALBIAS_PROFILE", "paper")
-        shown = explore()._repr_html_()
-    (folder / "page.html").write_text(f"{HEAD}{scripts}<body>{shown}", encoding="utf-8")
+        pages = {"page": (explore(),), "siblings": (explore_square(), explore_kernels())}
+    for name, widgets in pages.items():
+        shown = "".join(widget._repr_html_() for widget in widgets)
+        (folder / f"{name}.html").write_text(f"{HEAD}{scripts}<body>{shown}", encoding="utf-8")
     return folder
 
 
@@ -278,6 +281,27 @@ def test_an_image_of_ones_own_is_drawn_or_comes_from_disk(made, browser, tmp_pat
     page.close()
 
 
+def test_it_looks_where_the_gradient_is_large(made, browser):
+    networks, image = load_networks(), samples()[0][5]
+    page, _ = visit(browser, (made / "page.html").as_uri())
+    listed = [{"name": name, "digest": network.digest} for name, network in networks.items()]
+    found = page.evaluate(
+        """async ([image, networks]) => {
+        const ask = await spatialbiasRuntime.start(networks, [3, 32, 32]), names = networks.map((n) => n.name);
+        const slopes = await ask(Uint8Array.from(image), 1, names, true);
+        return Object.fromEntries(names.map((name) => [name, [...slopes[name]]])) }""",
+        [image.flatten().tolist(), listed],
+    )
+    for name, network in networks.items():
+        mine, theirs = torch.tensor(found[name]).view(32, 32), network.gradient(image)
+        near = torch.isclose(mine, theirs, atol=1e-3 * float(theirs.max()))
+        assert near.float().mean() > 0.95, name
+    # the convolution that does not pad hardly sees the corners
+    slope = networks["simple_cnn"].gradient(image)
+    assert slope[:2, :2].mean() < 0.2 * slope[12:20, 12:20].mean()
+    page.close()
+
+
 REFUSES = "delete globalThis.WebAssembly"
 BROKEN = "globalThis.Worker = class { constructor() { throw new Error('refused') } }"
 
@@ -303,17 +327,144 @@ def test_where_no_network_runs_answers_are_looked_up_and_it_says_so(made, bare, 
     page.close()
 
 
-def test_nothing_overflows_a_phone_and_every_control_is_named(made, browser):
-    page, _ = visit(browser, (made / "page.html").as_uri())
+@pytest.mark.parametrize("name", ["page", "siblings"])
+def test_nothing_overflows_a_phone_and_every_control_is_named(made, browser, name):
+    page, _ = visit(browser, (made / f"{name}.html").as_uri(), reduced_motion="reduce")
     page.set_viewport_size({"width": 390, "height": 844})
-    answered(page)
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) <= 0
     unnamed = page.evaluate(
-        """() => [...document.querySelector('.spatialbias-explorer').shadowRoot.querySelectorAll('button, input, select, canvas')]
+        """() => [...document.querySelectorAll('.spatialbias-explorer')].flatMap((host) => [...host.shadowRoot.querySelectorAll('button, input, select, canvas')])
         .filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length))).map((e) => e.outerHTML)"""
     )
     assert unnamed == []
+    moving = page.evaluate(
+        "[...document.querySelectorAll('.spatialbias-explorer')].flatMap((host) => [...host.shadowRoot.querySelectorAll('*')])"
+        ".filter((e) => parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
+    )
+    assert moving == 0
+    page.close()
+
+
+def sibling(page, name):
+    return page.get_by_role("group", name=name)
+
+
+def of_square(x, y):
+    """What the two panels say in Python."""
+    said, networks = [], square.networks()
+    centre = torch.tensor([[float(x), float(y)]])
+    inside = not_so_clevr.draw(centre.long(), 32, 32, 9).flatten() > 0.5
+    for draws, names in (list(networks)[:2], list(networks)[2:]):
+        drawn = square.answers(networks[draws], centre)[0] > 0.5
+        overlap = 100 * (drawn & inside).sum() / (drawn | inside).sum()
+        at = int(square.answers(networks[names], centre)[0].argmax())
+        said.append(f"overlap of {overlap:.0f} %; names column {at % 32}, row {at // 32}: ")
+    return said
+
+
+def says(page, x, y):
+    captions = sibling(page, "Drag a square").locator("figcaption")
+    for k, text in enumerate(of_square(x, y)):
+        captions.nth(k + 1).filter(has_text=text).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_a_square_is_dragged_and_networks_draw_and_name_it(made, served, browser, scheme):
+    address = f"{made.as_uri() if scheme == 'file' else served}/siblings.html"
+    page, said = visit(browser, address, has_touch=True)
+    group = sibling(page, "Drag a square")
+    says(page, 22, 21)
+    group.get_by_label("column", exact=True).fill("8")
+    group.get_by_label("row", exact=True).focus()
+    page.keyboard.press("ArrowLeft")
+    says(page, 8, 20)
+    page.wait_for_function("location.hash === '#square=8,20'")
+    box = group.locator("canvas").first.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, middle[1], steps=4)  # as far as it goes
+    page.mouse.up()
+    says(page, 27, 16)
+    page.touchscreen.tap(box["x"] + 0.26 * box["width"], box["y"] + 0.76 * box["height"])
+    says(page, 8, 24)
+    page.evaluate("location.hash = 'square=20,9'")
+    says(page, 20, 9)
+    assert said == []
+    page.close()
+
+
+def test_networks_of_the_square_answer_as_in_python(made, browser):
+    networks = square.networks()
+    centres = not_so_clevr.positions(32, 32, 9)[::3].float()
+    page, _ = visit(browser, (made / "siblings.html").as_uri())
+    listed = [{"name": name, "digest": network.digest} for name, network in networks.items()]
+    found = page.evaluate(
+        """async ([centres, networks]) => {
+        const ask = await spatialbiasRuntime.start(networks, [2]), names = networks.map((n) => n.name);
+        const p = await ask(Float32Array.from(centres), centres.length / 2, names);
+        return Object.fromEntries(names.map((name) => [name, [...p[name]]])) }""",
+        [centres.flatten().tolist(), listed],
+    )
+    page.close()
+    for name, network in networks.items():
+        mine = torch.tensor(found[name]).view(len(centres), -1)
+        assert (mine - square.answers(network, centres)).abs().max() < 1e-3, name
+
+
+def test_the_kernel_of_each_place_is_shown(made, browser):
+    page, said = visit(browser, f"{(made / 'siblings.html').as_uri()}#kernels=1,4,30")
+    group, networks = sibling(page, "Move over a map"), load_networks("lrlc")
+
+    def weighs(layer, row, column):
+        (one,) = (m for m in networks[layer].model.modules() if hasattr(m, "combining_weights"))
+        wanted = one.combining_weights()[:, row, column]
+        shown = [float(text) for text in group.locator(".bank span").all_inner_texts()]
+        assert shown == pytest.approx(wanted.tolist(), abs=0.006)
+
+    weighs("faces, K = 2, table", 4, 30)
+    group.get_by_label("row", exact=True).fill("17")
+    group.get_by_label("column", exact=True).focus()
+    page.keyboard.press("ArrowLeft")
+    weighs("faces, K = 2, table", 17, 29)
+    before = group.locator("canvas").last.evaluate("(e) => e.toDataURL()")
+    group.get_by_role("button", name="bank 2").click()
+    group.get_by_label("network", exact=True).select_option("faces, K = 2")
+    weighs("faces, K = 2", 17, 29)
+    assert group.locator("canvas").last.evaluate("(e) => e.toDataURL()") != before
+    page.wait_for_function("location.hash === '#kernels=0,17,29,1,0'")
+    box = group.locator("canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 1, box["y"] + box["height"] - 1)
+    weighs("faces, K = 2", 33, 0)
+    group.get_by_label("network", exact=True).select_option("faces, input-dependent K = 2")
+    of = "[...document.querySelectorAll('.spatialbias-explorer')].at(-1).shadowRoot.querySelectorAll('.bank span')[0].textContent"
+    first = page.evaluate(of)
+    group.get_by_label("image", exact=True).select_option("image 3")
+    assert page.evaluate(of) != first
+    assert said == []
+    page.close()
+
+
+def test_two_widgets_share_an_address(made, browser):
+    page, _ = visit(browser, f"{(made / 'siblings.html').as_uri()}#square=9,9&kernels=0,3,4,0,0")
+    says(page, 9, 9)
+    sibling(page, "Move over a map").get_by_label("row", exact=True).fill("5")
+    page.wait_for_function("location.hash === '#square=9,9&kernels=0,5,4,0,0'")
+    page.close()
+
+
+@pytest.mark.parametrize("how", ["no npm", "no WebAssembly"])
+def test_where_no_network_runs_the_square_moves_in_steps(made, bare, browser, how):
+    folder, before = {"no npm": (bare, ""), "no WebAssembly": (made, REFUSES)}[how]
+    page, said = visit(browser, (folder / "siblings.html").as_uri(), before)
+    sibling(page, "Drag a square").get_by_text("computed in advance").wait_for()
+    says(page, 20, 20)  # from (22, 21) the nearest
+    sibling(page, "Drag a square").get_by_label("column", exact=True).fill("8")
+    says(page, 8, 20)
+    sibling(page, "Move over a map").get_by_label("row", exact=True).fill("5")
+    assert sibling(page, "Move over a map").locator("output").first.inner_text() == "5"
+    assert said == []
     page.close()
 
 
@@ -327,9 +478,10 @@ def test_speed_is_reported(made, browser, record_property, capsys):
         const root = document.querySelector('.spatialbias-explorer').shadowRoot, times = [];
         const wrap = root.querySelector('.explorer'), slider = root.querySelector('#slider-turn');
         for (let k = 0; k < 100; k++) {
-            const before = wrap.dataset.shown, start = performance.now();
+            const start = performance.now();
+            const shown = new Promise((done) => new MutationObserver((_, o) => { o.disconnect(); done(); }).observe(wrap, { attributeFilter: ["data-shown"] }));
             slider.value = (k * 37) % 170; slider.dispatchEvent(new Event('input'));
-            while (wrap.dataset.shown === before) await new Promise((done) => { const c = new MessageChannel(); c.port1.onmessage = done; c.port2.postMessage(0); });
+            await shown;
             times.push(performance.now() - start);
         }
         return times }"""
@@ -351,8 +503,9 @@ def test_speed_is_reported(made, browser, record_property, capsys):
 def test_in_jupyterlab_the_kernel_answers(browser, tmp_path):
     import nbformat
 
-    source = "from spatialbias.explorer import explore\nexplore(turn=20)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    shown = ("explore(turn=20)", "explore_square(x=8, y=9)", "explore_kernels(layer=1, row=4)")
+    cells = [f"from spatialbias.explorer import {one.partition('(')[0]}\n{one}" for one in shown]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, tmp_path / "page.ipynb")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -387,6 +540,12 @@ def test_in_jupyterlab_the_kernel_answers(browser, tmp_path):
                 " const e = host.shadowRoot.querySelector('.explorer'); return +e.dataset.shown > 1 }"
             )
             numbers = page.locator("tbody td span").all_inner_texts()
+            sibling(page, "Drag a square").and_(page.locator("[data-host=kernel]")).wait_for()
+            says(page, 8, 9)
+            sibling(page, "Drag a square").get_by_label("column", exact=True).fill("20")
+            says(page, 20, 9)
+            group = sibling(page, "Move over a map")
+            assert group.get_by_label("row", exact=True).input_value() == "4"
             page.close()
         finally:
             lab.terminate()

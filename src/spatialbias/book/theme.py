@@ -24,7 +24,7 @@ from spatialbias.book import kernel, numbers, run, search, terms
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MARK = "spatialbias-dark"
-EXPLORER = 'class="spatialbias-explorer"'
+EXPLORER = 'class="spatialbias-explorer" data-shared'
 INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
 TEXT = re.compile(r"(?s)<text\b[^>]*>(.*?)</text>")
 PAGE = 18  # grey level of the theme's dark page

@@ -16,8 +16,12 @@ globalThis.spatialbiasRuntime = (() => {
   }
 
   async function bytes(name) {
-    const letters = atob(await script(name)), packed = new Uint8Array(letters.length);
-    for (let k = 0; k < packed.length; k++) packed[k] = letters.charCodeAt(k);
+    const letters = await script(name), packed = new Uint8Array((7 * letters.length) >> 3);  // seven bits a letter
+    for (let k = 0, at = 0, bits = 0, held = 0; at < packed.length; k++) {
+      held = ((held << 7) | letters.charCodeAt(k)) & 0x7fff;
+      bits += 7;
+      if (bits >= 8) packed[at++] = held >> (bits -= 8);
+    }
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
@@ -30,25 +34,37 @@ globalThis.spatialbiasRuntime = (() => {
   }
 
   const work = () => {  // the text of the worker; `ort` stands before it
-    const sessions = {};
+    const sessions = {}, shapes = {};
+    async function run(name, inputs, wanted) {
+      const session = sessions[name], kind = inputs instanceof Uint8Array ? "uint8" : "float32";
+      const feeds = { [session.inputNames[0]]: new ort.Tensor(kind, inputs, shapes[name]) };
+      if (session.inputNames.length > 1) feeds.wanted = new ort.Tensor("bool", [wanted], []);
+      return (await session.run(feeds))[wanted ? "gradient" : "probabilities"].data;
+    }
     onmessage = async ({ data }) => {
+      const { id, wasm, glue, model, name, shape, names, inputs, n, gradient } = data;
       try {
-        if (data.wasm) {
+        const found = {};
+        if (wasm) {
           ort.env.logLevel = "error";
           ort.env.wasm.numThreads = 1;
-          ort.env.wasm.wasmBinary = data.wasm;
-          ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([data.glue], { type: "text/javascript" })) };
-          postMessage({ id: data.id });
-        } else if (data.model) {
-          sessions[data.name] = await ort.InferenceSession.create(data.model, { executionProviders: ["wasm"] });
-          postMessage({ id: data.id });
+          ort.env.wasm.wasmBinary = wasm;
+          ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([glue], { type: "text/javascript" })) };
+        } else if (model) {
+          sessions[name] = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+          shapes[name] = shape;
         } else {
-          const found = {}, feeds = { images: new ort.Tensor("uint8", data.images, data.shape) };
-          for (const name of data.names) found[name] = (await sessions[name].run(feeds)).probabilities.data;
-          postMessage({ id: data.id, found });
+          const each = inputs.length / n;
+          for (const one of names)
+            for (let k = 0; k < n; k++) {
+              const answer = await run(one, inputs.subarray(k * each, (k + 1) * each), !!gradient);
+              found[one] ??= new Float32Array(n * answer.length);
+              found[one].set(answer, k * answer.length);
+            }
         }
+        postMessage({ id, found });
       } catch (error) {
-        postMessage({ id: data.id, error: String(error) });
+        postMessage({ id, error: String(error) });
       }
     };
   };
@@ -72,33 +88,44 @@ globalThis.spatialbiasRuntime = (() => {
     });
   }
 
-  async function start(networks, size) {
+  async function crew() {
     if (typeof WebAssembly === "undefined") throw new Error("no WebAssembly");
     const text = (name) => bytes(name).then((found) => new TextDecoder().decode(found));
-    const models = networks.map((network) => bytes(network.digest));
     const [source, glue, wasm] = await Promise.all([text("ort"), text("glue"), bytes("wasm")]);
-    const hands = [worker(source), worker(source)], load = [0, 0], of = {};
-    const ready = hands.map((send) => send({ wasm, glue }));
-    const order = networks.map((_, k) => k).sort((a, b) => spatialbiasNetworks[networks[b].digest].cost - spatialbiasNetworks[networks[a].digest].cost);
-    for (const k of order) {  // the dearest first, each to the less busy worker
-      const { name, digest } = networks[k], { cost } = spatialbiasNetworks[digest];
-      of[name] = load[0] <= load[1] ? 0 : 1;
-      load[of[name]] += cost;
-    }
-    await Promise.all(ready);
-    await Promise.all(networks.map(async ({ name, digest }, k) =>
-      hands[of[name]]({ name, model: woven(await models[k], spatialbiasNetworks[digest].bytes) })));
-    return async (images, n, names) => {
-      const parts = [0, 1].map((k) => names.filter((name) => of[name] === k));
-      const found = await Promise.all(parts.map((part, k) => part.length ? hands[k]({ images, shape: [n, ...size], names: part }) : {}));
-      return Object.assign({}, ...found);
-    };
+    const hands = [worker(source), worker(source)];
+    await Promise.all(hands.map((send) => send({ wasm, glue })));
+    return hands;
   }
 
   let started = null;
+  const load = [0, 0], placed = new Map();  // by digest: which worker has it, and when it is ready
+
+  async function start(networks, shape) {
+    started ??= crew();
+    const cost = ({ digest }) => spatialbiasNetworks[digest].cost;
+    const fresh = networks.filter(({ digest }) => !placed.has(digest)).sort((a, b) => cost(b) - cost(a));
+    for (const network of fresh) {  // the dearest first, each to the less busy worker
+      const { digest } = network, k = load[0] <= load[1] ? 0 : 1, packed = bytes(digest);
+      load[k] += cost(network);
+      const ready = started.then(async (hands) => hands[k]({ name: digest, shape, model: woven(await packed, spatialbiasNetworks[digest].bytes) }));
+      ready.catch(() => {});  // told to whoever waits for it
+      placed.set(digest, { k, ready });
+    }
+    const hands = await started, of = Object.fromEntries(networks.map(({ name, digest }) => [name, digest]));
+    await Promise.all(networks.map(({ digest }) => placed.get(digest).ready));
+    return async (inputs, n, names, gradient = false) => {
+      const found = await Promise.all([0, 1].map((k) => {
+        const part = names.map((name) => of[name]).filter((digest) => placed.get(digest).k === k);
+        return part.length ? hands[k]({ inputs, n, names: part, gradient }) : {};
+      }));
+      const all = Object.assign({}, ...found);
+      return Object.fromEntries(names.map((name) => [name, all[of[name]]]));
+    };
+  }
+
   return {
     has: (digest) => digest in spatialbiasNetworks,
     data: (name, text) => arrived.get(name)(text),
-    start: (networks, size) => (started ??= start(networks, size)),
+    start,
   };
 })();

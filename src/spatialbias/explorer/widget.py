@@ -1,36 +1,21 @@
-"""The explorer's content, as plain data, and its two forms: a widget that answers from the kernel,
-and the page that needs none.
-"""
+"""The explorer of shifts: its content, as plain data, and the widget that answers from the kernel."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
-import re
 from pathlib import Path
 
-import anywidget
 import numpy as np
 import torch
-import traitlets
 from PIL import Image
 from torch import Tensor
 
 from spatialbias import shifts
 from spatialbias.explorer import advance
+from spatialbias.explorer.hosts import Widget, module, packed
 from spatialbias.explorer.networks import SHIPPED, SPARE, Network, fit, pictures
 from spatialbias.explorer.view import grain, order
 
-HERE = Path(__file__).parent
-CSS = (HERE / "explorer.css").read_text(encoding="utf-8")
 CONTROLS = ("turn", "crop", "right", "down", "blur", "noise")
-
-
-def packed(values: Tensor) -> str:
-    """A tensor's bytes, as text that scripts can hold."""
-    content = np.ascontiguousarray(values.numpy()).tobytes()
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
 
 def content(networks: dict[str, Network], image=None) -> dict:
@@ -50,6 +35,7 @@ def content(networks: dict[str, Network], image=None) -> dict:
     if not grid or image is not None:
         grid = advance.quick(networks, images)
     return {
+        "kind": "shifts",
         "size": list(images.shape[1:]),
         "classes": list(classes),
         "images": packed(images),
@@ -77,10 +63,12 @@ def _note(network: Network, curves: dict) -> str:
         return ""
     upright = next((row for row in curves.get("turn", ()) if row[0] == 0), None)
     how = f"Trained on {network.trained_on}"
-    if upright is None:
+    if "accuracy" in curves:
+        how += f". It names {100 * curves['accuracy']:.0f} % of the test images"
+    if upright is None or upright[4] < 2:
         return f"{how}."
     low, high = (round(100 * value) for value in upright[2:4])
-    return f"{how}. Networks trained like it name {100 * upright[1]:.0f} % of the test images ({low} to {high} %, {upright[4]:.0f} runs)."
+    return f"{how}; networks trained like it {100 * upright[1]:.0f} % ({low} to {high} %, {upright[4]:.0f} runs)."
 
 
 def own(image, size: tuple[int, int, int]) -> Tensor:
@@ -159,71 +147,24 @@ def state_of(content: dict, start: dict) -> dict:
     return checked
 
 
-class Explorer(anywidget.AnyWidget):
-    """An image under the reader's hands. `state` holds the controls' values, and setting it moves
-    them; `probabilities` are each network's last answer, on the image that the reader sees.
+class Explorer(Widget):
+    """An image under the reader's hands; `probabilities` are each network's last answer, on the
+    image that the reader sees.
     """
 
-    _esm = (HERE / "explorer.js").read_text(encoding="utf-8")
-    css = traitlets.Unicode(CSS).tag(sync=True)
-    data = traitlets.Dict().tag(sync=True)
-    state = traitlets.Dict().tag(sync=True)
+    _esm = module("shifts")
 
     def __init__(self, networks: dict[str, Network], content: dict, state: dict) -> None:
-        super().__init__(data=content, state=state)
+        super().__init__(content, state)
         self.networks, self.probabilities = networks, {}
-        self.on_msg(self._asked)
 
-    def _asked(self, widget, message: dict, buffers: list) -> None:
-        """Answer images that the front end sends: {id, n, names} and n images as bytes."""
-        try:
-            images = torch.frombuffer(bytearray(buffers[0]), dtype=torch.uint8)
-            images = images.view(message["n"], *self.data["size"])
-            found = {name: self.networks[name].probabilities(images) for name in message["names"]}
-        except Exception as error:  # whatever a reader's network raises
-            self.send({"id": message.get("id"), "error": str(error)})
-            return
+    def answers(self, inputs: bytearray, message: dict) -> list[Tensor]:
+        """Of images: probabilities (n, classes) of each network, or of one its gradient (H, W)."""
+        images = torch.frombuffer(inputs, dtype=torch.uint8).view(-1, *self.data["size"])
+        asked = {name: self.networks[name] for name in message["names"]}
+        if message.get("gradient"):
+            return [network.gradient(images[0]) for network in asked.values()]
+        found = {name: network.probabilities(images) for name, network in asked.items()}
         if len(images) == 1:
             self.probabilities = {**self.probabilities, **{k: p[0] for k, p in found.items()}}
-        answer = torch.stack(list(found.values())).contiguous().numpy()
-        self.send({"id": message["id"]}, [answer.tobytes()])
-
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for programs without widgets the page."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/html": Page(self.data, self.state)._repr_html_()}, metadata
-
-
-class Page:
-    """The explorer where there is no kernel: it needs scripts, and nothing else.
-
-    shared: the data, script and networks lie beside the page (see `spatialbias.explorer.site`); else
-    the page carries what it needs to look answers up.
-    """
-
-    def __init__(self, content: dict, state: dict, shared: bool = False) -> None:
-        self.content, self.state, self.shared = content, state, shared
-
-    def _repr_html_(self) -> str:
-        state = _literal(self.state)
-        begin = "const el = document.currentScript.previousElementSibling;"
-        if self.shared:
-            script = f"{begin} globalThis.spatialbiasSite?.(el, {state})"
-        else:
-            given = f"({{ data: {_literal(self.content)}, css: {_literal(CSS)}, state: {state} }})[name]"
-            script = f"{begin}\n{classic()}\nrender({{ el, model: {{ get: (name) => {given} }} }});"
-        return (
-            '<div class="spatialbias-explorer">This is the explorer of shifts. It needs scripts: open the book in a '
-            f"browser, or run this cell.</div><script>{{ {script} }}</script>"
-        )
-
-
-def classic() -> str:
-    """The front end as statements of a classic script, which `file://` allows."""
-    module = (HERE / "explorer.js").read_text(encoding="utf-8")
-    return re.sub(r"^export (default .*\n?|)", "", module, flags=re.MULTILINE)
-
-
-def _literal(value) -> str:
-    return json.dumps(value).replace("<", "\\u003c")
+        return list(found.values())

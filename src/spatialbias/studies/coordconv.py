@@ -261,6 +261,7 @@ STUDIES = (
         grid(None, CANVAS),
         ("score", "canvas", "picture"),
         replicates=1,
+        networks={"arms": ("coordconv names", "deconv names"), "splits": "quadrant"},
     ),
     study(
         "canvas_given_steps",
@@ -271,6 +272,9 @@ STUDIES = (
         QUADRANT,
         factors=(0.01, 0.2),
         replicates=1,
+        networks={
+            "arms": ("coordconv draws, normalised input", "deconv draws, as many steps"),
+        },
     ),
     study(
         "search",

@@ -342,6 +342,7 @@ def study(
     size: int = 32,
     epochs: float = 1.0,
     small: int = 16,
+    networks: dict | None = None,
 ) -> Study:
     """A study of this chapter. `replicates`, `size` and the factor `epochs` are of `paper`; `small`
     (the canvas) and `factors` (on the epochs) of `smoke` and `quick`.
@@ -364,4 +365,5 @@ def study(
         },
         measures,
         Canvas,
+        networks,
     )

@@ -229,11 +229,14 @@ STUDIES = (
         PADDING,
         n_train=(97,),
     ),
-    study(
-        "padding_more",
-        "Does it gain by padding with more images, too?",
-        PADDING,
-        n_train=PUBLISHED_N,
+    replace(
+        study(
+            "padding_more",
+            "Does it gain by padding with more images, too?",
+            PADDING,
+            n_train=PUBLISHED_N,
+        ),
+        networks={"arms": ("padded_cnn",), "n_train": 390},
     ),
     study(
         "padding_shifts",

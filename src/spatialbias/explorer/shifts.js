@@ -1,11 +1,7 @@
-// The explorer: choose an image, shift it, and see what every network answers. One module for two hosts: in Jupyter it is
-// an anywidget and the kernel answers; in a page without a kernel `model` is plain data, and the networks run in the
-// browser (runtime.js) or, where they cannot, answers that were computed in advance are looked up.
+// The explorer: choose an image, shift it, and see what every network answers.
 
 // ---------------------------------------------------------------------------------------------------------- shifts
 // Images are Uint8Arrays (C, H, W). These are the shifts of spatialbias.shifts: a test compares them grey level by grey level.
-
-const byte = (value) => Math.max(0, Math.min(255, Math.round(value)));
 
 function resample(image, [C, H, W], [h, w], place) {
   // A new image (C, h, w): the pixel (y, x) shows what lies at place(y, x) = [row, column], bilinear, black outside.
@@ -58,7 +54,7 @@ function disc(image, [C, H, W]) {
   });
 }
 
-export function shifted(image, size, state, noise, order) {
+function shifted(image, size, state, noise, order) {
   // In the order of spatialbias.explorer.view.View.
   const side = size[2], area = size[1] * size[2];
   let seen = image;
@@ -71,86 +67,6 @@ export function shifted(image, size, state, noise, order) {
   if (state.scramble) seen = seen.map((_, k) => seen[k - (k % area) + order[k % area]]);
   return seen;
 }
-
-// ----------------------------------------------------------------------------------------------- who answers: `ask`
-// ask(images, n, names) resolves to {name: Float32Array of n x classes probabilities}.
-
-const unpack = async (text) => {
-  const letters = atob(text), packed = new Uint8Array(letters.length);
-  for (let k = 0; k < packed.length; k++) packed[k] = letters.charCodeAt(k);
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
-};
-
-function kernel(model) {
-  const waiting = new Map();
-  let last = 0;
-  model.on("msg:custom", (message, buffers) => {
-    const asked = waiting.get(message.id);
-    if (!asked) return;
-    waiting.delete(message.id);
-    if (message.error) return asked.fail(new Error(message.error));
-    const bytes = buffers[0].buffer ? buffers[0].buffer.slice(buffers[0].byteOffset, buffers[0].byteOffset + buffers[0].byteLength) : buffers[0];
-    const all = new Float32Array(bytes), each = all.length / asked.names.length;
-    asked.done(Object.fromEntries(asked.names.map((name, k) => [name, all.subarray(k * each, (k + 1) * each)])));
-  });
-  return (images, n, names) => new Promise((done, fail) => {
-    waiting.set(++last, { done, fail, names });
-    model.send({ id: last, n, names }, undefined, [images.slice().buffer]);
-  });
-}
-
-const within = (promise, ms) => Promise.race([
-  promise, new Promise((_, fail) => setTimeout(() => fail(new Error("no answer")), ms))]);
-
-async function answering(model, data, first, n) {
-  // The best of the three that answers here, and what the reader is told about it.
-  const names = data.networks.map((network) => network.name);
-  const runtime = globalThis.spatialbiasRuntime;
-  if (model.send) {
-    try {
-      const ask = kernel(model);
-      await within(ask(first, 1, names), 20000);
-      return { ask, note: "The networks answer in your kernel." };
-    } catch { /* a saved notebook: nobody is there */ }
-  } else if (runtime && names.every((_, k) => runtime.has(data.networks[k].digest))) {
-    try {
-      const ask = await runtime.start(data.networks, data.size);
-      await within(ask(first, 1, names), 60000);
-      return { ask, note: "The networks run in this page; nothing leaves it." };
-    } catch { /* no WebAssembly here */ }
-  }
-  return { ask: null, note: "Nothing can run the networks here, so their answers were computed in advance: some images, " +
-    "turns and crops in steps. Open this page as a notebook, or the rendered book in a browser with WebAssembly, for the rest." };
-}
-
-// ---------------------------------------------------------------------------------------------------------- drawing
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function make(tag, attributes = {}, ...children) {
-  const node = ["svg", "path", "line", "text", "circle"].includes(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child != null));
-  return node;
-}
-
-function paint(canvas, image, [C, H, W]) {
-  const pixels = new ImageData(W, H);
-  for (let k = 0; k < H * W; k++) {
-    for (let c = 0; c < 3; c++) pixels.data[4 * k + c] = image[(C === 1 ? 0 : c) * H * W + k];
-    pixels.data[4 * k + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-const percent = (p) => `${Math.round(100 * p)} %`;
-const winner = (p) => p.reduce((best, value, k) => (value > p[best] ? k : best), 0);
-const part = (p, k, classes) => p.subarray(k * classes, (k + 1) * classes);
 
 function curve(data, chosen, shift, value) {
   // Accuracy over an amount of the shift: every network that the records have, the chosen one with its interval.
@@ -179,28 +95,26 @@ function curve(data, chosen, shift, value) {
   const y = b[0] === a[0] ? b[1] : a[1] + ((b[1] - a[1]) * (value - a[0])) / (b[0] - a[0]);
   chart.append(make("line", { class: "now", x1: X(value), x2: X(value), y1: 10, y2: 128 }),
     make("circle", { cx: X(value), cy: Y(y), r: 4.5, fill: data.networks[chosen].colour }));
-  return { chart, said: `Here ${percent(y)} of test images are right. Band: 95 % interval over ${own[0][4]} trained networks; faint: the other networks; dotted: chance.` };
+  const of = own[0][4] > 1 ? `Band: 95 % interval over ${own[0][4]} trained networks` : "This one network, on 1,000 test images";
+  return { chart, said: `Here ${percent(y)} of test images are right. ${of}; faint: the other networks; dotted: chance.` };
 }
 
 // -------------------------------------------------------------------------------------------------------- the explorer
 
 const PALETTE = ["#000000", "#ffffff", "#c0392b", "#e67e22", "#f1c40f", "#27ae60", "#3498db", "#795548"];
 
-async function start(model, el) {
+widgets.shifts = async (model, el) => {
   const data = model.get("data"), size = data.size, [C, H, W] = size, area = C * H * W, classes = data.classes.length;
   const images = new Uint8Array(await unpack(data.images)), noise = new Int8Array(await unpack(data.noise));
   const grid = data.grid && { ...data.grid, answers: Object.fromEntries(await Promise.all(
     Object.entries(data.grid.answers).map(async ([name, text]) => [name, new Uint8Array(await unpack(text))]))) };
   const neutral = { image: 0, turn: 0, crop: W, right: 0, down: 0, blur: 0, noise: 0, corners: false, scramble: false, network: data.networks[0].name };
-  const state = { ...neutral, ...model.get("state"), ...fromAddress() };
+  const state = { ...neutral, ...model.get("state") };
   let own = null, ownLabel = -1, drawing = null, shift = "turn", seen = null, latest = null, turnNumber = 0;
 
   // --- the parts
 
-  const root = el.shadowRoot || el.attachShadow({ mode: "open" });
-  root.replaceChildren(make("style", {}, model.get("css")));
-  const wrap = make("div", { class: "explorer", role: "group", "aria-label": "Explorer: shift an image and see what the networks answer" });
-  root.append(wrap);
+  const wrap = shell(model, el, "Explorer: shift an image and see what the networks answer");
   const big = make("canvas", { width: W, height: H, class: "seen", role: "img" });
   const small = make("canvas", { width: W, height: H, role: "img", "aria-label": "the image as taken" });
   const chooser = make("select", { "aria-label": "image", oninput: () => choose(+chooser.value) });
@@ -230,14 +144,12 @@ async function start(model, el) {
   const disk = make("label", { class: "button" }, "from disk", file);
   const sliders = {};
   const slider = (name, label, low, high, by, shown) => {
-    const id = `slider-${name}`, value = make("output", { for: id });
-    const input = make("input", { type: "range", id, min: low, max: high, step: by, oninput: () => {
-      state[name] = +input.value;
+    sliders[name] = range(name, label, low, high, by, shown, (value) => {
+      state[name] = value;
       if (["turn", "crop", "right", "down"].includes(name)) shift = name === "down" ? "right" : name;
       update();
-    } });
-    sliders[name] = { input, value, shown };
-    return make("div", { class: "slider" }, make("label", { for: id }, label), input, value);
+    });
+    return sliders[name].row;
   };
   const tick = (name, label) => {
     const input = make("input", { type: "checkbox", oninput: () => { state[name] = input.checked; update(); } });
@@ -280,7 +192,7 @@ async function start(model, el) {
   const about = make("p", { class: "chosen" }), trained = make("p", { class: "trained" });
   const curves = make("figure"), maps = make("figure"), looks = make("figure");
   const plane = make("canvas", { role: "img" }), spot = make("i", { class: "spot" });
-  const lens = make("canvas", { width: 8 * W, height: 8 * H, role: "img" });
+  const lens = make("canvas", { width: W, height: H, role: "img" });
   const status = make("p", { role: "status", class: "hidden" }), note = make("p", { class: "note" }, "Loading the networks…");
   wrap.append(make("div", { class: "top" },
     make("div", { class: "pictures" }, make("figure", {}, big, make("figcaption", {}, "what the networks see")),
@@ -378,34 +290,30 @@ async function start(model, el) {
 
   // --- the address: every state can be linked
 
+  const place = address(model, el, Object.keys(neutral), () => adopt({ ...neutral, ...fromAddress() }));
+
   function fromAddress() {
-    if (model.send || !/[#&](image|turn|crop|right|down|blur|noise|corners|scramble|network)=/.test(location.hash)) return {};
     const found = {};
-    for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
+    for (const [name, text] of Object.entries(place.read())) {
       if (name === "image" && data.names.includes(text.replace("-", " "))) found.image = data.names.indexOf(text.replace("-", " "));
       else if (name === "network" && data.networks.some((network) => network.name === text)) found.network = text;
       else if (name === "corners" || name === "scramble") found[name] = text === "1";
-      else if (name in neutral && Number.isFinite(+text)) found[name] = Math.round(+text);
+      else if (typeof neutral[name] === "number" && name !== "image" && Number.isFinite(+text)) found[name] = Math.round(+text);
     }
     return found;
   }
 
   function toAddress() {
     const set = Object.entries(state).filter(([name, value]) => value !== neutral[name] && !(name === "image" && value < 0));
-    const text = set.map(([name, value]) => `${name}=${name === "image" ? data.names[value].replace(" ", "-") : encodeURIComponent(+value || value)}`).join("&");
-    if (text || location.hash.includes("=")) history.replaceState(null, "", `#${text}`);
+    place.write(Object.fromEntries(set.map(([name, value]) => [name, name === "image" ? data.names[value].replace(" ", "-") : +value || value])));
   }
 
   // --- showing
 
   function controls() {
-    for (const [name, { input, value, shown }] of Object.entries(sliders)) {
-      if (shown) {
-        state[name] = Math.max(+input.min, Math.min(+input.max, state[name]));
-        input.value = state[name];
-        value.textContent = shown(state[name]);
-        input.setAttribute("aria-valuetext", value.textContent);
-      } else input.checked = state[name];
+    for (const [name, { input, set }] of Object.entries(sliders)) {
+      if (set) set(state[name] = Math.max(+input.min, Math.min(+input.max, state[name])));
+      else input.checked = state[name];
     }
     chooser.value = state.image;
     naming.hidden = state.image >= 0;
@@ -510,49 +418,44 @@ async function start(model, el) {
   }
 
   async function showLooks(round) {
-    // What covering each place with the image's mean colour does to the winner's log-probability.
+    // How much the winner's log-probability changes with each pixel.
     if (!answers.ask) return;
-    const base = seen, name = state.network, top = winner(latest[name]), was = latest[name][top];
-    const patch = Math.max(2, W >> 3), by = patch >> 1, places = [];
-    for (let y = 0; y + patch <= H; y += by) for (let x = 0; x + patch <= W; x += by) places.push([y, x]);
-    const mean = Array.from({ length: C }, (_, c) => base.subarray(c * H * W, (c + 1) * H * W).reduce((sum, value) => sum + value, 0) / (H * W));
-    const total = new Float32Array(H * W), times = new Float32Array(H * W);
-    let least = was, most = 1e-6;
-    const covered = ([y, x]) => {
-      const image = base.slice();
-      for (let c = 0; c < C; c++) for (let r = y; r < y + patch; r++) image.fill(byte(mean[c]), (c * H + r) * W + x, (c * H + r) * W + x + patch);
-      return image;
-    };
-    const keep = ([y, x], p) => {
-      const change = Math.abs(Math.log((was + 1e-6) / (p[top] + 1e-6)));
-      least = Math.min(least, p[top]);
-      for (let r = y; r < y + patch; r++) for (let s = x; s < x + patch; s++) { total[r * W + s] += change; times[r * W + s]++; }
-    };
-    const show = () => {
-      most = total.reduce((best, value, k) => Math.max(best, times[k] ? value / times[k] : 0), 1e-6);
-      const context = lens.getContext("2d"), grey = make("canvas", { width: W, height: H }), pixels = new ImageData(W, H);
-      const rgb = [1, 3, 5].map((k) => parseInt(data.networks[chosen()].colour.slice(k, k + 2), 16));
-      for (let k = 0; k < H * W; k++) {
-        const light = 0.35 * ((base[k] + base[(C - 1 >> 1) * H * W + k] + base[(C - 1) * H * W + k]) / 3) + 20;
-        const share = times[k] ? Math.sqrt(total[k] / times[k] / most) : 0;
-        for (let c = 0; c < 3; c++) pixels.data[4 * k + c] = byte(light + share * 0.75 * (Math.min(255, rgb[c] * 1.15 + 20) - light * 0.4));
-        pixels.data[4 * k + 3] = 255;
-      }
-      grey.getContext("2d").putImageData(pixels, 0, 0);
-      context.imageSmoothingEnabled = false;
-      context.drawImage(grey, 0, 0, lens.width, lens.height);
-    };
-    const title = make("div", { class: "title" }, "Where does it look?"), said = make("figcaption");
-    looks.replaceChildren(title, lens, said);
-    const whole = await inTurn(places, covered, name, round, keep, show);
-    if (!whole) return;
-    said.textContent = `Bright: covering this place changes “${data.classes[top]}” (${percent(was)}; at least ${percent(least)}) most. Dark: it does not matter.`;
-    lens.setAttribute("aria-label", said.textContent);
+    const base = seen, name = state.network, top = winner(latest[name]);
+    let slope;
+    try {
+      slope = (await answers.ask(base, 1, [name], true))[name];
+    } catch {  // a reader's network that has no gradient
+      return looks.replaceChildren();
+    }
+    if (round !== latestRound) return;
+    const most = Math.max(...slope, 1e-9), rgb = [1, 3, 5].map((k) => parseInt(data.networks[chosen()].colour.slice(k, k + 2), 16)), pixels = new Uint8Array(3 * H * W);
+    for (let k = 0; k < H * W; k++) {
+      const light = 0.35 * ((base[k] + base[(C - 1 >> 1) * H * W + k] + base[(C - 1) * H * W + k]) / 3) + 20, share = Math.sqrt(slope[k] / most);
+      for (let c = 0; c < 3; c++) pixels[c * H * W + k] = byte(light + share * 0.75 * (Math.min(255, rgb[c] * 1.15 + 20) - light * 0.4));
+    }
+    paint(lens, pixels, [3, H, W]);
+    const text = `Bright: a small change of this pixel changes “${data.classes[top]}” (${percent(latest[name][top])}) most. Dark: it hardly does.`;
+    lens.setAttribute("aria-label", text);
+    looks.replaceChildren(make("div", { class: "title" }, "Where does it look?"), lens, make("figcaption", {}, text));
   }
 
   // --- the loop: the newest state is answered next, what lies between is left out
 
-  let busy = false, again = false, latestRound = 0, later = 0;
+  let latestRound = 0, later = 0;
+  const answer = latestOnly(async () => {
+    const names = data.networks.map((network) => network.name);
+    if (answers.ask) latest = await answers.ask(seen, 1, names);
+    else {
+      const near = (list, value) => list.reduce((best, one, k) => (Math.abs(one - value) < Math.abs(list[best] - value) ? k : best), 0);
+      latest = Object.fromEntries(names.map((name) => [name, looked(name, state.image, near(grid.angles, state.turn), near(grid.crops, state.crop))]));
+    }
+    answersShown();
+    aboutChosen();
+    placeSpot();
+    clearTimeout(later);
+    later = setTimeout(settled, 150, latestRound);
+  });
+
   async function update() {
     wrap.dataset.round = ++latestRound;
     controls();
@@ -561,30 +464,15 @@ async function start(model, el) {
     paint(small, image(), size);
     big.setAttribute("aria-label", `${state.image < 0 ? "your own image" : data.names[state.image]}, turned by ${state.turn}°, cropped to ${state.crop} pixels`);
     clearTimeout(later);
-    if (busy) { again = true; return; }
-    busy = true;
     try {
-      do {
-        again = false;
-        const asked = seen, names = data.networks.map((network) => network.name);
-        if (answers.ask) latest = await answers.ask(asked, 1, names);
-        else {
-          const near = (list, value) => list.reduce((best, one, k) => (Math.abs(one - value) < Math.abs(list[best] - value) ? k : best), 0);
-          latest = Object.fromEntries(names.map((name) => [name, looked(name, state.image, near(grid.angles, state.turn), near(grid.crops, state.crop))]));
-        }
-        answersShown();
-      } while (again);
-      aboutChosen();
-      placeSpot();
-      later = setTimeout(settled, 220, latestRound);
+      await answer();
     } catch (error) {
       note.textContent = `No answer: ${error.message}`;
-    } finally {
-      busy = false;
     }
   }
 
   async function settled(round) {
+    if (round !== latestRound) return;
     const right = truth();
     status.textContent = columns.map(({ network }) => {
       const top = winner(latest[network.name]);
@@ -601,11 +489,12 @@ async function start(model, el) {
   }
 
   const answers = {};
+  Object.assign(state, fromAddress());
   controls();
   seen = see();
   paint(big, seen, size);
   paint(small, image(), size);
-  Object.assign(answers, await answering(model, data, seen, 1));
+  Object.assign(answers, await answering(model, data, seen, "some images, turns and crops in steps"));
   note.textContent = answers.note;
   wrap.dataset.host = answers.ask ? (model.send ? "kernel" : "page") : "grid";
   if (!answers.ask && !grid) { wrap.replaceChildren(make("p", {}, "This explorer needs a kernel: open the page as a notebook and run it.")); return; }
@@ -621,15 +510,6 @@ async function start(model, el) {
   }
   const adopt = (changes) => { Object.assign(state, changes); update(); };
   if (model.send) model.on("change:state", () => Object.entries(model.get("state")).some(([name, value]) => state[name] !== value) && adopt(model.get("state")));
-  else {
-    addEventListener("hashchange", () => { const found = fromAddress(); if (Object.keys(found).length) adopt({ ...neutral, ...found }); });
-    if (Object.keys(fromAddress()).length) el.scrollIntoView({ block: "start" });
-  }
+  place.listen();
   await update();
-}
-
-function render({ model, el }) {
-  start(model, el).catch((error) => el.append(make("p", {}, `The explorer could not start: ${error.message}`)));
-}
-
-export default { render };
+};
