@@ -218,6 +218,21 @@ def test_traced_by_fx(name):
     close(answer(graph, inputs), answer(subject, inputs))
 
 
+def test_features_inside_a_network_with_our_layers():
+    """As torchvision takes them out, by fx."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    network, inputs = made("vgg9_fcn coordbias")
+    inner = [name for name, layer in network.named_modules() if isinstance(layer, CoordBiasConv2d)]
+    found = create_feature_extractor(network, [inner[-1]])(*inputs)
+    seen = []
+    network.get_submodule(inner[-1]).register_forward_hook(
+        lambda *given: seen.append(given[2].clone())
+    )
+    network(*inputs)
+    close(found[inner[-1]], seen[0])
+
+
 @trained
 def test_an_ensemble_by_vmap(name):
     subject, inputs = made(name)

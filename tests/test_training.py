@@ -310,6 +310,38 @@ def test_what_is_asked_for_is_detected():
     assert training.detect("bf16", "cpu").precision == "bf16"
 
 
+CPU = {"vendor_id": "Genuine", "cpu family": "6", "model": "143", "flags": "fpu avx512f amx_bf16"}
+
+
+@pytest.mark.parametrize(
+    "changed, environment, same",
+    [
+        ({"flags": "amx_bf16 avx512f fpu"}, {}, True),
+        ({"flags": CPU["flags"] + " hypervisor", "microcode": "0x2b"}, {}, True),
+        ({"flags": CPU["flags"] + " avx512_fp16"}, {}, False),  # as two kinds of "avx512_bf16" do
+        ({"model": "173"}, {}, False),
+        ({"vendor_id": "Authentic"}, {}, False),
+        ({}, {"ONEDNN_MAX_CPU_ISA": "AVX2"}, False),
+    ],
+)
+def test_a_numerics_class_is_as_fine_as_the_arithmetic(monkeypatch, changed, environment, same):
+    def named(info):
+        monkeypatch.setattr(training, "_cpuinfo", lambda: info)
+        training.instruction_set.cache_clear()
+        training.processor.cache_clear()
+        return Execution("cpu", "fp32", 1).numerics()
+
+    for name in training.CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    before = named(CPU)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (named(CPU | changed) == before) is same
+    monkeypatch.undo()
+    training.instruction_set.cache_clear()
+    training.processor.cache_clear()
+
+
 def test_the_probe_of_bf16_runs_in_one_thread(monkeypatch):
     """Threads that wait for each other on a busy machine would decide by chance, and with them the
     numerics class.

@@ -88,6 +88,23 @@ def test_a_page_that_is_stopped_says_so_in_a_line(monkeypatch):
     assert caught.value.__suppress_context__
 
 
+def test_a_parameter_reaches_every_study_that_the_page_shows(monkeypatch):
+    """Whatever the page sets itself; what a study does not have is another's."""
+    planned = []
+    module = sys.modules["spatialbias.studies.study"]
+    monkeypatch.setattr(module.Plan, "sweep", lambda plan, **_: planned.append(plan))
+    monkeypatch.setattr(Page, "_with_data", lambda self, plan, given: plan)
+    page = Page("coordinet/shifts", n_train=50, replicates=1, dataset="mnist", size=16)
+    for name in ("coordinet.rotation", "coordinet.crop_controls", "coordinet.mnist"):
+        page.study(name)
+    page.study("coordinet.other_data", ("accuracy",), arms=("coordinet",), n_train=(97, 195))
+    for plan in planned:
+        assert {(t.n_train, t.replicate, t.dataset) for t in plan.trials} == {(50, 0, "mnist")}
+    page.study("coordconv.where_to_look")
+    assert {t.dataset_args["size"] for t in planned[-1].trials} == {16}
+    assert {arm for arm, _ in planned[3].labelled} == {"coordinet"}
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_jupyter_book_with_the_page_that_it_executes(tiny_book):
     root = tiny_book("open('../../1.here', 'a').close()\nimport time; time.sleep(100)")

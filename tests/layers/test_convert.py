@@ -1,7 +1,9 @@
 """A trained convolution becomes a layer of ours that answers alike; and layers are typed."""
 
 import inspect
+import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import torch
@@ -43,6 +45,17 @@ def test_groups_pass_where_the_layer_has_them():
     torch.testing.assert_close(CoordBiasConv2d.from_conv(conv)(x), conv(x))
     with pytest.raises(ValueError, match="groups"):
         CoordConv2d.from_conv(conv)
+
+
+def test_what_the_readme_shows_works():
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    names: dict = {}
+    exec(re.search(r"## Use a layer.*?```python\n(.*?)```", text, re.DOTALL)[1], names)
+    assert names["out"].shape == (8, 1024, 200) and names["local"].input_size == (16, 16)
+    shown = re.findall(r"`(\w+\.from_conv\(.*?\))`", text)
+    assert len(shown) == 3
+    for call in shown:
+        assert isinstance(eval(call, names | {"conv": nn.Conv2d(3, 4, 3)}), nn.Module)
 
 
 @pytest.mark.parametrize("kind", [CoordConv2d, CoordBiasConv2d, LocallyConnected2d, LRLC2d, ModFC])
