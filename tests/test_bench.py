@@ -233,7 +233,7 @@ def test_cheap_parts_run_and_a_quick_run_is_not_kept(results, capsys):
 def test_an_unknown_part_is_refused_with_the_names_that_exist(capsys):
     with pytest.raises(SystemExit):
         __main__.main(["memroy"])
-    assert "unknown part 'memroy'; there are: layers, local, floor" in capsys.readouterr().err
+    assert "unknown part 'memroy'; there are: layers, local, resnet" in capsys.readouterr().err
 
 
 def test_a_whole_run_is_kept_by_instruction_set(results, monkeypatch, capsys):
