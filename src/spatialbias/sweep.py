@@ -107,7 +107,7 @@ class _Sweep:
         self.looked = -LOOK
 
     def go(self) -> None:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm  # as text: what executes a notebook shows no widget while it runs
 
         failures = 0
         bar = tqdm(

@@ -177,6 +177,28 @@ def test_a_reader_s_own_settings_do_not_reach_the_pages(tiny_book, tmp_path, mon
     assert executed(root) == plain
 
 
+SWEEP = """from spatialbias.store import Store
+from spatialbias.sweep import sweep
+from spatialbias.trials import Trial
+few = {"model": "fully_connected", "dataset": "digits", "n_train": 20, "max_epochs": 1}
+trials = [Trial(**few, replicate=r) for r in range(2)]
+len(sweep(trials, (), Store("work", None), precision="fp32"))"""
+
+
+def test_whoever_executes_a_page_sees_how_far_its_training_is(tiny_book, monkeypatch):
+    papermill = pytest.importorskip("papermill")
+    monkeypatch.setenv("SPATIALBIAS_WORKERS", "0")
+    root = tiny_book(SWEEP)
+    path = root / "book" / "work" / "page.ipynb"
+    done = papermill.execute_notebook(
+        str(path), None, kernel_name="python3", progress_bar=False, cwd=root
+    )
+    outputs = done.cells[-1].outputs
+    said = "".join(one.text for one in outputs if one.get("name") == "stderr")
+    assert "0/2" in said and "2/2" in said
+    assert not any(pages.WIDGET in one.get("data", {}) for one in outputs)
+
+
 def test_ctrl_c_in_a_page_is_said_in_a_few_lines(tiny_book):
     root = tiny_book("open('here', 'w').close()\nimport time; time.sleep(300)")
     (root / "src" / "spatialbias").rmdir()

@@ -17,8 +17,6 @@ ARGUMENTS = [
     "--IPKernelApp.log_level=CRITICAL",  # or every kernel warns that localhost is not encrypted
     "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
     "--HistoryManager.enabled=False",
-    # Progress bars as text, which reaches the terminal, rather than as widgets, which reach nobody.
-    "--IPKernelApp.exec_lines=import tqdm.auto, tqdm.std; tqdm.auto.tqdm = tqdm.std.tqdm",
 ]
 
 
