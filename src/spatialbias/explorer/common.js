@@ -112,7 +112,7 @@ function paint(canvas, image, [C, H, W]) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-const percent = (p) => `${Math.round(100 * p)} %`;
+const percent = (p) => `${Math.round(100 * p)}\u00a0%`;
 const winner = (p) => p.reduce((best, value, k) => (value > p[best] ? k : best), 0);
 const part = (p, k, classes) => p.subarray(k * classes, (k + 1) * classes);
 

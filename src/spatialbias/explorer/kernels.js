@@ -23,7 +23,7 @@ widgets.kernels = async (model, el) => {
   const weighed = make("div"), picture = make("canvas", { role: "img", class: "small" }), looked = make("div", { class: "choosing" });
   const status = make("p", { role: "status", class: "hidden" }), banks = [];
   wrap.append(make("div", { class: "choosing", hidden: layers.length < 2 }, kinds), make("div", { class: "squares" },
-    make("figure", {}, make("div", { class: "title" }, "How much of a bank stands where"), map, told),
+    make("figure", {}, make("div", { class: "title" }, "Share of a bank, by place"), map, told),
     make("figure", {}, make("div", { class: "title" }, "At this place"), weighed, looked),
     make("figure", {}, make("div", { class: "title" }, "The kernels there"), tiles, explained)),
   make("div", { class: "controls" }, row.row, column.row), status);
