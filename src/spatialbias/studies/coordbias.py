@@ -55,7 +55,7 @@ QUESTIONS = ("vanilla", "coordinate bias", *tuple(ARMS)[4:])
 # something the coordinate bias's.
 LEARNING_RATES = {"vanilla": 1e-2, "coordinate bias": 3e-3}
 # Of the networks that `marks` compares: each its own, chosen by the same rule (`marks_tuning`).
-OWN_RATES = {"coordinate bias": 3e-3, "CoordConv": 3e-3, "fixed random maps": 3e-3}
+OWN_RATES = {"coordinate bias": 3e-3, "CoordConv": 1e-2, "fixed random maps": 3e-3}
 FRESH = 100  # the first replicate of the studies judged by `which_side`: of new images and weights
 
 
