@@ -57,9 +57,9 @@ class Network:
         image (C, H, W): the derivatives' sizes, in full scales of grey, summed over the channels:
         (H, W).
 
-        The derivative, and not what covering patch by patch changes, because it is at hand while
-        the reader's finger still lies on the slider and resolves single pixels: in the page it
-        takes 6 to 95 ms (Chromium, one core), 225 covered images 0.5 to 4 s.
+        The derivative, and not what covering patch by patch changes, because it resolves single
+        pixels and is there at once: the page needs up to 95 ms for it (Chromium, one core), for
+        225 covered images half a second to four.
         """
         x = self.data.normalise(image[None]).requires_grad_()
         with torch.enable_grad():
