@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -86,6 +87,13 @@ def test_a_page_that_is_stopped_says_so_in_a_line(monkeypatch):
     (line,) = caught.value._render_traceback_()
     assert "coordinet.few_samples" in line and "kept" in line
     assert caught.value.__suppress_context__
+
+
+def test_a_page_looks_at_what_papermill_injected(monkeypatch):
+    ran = {"In": ["", "profile = 'paper'\nn_train = None", "# Parameters\nn_trian = 390\n"]}
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(user_ns=ran))
+    with pytest.raises(PageError, match="no parameter 'n_trian'.*'n_train' meant"):
+        Page("coordinet/few_samples")
 
 
 def test_a_parameter_reaches_every_study_that_the_page_shows(monkeypatch):
