@@ -10,6 +10,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -389,6 +390,17 @@ def test_shifts_behave_as_they_did(name):
     assert fingerprint(SHIFT_CALLS[name](pictures(5))) == pytest.approx(
         SHIFTS[name], rel=2e-3, abs=1.0
     )
+
+
+def test_who_adds_something_is_told_that_golden_values_are_wanted(monkeypatch):
+    """By the README, by this file, and by the test that fails."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    added = readme.partition("## Add an idea")[2].partition("\n## ")[0]
+    for said in (added, __doc__):
+        assert "olden values" in said and "python -m tests.test_components" in said
+    monkeypatch.setitem(components.LOSSES, "new", 1)
+    with pytest.raises(AssertionError, match="'new' has no golden values yet: see the top"):
+        test_behaviour_changes_only_with_the_revision(None, "loss", "new")
 
 
 def test_no_golden_value_is_left_over():
