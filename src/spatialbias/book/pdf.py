@@ -155,22 +155,21 @@ def _pictures(browser, path: Path) -> list[str]:
     if "spatialbias-" not in path.read_text("utf-8"):
         return []
     page = browser.new_page(
-        viewport={"width": 1100, "height": 900}, device_scale_factor=2, color_scheme="light"
+        viewport={"width": 1100, "height": 1600}, device_scale_factor=2, color_scheme="light"
     )
     page.set_default_timeout(PATIENCE)
     page.goto(path.as_uri(), wait_until="load")
     page.wait_for_function(SETTLED)
-    taken = []
-    for one in page.locator(f".bd-article {MOVES}").all():
-        one.evaluate(
-            """(host, css) => { const style = document.createElement("style"); style.textContent = css;
-               (host.shadowRoot ?? host).append(style) }""",
-            CONTROLS,
-        )
-        data = base64.b64encode(one.screenshot(type="png")).decode()
-        taken.append(f"data:image/png;base64,{data}")
+    hosts = page.locator(f".bd-article {MOVES}")
+    hosts.evaluate_all(
+        """(hosts, css) => hosts.forEach((host) => { const style = document.createElement("style");
+           style.textContent = css; (host.shadowRoot ?? host).append(style) })""",
+        CONTROLS,
+    )
+    page.wait_for_timeout(500)  # until it is laid out and drawn anew
+    pictures = [base64.b64encode(host.screenshot(type="png")).decode() for host in hosts.all()]
     page.close()
-    return taken
+    return [f"data:image/png;base64,{picture}" for picture in pictures]
 
 
 # ------------------------------------------------------------------------------------- one document
