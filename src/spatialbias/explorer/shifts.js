@@ -443,7 +443,7 @@ widgets.shifts = async (model, el) => {
 
   let latestRound = 0, later = 0;
   const answer = latestOnly(async () => {
-    const names = data.networks.map((network) => network.name);
+    const names = data.networks.map((network) => network.name), round = latestRound;  // that of `seen`
     if (answers.ask) latest = await answers.ask(seen, 1, names);
     else {
       const near = (list, value) => list.reduce((best, one, k) => (Math.abs(one - value) < Math.abs(list[best] - value) ? k : best), 0);
@@ -453,7 +453,7 @@ widgets.shifts = async (model, el) => {
     aboutChosen();
     placeSpot();
     clearTimeout(later);
-    later = setTimeout(settled, 150, latestRound);
+    later = setTimeout(settled, 150, round);
   });
 
   async function update() {
