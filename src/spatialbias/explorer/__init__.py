@@ -54,9 +54,11 @@ def explore_square(**state):
     """Drag a Not-so-Clevr square and watch CoordConv and a deconvolution draw it and name the place
     of its centre; a quarter of the canvas was held out of their training.
 
-    state: where its centre starts, x=22, y=21 (whole pixels from 4 to 27).
+    Args:
+        state: where its centre starts, `x=22`, `y=21` (whole pixels from 4 to 27).
 
-    Returns as `explore` does.
+    Returns:
+        As `explore` does.
     """
     from spatialbias.explorer.square import Square, content, networks, state_of
 
@@ -78,17 +80,21 @@ def explore_kernels(
     """Move over the map of a low-rank locally connected layer's combining weights and see the
     kernels that stand at each place.
 
-    networks: names of shipped ones ("images, K = 4"; see `load_networks("lrlc")`), or a module of
-        yours; the first `LRLC2d` in each is shown. None: three for faces, whose weights come from
-        row and column, from a table and from the image.
-    images: for weights that depend on them, (N, 1 or 3, H, W): uint8 for the shipped networks, which
-        have some of their own; for a module what it takes.
-    name: of this widget in the page's address (#kernels=layer,row,column,bank,image).
-    state: where it starts, each counted from 0: layer=1 (of the networks), row=3, column=5, bank=1,
-        image=2.
+    Args:
+        networks: names of shipped ones ("images, K = 4"; see `load_networks("lrlc")`), or a module
+            of yours; the first `LRLC2d` in each is shown. None: three for faces, whose weights come
+            from row and column, from a table and from the image.
+        images: for weights that depend on them, (N, 1 or 3, H, W): uint8 for the shipped networks,
+            which have some of their own; for a module what it takes.
+        name: of this widget in the page's address (`#kernels=layer,row,column,bank,image`).
+        state: where it starts, each counted from 0: `layer=1` (of the networks), `row=3`,
+            `column=5`, `bank=1`, `image=2`.
 
-    Returns as `explore` does. Raises ValueError for a network without such a layer, or without the
-    images that it needs.
+    Returns:
+        As `explore` does.
+
+    Raises:
+        ValueError: for a network without such a layer, or without the images that it needs.
     """
     from spatialbias.explorer.kernels import FACES, Kernels, content, given, state_of
 
