@@ -14,7 +14,7 @@ from spatialbias.explorer.hosts import Widget, module, packed
 from spatialbias.explorer.networks import SPARE, Network, load_networks, pictures
 from spatialbias.layers import LRLC2d
 
-SOME = 6  # images that weights are shown for where they depend on them
+SOME = 3  # images that weights are shown for where they depend on them
 FACES = ("faces, K = 2", "faces, K = 2, table", "faces, input-dependent K = 2")  # shipped
 FINE = 32767  # steps in which weights are written
 
