@@ -126,6 +126,7 @@ def _redirect(app, exception):
             to = os.path.relpath(target, page.parent).replace(os.sep, "/")
             page.write_text(
                 f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Moved</title>'
+                '<link rel="icon" href="data:,">'
                 f'<meta http-equiv="refresh" content="0; url={to}"><a href="{to}">moved here</a>',
                 encoding="utf-8",
             )
