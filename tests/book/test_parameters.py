@@ -82,8 +82,9 @@ def test_a_page_that_is_stopped_says_so_in_a_line(monkeypatch):
 
     monkeypatch.setattr(sys.modules["spatialbias.studies.study"], "sweep", interrupted)
     page = Page("coordinet/few_samples")
-    with pytest.raises(Stopped) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         page.frame("coordinet.few_samples")
+    assert isinstance(caught.value, Stopped)
     (line,) = caught.value._render_traceback_()
     assert "coordinet.few_samples" in line and "kept" in line
     assert caught.value.__suppress_context__
