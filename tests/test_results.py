@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from spatialbias import checksums, components, paths, results
 from spatialbias.store import Store, read_parquet, write_parquet
@@ -213,6 +214,18 @@ def test_any_work_ships_the_networks_that_its_study_names(two_studies):
     assert results.verify([], OPTIONS) == 0
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert results.verify([], OPTIONS) == 1
+
+
+def test_shipped_networks_whose_weights_are_not_here_are_trained_again(two_studies):
+    from safetensors.torch import load_file
+
+    studies, folder = two_studies
+    study = studies["w.second"] = small("w.second", ("0.2",), networks={"arms": ("0.2",)})
+    assert results.networks([study], OPTIONS) == 0
+    trained = run(study.plan("paper").trials[0], detect())[1]["stop"]
+    there = load_file(folder / "weights" / "w.0.2.safetensors")
+    assert there.keys() == trained.keys()
+    assert all(torch.equal(there[name], trained[name].bfloat16()) for name in there)
 
 
 def test_the_shipped_networks_are_what_was_shipped():

@@ -15,7 +15,8 @@ from spatialbias.book import pages
 from spatialbias.book.statements import plain
 from tests.book.smoke import ROOT
 
-FOUND = [p for p in pages.pages(ROOT) if ".rests_on(" in (ROOT / f"{p}.ipynb").read_text()]
+GUARDED = re.compile(r"\.(rests_on|states)\(")
+FOUND = [p for p in pages.pages(ROOT) if GUARDED.search((ROOT / f"{p}.ipynb").read_text())]
 NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,]*(?:\.\d+)?(?![\w-])")
 ABBREVIATIONS = re.compile(r"\b(?:et al|e\.g|i\.e|vs|cf)\.")
 
@@ -69,7 +70,9 @@ def test_the_measure_sees_text_and_not_captions():
 
 # -------------------------------------------------------------------------- what guards the numbers
 
-DIGITS = re.compile(r"(?<![\w.×])(?<!× )\d(?:[\d.,]*\d)?\b(?! ×)")  # "16 × 16" is a shape
+DIGITS = re.compile(
+    r"(?<![\w.×])(?<!× )(?<![A-Za-z]-)\d(?:[\d.,]*\d)?\b(?! ×)"
+)  # "16 × 16" is a shape
 STRONG = re.compile(
     r"\b(ahead|behind|best|worst|more|less|fewer|only|nothing|none|never|every|same)\b"
 )

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import http.server
 import threading
@@ -13,19 +14,26 @@ def site():
     return smoke.site()
 
 
-@pytest.fixture(scope="session")
-def addresses(site):
-    """The site's address on disk, and on this machine's own web server."""
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
 
-    handler = functools.partial(Quiet, directory=str(site))
+@contextlib.contextmanager
+def serving(folder):
+    """A folder's address on this machine's own web server."""
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {"file": site.as_uri(), "http": f"http://127.0.0.1:{server.server_port}"}
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def addresses(site):
+    """The site's address on disk, and on a web server."""
+    with serving(site) as address:
+        yield {"file": site.as_uri(), "http": address}
 
 
 @pytest.fixture(scope="session")

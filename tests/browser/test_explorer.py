@@ -3,8 +3,6 @@ and without what runs the networks.
 """
 
 import contextlib
-import functools
-import http.server
 import json
 import os
 import random
@@ -12,7 +10,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -23,6 +20,7 @@ from spatialbias.explorer import explore, explore_kernels, explore_square, load_
 from spatialbias.explorer import site as explorer_site
 from spatialbias.explorer.samples import samples
 from spatialbias.explorer.view import View, grain, order
+from tests.browser.conftest import serving
 
 HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><title>explorer</title><link rel="icon" href="data:,">'
 NAMES = ("cat 1", "frog 2")
@@ -60,16 +58,8 @@ def page_in(folder, runtime):
 @pytest.fixture(scope="session")
 def served(made):
     """The folder's address on this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(made))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(made) as address:
+        yield address
 
 
 def visit(browser, address, before="", **settings):

@@ -61,7 +61,8 @@ def _chip(word: str, text: str) -> str:
 
 def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
     refused = isinstance(verdict, str)
-    word = "undecided" if refused else "not testable here" if claim.empty else verdict.word
+    found = kind(claim, verdict)
+    word = found if refused or claim.empty else verdict.word
     number = "" if refused else one_number(verdict)
     rule = f"{claim.word}, {claim.rule}; {claim.n} runs declared"
     about = [
@@ -86,7 +87,7 @@ def _row(claim: Claim, verdict: Verdict | str, reading: Reading | None) -> str:
         body += _found(verdict) + _published(verdict)
         body += "".join(f"<p>{html.escape(note)}</p>" for note in verdict.notes)
     return (
-        f"<details class='claim'><summary>{_chip(kind(claim, verdict), word)}"
+        f"<details class='claim'><summary>{_chip(found, word)}"
         f"<span class='said'>{html.escape(claim.statement)}</span>"
         f"<span class='found'>{minus(number)}<br>{_squares(verdict)}</span></summary><div>{minus(body)}</div></details>"
     )

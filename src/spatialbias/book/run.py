@@ -35,11 +35,8 @@ def fold(page: str, notebook: str) -> str:
     listed = ", ".join(
         f"<code>{name} = {html.escape(value)}</code>" for name, value in given.items()
     )
-    return FOLD.format(
-        command=html.escape(command),
-        parameters=f"Other parameters, each given by <code>-p name value</code>: {listed}. "
-        * bool(given),
-    )
+    others = f"Other parameters, each given by <code>-p name value</code>: {listed}. "
+    return FOLD.format(command=html.escape(command), parameters=others if given else "")
 
 
 def parameters(notebook: dict) -> dict[str, str]:

@@ -62,13 +62,13 @@ def _note(network: Network, curves: dict) -> str:
     if not network.trained_on:
         return ""
     upright = next((row for row in curves.get("turn", ()) if row[0] == 0), None)
-    how = f"Trained on {network.trained_on}"
+    facts = [f"trained on {network.trained_on}"]
     if "accuracy" in curves:
-        how += f". It names {100 * curves['accuracy']:.0f} % of the test images"
-    if upright is None or upright[4] < 2:
-        return f"{how}."
-    low, high = (round(100 * value) for value in upright[2:4])
-    return f"{how}; networks trained like it {100 * upright[1]:.0f} % ({low} to {high} %, {upright[4]:.0f} runs)."
+        facts.append(f"test accuracy {100 * curves['accuracy']:.0f} %")
+    if upright is not None and upright[4] > 1:
+        mean, low, high = (round(100 * value) for value in upright[1:4])
+        facts.append(f"mean of {upright[4]:.0f} like it {mean} % ({low} to {high} %)")
+    return " · ".join(facts)
 
 
 def own(image, size: tuple[int, int, int]) -> Tensor:

@@ -253,7 +253,7 @@ STUDIES = (
         "Which learning rate suits networks on small images?",
         [arm for arm in UNMODULATED if arm not in SAME_RATE],
         {},
-        {"learning_rates": RATES},
+        {"arms": UNMODULATED[:1], "learning_rates": RATES},
         n_train=(97,),
         max_epochs=600,
     ),
