@@ -108,6 +108,7 @@ def _squares(verdict: Verdict | str) -> str:
     squares = []
     for f in verdict.trend or verdict.findings:
         said = "shown" if f.p <= ALPHA else "refuted" if f.q <= ALPHA else "open"
+        said = "open" if verdict.claim.empty else said
         size = abs(f.mean) * (100 if verdict.claim.values.unit == "points" else 10)
         strength = 0.35 + 0.65 * min(size / 10, 1) if f.n else 0
         where = ", ".join(filter(None, (label(f.condition), label(f.rival) if f.rival else "")))

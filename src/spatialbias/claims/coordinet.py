@@ -167,7 +167,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.coordinet_near_cnn",
-        statement="Coordinet is hoped to be comparable to the convolutional network: worse by less than a point.",
+        statement="Coordinet is hoped to be comparable to the convolutional network: usually worse by less than a point.",
         where="Introduction",
         kind="hypothesis",
         arm="coordinet",
@@ -197,7 +197,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.data_overwhelms",
-        statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks.",
+        statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks (slope per doubling).",
         where="Experiments, first paragraph, our reading",
         kind="hypothesis",
         arm="fully_connected",

@@ -123,7 +123,7 @@ CLAIMS = (
     Claim(
         id="lrlc.better_than_wide",
         title="better than a wide layer",
-        statement="At equal parameters and multiply-adds it beats a wider layer: sharing less is worth more than more filters.",
+        statement="At equal parameters and multiply-adds a low-rank layer beats a wider one: sharing less is worth more than more filters.",
         arm="K = 4",
         rivals=("wide",),
         **NATURAL | OURS,
