@@ -3,6 +3,8 @@ and by night.
 """
 
 import json
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -66,6 +68,32 @@ def test_no_page_complains_where_it_is_served(site, addresses, browser):
         if said:
             complaints[name] = said
     assert complaints == {}
+
+
+def test_the_explorer_s_page_takes_15_megabytes_at_most(site, browser):
+    """With the theme, and with the networks where npm could be had."""
+    page = browser.new_page()
+    asked = set()
+    page.on("request", lambda request: asked.add(unquote(urlsplit(request.url).path)))
+    page.goto((site / "book" / "explorer.html").as_uri())
+    page.locator("[data-host][data-shown]").nth(1).wait_for(timeout=120_000)
+    page.close()
+    sizes = {path: Path(path).stat().st_size for path in asked if Path(path).is_file()}
+    assert sum(sizes.values()) <= 15e6, sizes
+
+
+def test_every_icon_is_drawn(site, browser):
+    """Font Awesome draws a question mark in motion where it has no icon of a name."""
+    page, _ = visit(browser, site / "index.html")
+    icons = page.locator("svg[data-icon]")
+    icons.first.wait_for(state="attached")
+    assert icons.count() >= 5
+    assert page.locator("svg[data-icon] animate").count() == 0
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<i class=\"fa-solid fa-ghost\"></i>')"
+    )
+    page.locator("svg[data-icon=ghost] animate").first.wait_for(state="attached")
+    page.close()
 
 
 def test_the_first_figure_is_within_one_screen_of_the_top(site, browser):

@@ -27,6 +27,9 @@ MARK = "spatialbias-dark"
 EXPLORER = 'class="spatialbias-explorer" data-shared'
 INK = re.compile(r"(?:fill|stroke)\s*[:=]\s*\"?(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}|black|white)\b")
 TEXT = re.compile(r"(?s)<text\b[^>]*>(.*?)</text>")
+ICON = re.compile(
+    r'"?([a-z0-9-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?'
+)  # in Font Awesome's script: a name, its other names, a drawing
 PAGE = 18  # grey level of the theme's dark page
 
 
@@ -68,6 +71,7 @@ def setup(app):
     app.connect("build-finished", _darken_figures)
     app.connect("build-finished", _write_explorer)
     app.connect("build-finished", _name_controls)
+    app.connect("build-finished", _fewer_icons)
     app.connect("build-finished", _redirect)
     app.connect("build-finished", _mend)
     app.connect("build-finished", search.write)
@@ -170,6 +174,23 @@ def _name_controls(app, exception):
         )
         if named != text:
             path.write_text(named, encoding="utf-8")
+
+
+def _fewer_icons(app, exception):
+    """Of Font Awesome's two thousand icons, 1.5 MB that every page loads, those that are used."""
+    scripts = Path(app.outdir) / "_static" / "scripts"
+    icons = scripts / "fontawesome.js"
+    if exception is not None or not icons.is_file():
+        return
+    users = [*Path(app.outdir).rglob("*.html"), *set(scripts.glob("*.js")) - {icons}]
+    used = {
+        name for path in users for name in re.findall(r"\bfa-([a-z0-9-]+)", path.read_text("utf-8"))
+    }
+
+    def kept(icon: re.Match) -> str:
+        return icon[0] if used & {icon[1], *re.findall(r'"([^"]+)"', icon[2])} else ""
+
+    icons.write_text(ICON.sub(kept, icons.read_text("utf-8")), encoding="utf-8")
 
 
 def _darken_figures(app, exception):
