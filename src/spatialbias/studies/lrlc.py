@@ -321,7 +321,7 @@ STUDIES = (
         {
             "smoke": SMALL | {"replicates": 1, "learning_rates": RATES[:2]},
             "quick": QUICK | {"replicates": 1, "translations": (4,), "learning_rates": RATES[1:]},
-            "paper": {"replicates": 4, "translations": (4,)},
+            "paper": {"replicates": 4, "translations": (4,), "learning_rates": (*RATES, 3e-2)},
         },
         parameters=Faces,
     ),
