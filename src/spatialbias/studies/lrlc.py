@@ -76,7 +76,7 @@ EPOCHS = {97: 200, 195: 100, 390: 50, 781: 25, 1562: 12}  # about as many steps 
 # A convolution of all three layers with the multiply-adds of K = 4 at 32 channels
 EVEN = {32: 49}
 
-FAMILIES = ("convolution", "K = 4", "input-dependent K = 4", "locally connected")
+FAMILIES = ("convolution", "K = 4", "input-dependent K = 4", "CoordConv", "locally connected")
 FACES = (
     "convolution",
     "K = 2",
@@ -109,11 +109,17 @@ SHOWN_FACES = tuple(f"faces, {kind.format(k)}" for k in (2, 4) for kind in KINDS
 SHOWN_IMAGES = tuple(f"images, {kind.format(4)}" for kind in KINDS)
 APART = 100  # from here on, replicates of networks that no contrast counts
 LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rate
-    "faces_tuning": {"convolution": 3e-3, "K = 4": 3e-3, "input-dependent K = 4": 3e-3},
+    "faces_tuning": {
+        "convolution": 3e-2,
+        "K = 4": 3e-3,
+        "input-dependent K = 4": 3e-2,
+        "CoordConv": 3e-2,
+    },
     "tuning": {
         "convolution": 3e-3,
         "K = 4": 3e-3,
         "input-dependent K = 4": 3e-3,
+        "CoordConv": 3e-3,
         "locally connected": 3e-3,
     },
 }
@@ -121,6 +127,8 @@ LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rat
 
 def family(arguments: dict) -> str:
     """Whose tuned rate a network takes."""
+    if arguments.get("coordinates"):
+        return "CoordConv"
     if arguments.get("layer") == "local":
         return "locally connected"
     if arguments.get("layer") != "lrlc" or arguments.get("rank") == 1:
@@ -316,7 +324,7 @@ STUDIES = (
     Study(
         "lrlc.faces_tuning",
         "Which learning rate suits each network on faces?",
-        FAMILIES[:3],
+        FAMILIES[:4],
         faces_tuning,
         {
             "smoke": SMALL | {"replicates": 1, "learning_rates": RATES[:2]},
