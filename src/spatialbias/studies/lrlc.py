@@ -113,7 +113,7 @@ LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rat
         "convolution": 3e-2,
         "K = 4": 3e-3,
         "input-dependent K = 4": 3e-2,
-        "CoordConv": 3e-2,
+        "CoordConv": 1e-2,
     },
     "tuning": {
         "convolution": 3e-3,
