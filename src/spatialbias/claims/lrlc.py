@@ -34,6 +34,7 @@ FACES = {
     "n": 16,
     "cost": 5.0,
 }
+MORE_FACES = FACES | {"study": "lrlc.alignment_more"}
 CLOTHES = FACES | {"study": "lrlc.translated", "cost": 3.0}
 DIGITS = FACES | {"study": "lrlc.translated_digits", "cost": 3.0}
 DIAL = {
@@ -77,7 +78,7 @@ CLAIMS = (
         rivals=("convolution",),
         conditions=tuple(c | {"translation": 0} for c in RANKS[:2]),
         variant_of="lrlc.relaxing_helps",
-        **FACES | {"tag": "O"},
+        **MORE_FACES | {"tag": "O"},
     ),
     Claim(
         id="lrlc.relaxing_helps_far",
@@ -88,7 +89,7 @@ CLAIMS = (
         rivals=("convolution",),
         conditions=tuple(c | {"translation": 8} for c in RANKS[:2]),
         variant_of="lrlc.relaxing_helps",
-        **FACES | {"tag": "O"},
+        **MORE_FACES | {"tag": "O"},
     ),
     Claim(
         id="lrlc.relaxing_helps_flattened",
@@ -153,7 +154,7 @@ CLAIMS = (
         rivals=("K = 2",),
         conditions=(FAR, STILL),
         rule="interaction",
-        **FACES,
+        **MORE_FACES,
     ),
     Claim(
         id="lrlc.fixed_wants_alignment",

@@ -77,13 +77,12 @@ EPOCHS = {97: 200, 195: 100, 390: 50, 781: 25, 1562: 12}  # about as many steps 
 EVEN = {32: 49}
 
 FAMILIES = ("convolution", "K = 4", "input-dependent K = 4", "CoordConv", "locally connected")
-FACES = (
+FACES = ("convolution", "K = 2", "input-dependent K = 2", "CoordConv")
+MORE_FACES = (  # beside two of the four: how many banks, and what else could gain
     "convolution",
     "K = 2",
-    "input-dependent K = 2",
     "K = 4",
     "input-dependent K = 4",
-    "CoordConv",
     "wide",
     "spatial bias alone",
 )
@@ -103,7 +102,7 @@ RANK = (
     "K = 4, spatial bias",
 )
 # Trained networks that are shipped, one of each kind, for their combining weights to be looked at;
-# their learning rates are provisional until both tuning studies are complete.
+# learning rates on images are provisional until `tuning` is complete.
 KINDS = ("K = {}", "K = {}, table", "input-dependent K = {}")
 SHOWN_FACES = tuple(f"faces, {kind.format(k)}" for k in (2, 4) for kind in KINDS)
 SHOWN_IMAGES = tuple(f"images, {kind.format(4)}" for kind in KINDS)
@@ -340,7 +339,20 @@ STUDIES = (
         alignment,
         {
             "smoke": SMALL | {"replicates": 1},
-            "quick": QUICK | {"replicates": 1, "arms": FACES[:4]},
+            "quick": QUICK | {"replicates": 1},
+            "paper": {"replicates": 16},
+        },
+        ("accuracy", "shuffled_weights"),
+        Faces,
+    ),
+    Study(
+        "lrlc.alignment_more",
+        "Do aligned images want more filter banks, or only more filters?",
+        MORE_FACES,
+        alignment,
+        {
+            "smoke": SMALL | {"replicates": 1},
+            "quick": QUICK | {"replicates": 1, "arms": MORE_FACES[:3]},
             "paper": {"replicates": 16},
         },
         ("accuracy", "shuffled_weights"),
