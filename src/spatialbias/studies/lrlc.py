@@ -403,7 +403,7 @@ STUDIES = (
         "translated",
         "Do clothes that are moved about want filters that look at the image?",
         MOVED,
-        small=LITTLE | {"n_train": (40,)},
+        small=LITTLE | {"n_train": (40,), "canvas": 40},  # digits are larger
         quick=LITTLE | {"dataset": "fashion_mnist"},
         measures=("shuffled_weights",),
         dataset="fashion_mnist",
@@ -414,7 +414,7 @@ STUDIES = (
         "translated_digits",
         "Do digits that are moved about want filters that look at the image?",
         MOVED,
-        small=LITTLE | {"n_train": (40,)},
+        small=LITTLE | {"n_train": (40,), "canvas": 40},  # digits are larger
         quick=LITTLE | {"dataset": "mnist"},
         measures=("shuffled_weights",),
         dataset="mnist",
