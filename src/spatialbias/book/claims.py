@@ -103,7 +103,7 @@ def _squares(verdict: Verdict | str) -> str:
     """A square a contrast: green where it is shown, orange where it is refuted, the fuller the
     larger the effect; together a map of claims by conditions.
     """
-    if isinstance(verdict, str) or verdict.word == "not run":
+    if isinstance(verdict, str) or verdict.waits:
         return ""
     squares = []
     for f in verdict.trend or verdict.findings:
@@ -122,7 +122,7 @@ def _squares(verdict: Verdict | str) -> str:
 def one_number(verdict: Verdict) -> str:
     """What was found, in one number or, over several conditions, the range of their means."""
     found = [f for f in verdict.trend or verdict.findings if f.n]
-    if not found or " of " in verdict.word:  # fewer runs than declared: not yet a number
+    if not found or verdict.waits:
         return ""
     if verdict.claim.rule == "success rate":
         counts = [f"{f.mean * f.n:.0f} of {f.n} runs" for f in found]

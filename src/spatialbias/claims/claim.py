@@ -253,6 +253,11 @@ class Verdict:
     published: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()  # replicates left out or unused, failed fits
 
+    @property
+    def waits(self) -> bool:
+        """Whether runs that it declares are wanting."""
+        return self.word == "not run" or self.word.startswith("undecided (")
+
     def says(self, word: str) -> Answer:
         """Whether the verdict is "holds", "fails" or "undecided"; one that waits for replicates says
         nothing.

@@ -183,7 +183,6 @@ class Natural(Parameters):
     translations: Annotated[tuple[Annotated[int, Field(ge=0, le=64)], ...], Field(min_length=1)] = (
         0,
     )
-    canvas: Annotated[int, Field(ge=0, le=256)] = 0  # 0: images as they are
     learning_rates: Rates = RATES
 
 
@@ -223,10 +222,10 @@ def faces_tuning(p: Faces, arm: str, replicate: int) -> Iterator[Trial]:
 def on_images(
     p: Natural, arguments: dict, n_train: int, replicate: int, translation: int = 0, **changes
 ) -> Trial:
-    channels, size, classes = components.SHAPES[p.dataset]
-    size = p.canvas or size
+    channels, side, classes = components.SHAPES[p.dataset]
+    size = side + 2 * max(p.translations)  # of a canvas that holds the images however they move
     shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
-    moved = {"canvas": p.canvas} if p.canvas else {}
+    moved = {"canvas": size} if size > side else {}
     moved |= {"translation": translation} if translation else {}
     return Trial(
         model="local_cnn",
@@ -317,8 +316,8 @@ def images(
 
 
 MOVED = ("convolution", "K = 4", "input-dependent K = 4", "wide", "CoordConv", "K = 2")
-CANVAS = {"canvas": 36, "translations": (0, 4), "width": 16}
-LITTLE = {"arms": MOVED[:3], "canvas": 36, "translations": (0, 4), "n_train": (200,)}
+SHIFTED = {"translations": (0, 4), "width": 16}
+LITTLE = {"arms": MOVED[:3], "translations": (0, 4), "n_train": (200,)}
 STUDIES = (
     Study(
         "lrlc.faces_tuning",
@@ -403,23 +402,23 @@ STUDIES = (
         "translated",
         "Do clothes that are moved about want filters that look at the image?",
         MOVED,
-        small=LITTLE | {"n_train": (40,), "canvas": 40},  # digits are larger
+        small=LITTLE | {"n_train": (40,)},
         quick=LITTLE | {"dataset": "fashion_mnist"},
         measures=("shuffled_weights",),
         dataset="fashion_mnist",
         replicates=16,
-        **CANVAS,
+        **SHIFTED,
     ),
     images(
         "translated_digits",
         "Do digits that are moved about want filters that look at the image?",
         MOVED,
-        small=LITTLE | {"n_train": (40,), "canvas": 40},  # digits are larger
+        small=LITTLE | {"n_train": (40,)},
         quick=LITTLE | {"dataset": "mnist"},
         measures=("shuffled_weights",),
         dataset="mnist",
         replicates=16,
-        **CANVAS,
+        **SHIFTED,
     ),
     images(
         "why",
