@@ -92,6 +92,15 @@ def test_the_ledger_shows_the_word_where_all_variants_are_judged(monkeypatch):
     assert "it is inert" in shown.rows([(empty, verdict("holds", empty))])
 
 
+def test_a_claim_that_waits_for_runs_shows_neither_number_nor_square():
+    from spatialbias.book import claims as shown
+
+    for word, waits in (("undecided (3 of 10)", True), ("not run", True), ("undecided", False)):
+        row = shown.rows([(CLAIM, verdict(word))])
+        assert ("<i class=" not in row) is waits, word
+        assert (shown.one_number(verdict(word)) == "") is waits, word
+
+
 def test_variants_are_of_claims_that_there_are(monkeypatch):
     from spatialbias import claims
 

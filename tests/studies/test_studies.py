@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from spatialbias import components, studies
+from spatialbias import components, datasets, studies
 from spatialbias.components import PROFILES
 from spatialbias.store import Store
 from spatialbias.studies import Parameters, Study
@@ -28,6 +28,20 @@ def test_every_profile_of_every_study_is_valid(name, profile):
     assert {arm for arm, _ in plan.labelled} == set(plan.parameters.arms)
     labels = [(arm, trial.key) for arm, trial in plan.labelled]
     assert len(set(labels)) == len(labels)  # no trial twice in an arm
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_the_images_of_every_study_can_be_had_on_digits(name):
+    """What smoke runs on, and what a page falls back to where a data set is not to be had."""
+    found = {}
+    for profile in ("smoke", "quick"):
+        plan = studies.study(name).plan(profile)
+        if plan.images:
+            plan = studies.study(name).plan(profile, dataset="digits")
+            found |= {(t.dataset, str(t.dataset_args)): t for t in plan.trials}
+    for trial in found.values():
+        side = datasets.load(trial.dataset, **trial.dataset_args).train.inputs[0].shape[-1]
+        assert trial.model_args.get("size", side) == side, trial.dataset_args
 
 
 @pytest.mark.parametrize("name", studies.names())
