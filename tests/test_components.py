@@ -9,6 +9,7 @@ import importlib.util
 import math
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from spatialbias import (
 from spatialbias.datasets.batch import Batch, Data
 from spatialbias.store import Store
 from spatialbias.trials import Trial
+from tests.datasets import celeba_folder
 
 ORPHANS: dict[str, int] = {}  # shipped file: how many of its records are outdated, knowingly
 REAL = ("cifar10", "mnist", "fashion_mnist")
@@ -55,6 +57,7 @@ DATASETS = {
     "mnist": (1, [29.4464, 79.7727, 1507.93]),
     "fashion_mnist": (1, [71.1152, 114.381, 24365.9]),
     "digits": (1, [76.5208, 112.279, 29182.9]),
+    "celeba": (1, [60.1351, 84.9955, 26.0247]),
     "not_so_clevr": (1, [0.33762, 6.68629, -1471.56]),
     "circles": (1, [56.1493, 85.2647, 806.085]),
     "faces": (1, [97.2784, 99.0451, 1313.17]),
@@ -199,6 +202,11 @@ def dataset_values(name: str) -> list[float]:
         ]
     elif name == "circles":
         parts = [datasets.load(name, n_train=6, n_test=4, size=32)]
+    elif name == "celeba":
+        with tempfile.TemporaryDirectory() as folder:
+            celeba_folder.write(Path(folder))
+            with celeba_folder.readable(Path(folder)):
+                parts = [datasets.load(name, canvas=40, translation=4)]
     elif name == "faces":
         parts = [datasets.load(name, n_train=6, n_test=4, translation=t) for t in (0, 8)]
     else:

@@ -243,7 +243,7 @@ def _data(options) -> int:
     from spatialbias import components, datasets
 
     status = 0
-    for name in options.name or components.SHAPES:
+    for name in options.name or [n for n in components.SHAPES if n not in components.FOUND]:
         try:
             data = datasets.load(name)
             print(f"{name}: {len(data.train):,} + {len(data.test):,} images, {data.source}")

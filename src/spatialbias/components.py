@@ -29,6 +29,7 @@ DATASETS = {  # name: (revision, module that loads it)
     "mnist": (1, "images"),
     "fashion_mnist": (1, "images"),
     "digits": (1, "images"),
+    "celeba": (1, "images"),
     "not_so_clevr": (1, "not_so_clevr"),
     "circles": (1, "circles"),
     "faces": (1, "faces"),
@@ -43,6 +44,7 @@ SHAPES = {  # of the image data sets: channels, side in pixels, classes
     "mnist": (1, 28, 10),
     "fashion_mnist": (1, 28, 10),
     "digits": (3, 32, 10),
+    "celeba": (3, 32, 2),
 }
 
 CANVASES = {"not_so_clevr": 64}  # the side of a canvas by default
@@ -52,8 +54,21 @@ ON_CANVAS = (
     "deconv",
 )  # answer for every pixel of a canvas of their own size
 
-TRAINING_IMAGES = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_297}
-TEST_IMAGES = {"cifar10": 10_000, "mnist": 10_000, "fashion_mnist": 10_000, "digits": 500}
+TRAINING_IMAGES = {
+    "cifar10": 50_000,
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "digits": 1_297,
+    "celeba": 162_770,
+}
+TEST_IMAGES = {
+    "cifar10": 10_000,
+    "mnist": 10_000,
+    "fashion_mnist": 10_000,
+    "digits": 500,
+    "celeba": 19_962,
+}
+FOUND = ("celeba",)  # used where the reader has it; no page needs it, and nothing fetches it
 
 PROFILES = ("smoke", "quick", "paper")  # of a study, and of the book
 

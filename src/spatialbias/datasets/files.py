@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from spatialbias.components import FOUND
 from spatialbias.locks import lock
 from spatialbias.paths import data_folder
 
@@ -72,6 +73,11 @@ def available(name: str) -> None:
     """Return if a data set can be had; raise DataMissing if not. A failed download is not tried
     again for an hour.
     """
+    if name in FOUND and not (data_folder() / name).is_dir():
+        raise DataMissing(
+            f"{name} is not in {data_folder()}, and is never fetched: torchvision.datasets.CelebA(root, "
+            f"download=True) does that; {ADVICE}"
+        )
     if name not in CLASSES or complete(name):
         return
     with _alone(name):  # pages that are executed at once fetch it once

@@ -225,6 +225,7 @@ def on_images(
     channels, side, classes = components.SHAPES[p.dataset]
     size = side + 2 * max(p.translations)  # of a canvas that holds the images however they move
     shape = {"channels": channels, "size": size} if (channels, size) != (3, 32) else {}
+    shape |= {"classes": classes} if classes != 10 else {}
     moved = {"canvas": size} if size > side else {}
     moved |= {"translation": translation} if translation else {}
     return Trial(
