@@ -135,7 +135,7 @@ CLAIMS = (
         statement="Low-rank local connectivity beats a network that is wider in all layers and has its multiply-adds.",
         arm="K = 4",
         rivals=("wide everywhere",),
-        **NATURAL | OURS,
+        **NATURAL | OURS | {"study": "lrlc.rank_more"},
     ),
     Claim(
         id="lrlc.locality_not_banks",
