@@ -16,7 +16,7 @@ ACCURACY = Values("accuracy")
 MOVED = over("translation", 0, 2, 4, 8, label="moved by up to {} px")
 STILL, FAR = MOVED[0], MOVED[3]
 RANKS = tuple({"label": f"K = {k}", "arm": f"K = {k}"} for k in (2, 4, 8))
-IMAGES = over("n_train", 97, 195, 390, 781, 1562, label="N = {}", position=math.log2)
+IMAGES = over("n_train", 97, 390, 1562, label="N = {}", position=math.log2)
 
 NATURAL = {
     "study": "lrlc.rank",
@@ -272,6 +272,51 @@ CLAIMS = (
         conditions=IMAGES,
         word="usually",
         rule="best of several",
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.sharing_pays_averaged",
+        title="sharing, with averaging",
+        statement="In a network that averages over positions, sharing one kernel pays at every number of images, at equal steps.",
+        arm="shared",
+        rivals=("one a position",),
+        conditions=IMAGES,
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.sharing_pays_apart",
+        title="sharing, without averaging",
+        statement="In a network that keeps positions apart, sharing one kernel pays at every number of images, at equal steps.",
+        arm="shared, flattened",
+        rivals=("one a position, flattened",),
+        conditions=IMAGES,
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.averaging_pays_shared",
+        title="averaging, with sharing",
+        statement="Where one kernel serves all positions, averaging over them pays at every number of images, at equal steps.",
+        arm="shared",
+        rivals=("shared, flattened",),
+        conditions=IMAGES,
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.averaging_pays_apart",
+        title="averaging, without sharing",
+        statement="Where every position has a kernel of its own, averaging over them pays at every number of images, at equal steps.",
+        arm="one a position",
+        rivals=("one a position, flattened",),
+        conditions=IMAGES,
+        **DIAL,
+    ),
+    Claim(
+        id="lrlc.both_want_neighbours",
+        title="with permuted pixels",
+        statement="With all pixels permuted, a network that neither shares nor averages leads one that does both.",
+        arm="one a position, flattened, permuted",
+        rivals=("shared, permuted",),
+        conditions=IMAGES[1:2],
         **DIAL,
     ),
     Claim(

@@ -67,12 +67,12 @@ DIAL: dict[str, dict] = {  # all three layers: from one filter bank to one for e
     "shared": {},
     "K = 2": low_rank(2, **EVERYWHERE),
     "K = 4": low_rank(4, **EVERYWHERE),
-    "K = 7": low_rank(7, **EVERYWHERE),
-    "four blocks": low_rank(4, fixed="blocks", **EVERYWHERE),
     "sixteen blocks": low_rank(16, fixed="blocks", **EVERYWHERE),
     "one a position": {"layer": "local", **EVERYWHERE},
 }
-EPOCHS = {97: 200, 195: 100, 390: 50, 781: 25, 1562: 12}  # about as many steps at every N
+ENDS = ("shared", "one a position")
+CROSSED = tuple(f"{end}{kept}" for end in ENDS for kept in ("", ", flattened"))
+EPOCHS = {97: 200, 390: 50, 1562: 12}  # about as many steps at every N
 # A convolution of all three layers with the multiply-adds of K = 4 at 32 channels
 EVEN = {32: 49}
 
@@ -236,11 +236,11 @@ def on_images(
         model="local_cnn",
         model_args={"width": p.width, **shape, **arguments},
         dataset=p.dataset,
-        dataset_args=moved,
         n_train=n_train,
         replicate=replicate,
         **p.tested_on(),
         **{
+            "dataset_args": moved,
             "learning_rate": LEARNING_RATES["tuning"][family(arguments)],
             "max_epochs": p.max_epochs,
             **RECIPE,
@@ -278,12 +278,18 @@ def shown_images(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
 
 
 def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
-    """Pooled and flattened are arms: "K = 2, flattened"."""
-    name, _, ending = arm.partition(", ")
-    arguments = DIAL[name] | (FLAT if ending else {})
-    for n_train in p.n_train:
+    """Pooled and flattened are arms, and so are images whose pixels are permuted, at the middle one
+    of the sizes: "shared, flattened, permuted".
+    """
+    name, *more = arm.split(", ")
+    arguments = DIAL[name] | (FLAT if "flattened" in more else {})
+    sizes, changes = p.n_train, {"batch_size": 32}
+    if "permuted" in more:
+        sizes = (p.n_train[len(p.n_train) // 2],)
+        changes["dataset_args"] = {"permutation": "fixed"}
+    for n_train in sizes:
         epochs = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
-        yield on_images(p, arguments, n_train, replicate, batch_size=32, max_epochs=epochs)
+        yield on_images(p, arguments, n_train, replicate, max_epochs=epochs, **changes)
 
 
 SMALL = {"images": 40, "test_images": 20, "epochs": 1, "width": 4, "translations": (0, 4)}
@@ -476,10 +482,11 @@ STUDIES = (
     images(
         "sharing_dial",
         "How much sharing is best, and does that change with the number of images?",
-        (*DIAL, *(f"{name}, flattened" for name in DIAL)),
+        (*CROSSED, *(f"{n}{kept}" for n in DIAL if n not in ENDS for kept in ("", ", flattened")))
+        + tuple(f"{arm}, permuted" for arm in CROSSED),
         dial,
         {"n_train": (20, 40)},
-        {"n_train": (97, 195), "max_epochs": 5, "arms": ("shared", "K = 4", "one a position")},
+        {"n_train": (97, 390), "max_epochs": 5, "arms": CROSSED},
         n_train=tuple(EPOCHS),
         max_epochs=200,
         width=16,
