@@ -316,8 +316,7 @@ CLAIMS = (
         statement="With all pixels permuted, a network that neither shares nor averages leads one that does both.",
         arm="one a position, flattened, permuted",
         rivals=("shared, permuted",),
-        conditions=IMAGES[1:2],
-        **DIAL,
+        **DIAL | {"study": "lrlc.dial_permuted"},
     ),
     Claim(
         id="lrlc.imagenet_inserted",

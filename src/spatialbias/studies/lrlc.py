@@ -278,18 +278,16 @@ def shown_images(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
 
 
 def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
-    """Pooled and flattened are arms, and so are images whose pixels are permuted, at the middle one
-    of the sizes: "shared, flattened, permuted".
+    """Pooled and flattened are arms, and so are images whose pixels are permuted: "shared,
+    flattened, permuted".
     """
     name, *more = arm.split(", ")
     arguments = DIAL[name] | (FLAT if "flattened" in more else {})
-    sizes, changes = p.n_train, {"batch_size": 32}
-    if "permuted" in more:
-        sizes = (p.n_train[len(p.n_train) // 2],)
-        changes["dataset_args"] = {"permutation": "fixed"}
-    for n_train in sizes:
+    changes = {"dataset_args": {"permutation": "fixed"}} if "permuted" in more else {}
+    for n_train in p.n_train:
         epochs = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
-        yield on_images(p, arguments, n_train, replicate, max_epochs=epochs, **changes)
+        changes |= {"batch_size": 32, "max_epochs": epochs}
+        yield on_images(p, arguments, n_train, replicate, **changes)
 
 
 SMALL = {"images": 40, "test_images": 20, "epochs": 1, "width": 4, "translations": (0, 4)}
@@ -482,12 +480,23 @@ STUDIES = (
     images(
         "sharing_dial",
         "How much sharing is best, and does that change with the number of images?",
-        (*CROSSED, *(f"{n}{kept}" for n in DIAL if n not in ENDS for kept in ("", ", flattened")))
-        + tuple(f"{arm}, permuted" for arm in CROSSED),
+        (*CROSSED, *(f"{n}{kept}" for n in DIAL if n not in ENDS for kept in ("", ", flattened"))),
         dial,
         {"n_train": (20, 40)},
         {"n_train": (97, 390), "max_epochs": 5, "arms": CROSSED},
         n_train=tuple(EPOCHS),
+        max_epochs=200,
+        width=16,
+        replicates=10,
+    ),
+    images(
+        "dial_permuted",
+        "Do sharing and averaging pay where neighbouring pixels do not lie side by side?",
+        tuple(f"{arm}, permuted" for arm in CROSSED),
+        dial,
+        {"n_train": (40,)},
+        {"n_train": (390,), "max_epochs": 5},
+        n_train=(390,),
         max_epochs=200,
         width=16,
         replicates=10,
