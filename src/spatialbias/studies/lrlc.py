@@ -7,7 +7,6 @@ source's; `lrlc.sixty_four` has the source's width beside them. No layer has a s
 its arm says so, for that alone tells a network where it is.
 """
 
-import statistics
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -145,19 +144,6 @@ def choose(results: Results) -> dict[str, float]:
     frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
     means = frame.groupby(["arm", "learning_rate"])["value"].mean()
     return {arm: means[arm].idxmax() for arm in dict.fromkeys(frame["arm"])}
-
-
-def spread(results: Results, arm: str, rival: str, rate: float) -> tuple[float, int]:
-    """(standard deviation, n) of the differences of two arms at a rate: how many pairs it will
-    take.
-    """
-    frame = results.frame()
-    frame = frame[(frame["measure"] == "accuracy") & (frame["at"] == "stop")]
-    table = frame[frame["learning_rate"] == rate].pivot_table(
-        index=["translation", "replicate"], columns="arm", values="value"
-    )
-    differences = (table[arm] - table[rival]).dropna()
-    return statistics.stdev(differences), len(differences)
 
 
 class Faces(Repeats):
