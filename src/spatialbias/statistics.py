@@ -57,14 +57,6 @@ def paired_differences(arm: pd.Series, rival: pd.Series) -> pd.Series:
     return arm.loc[common] - rival.loc[common]
 
 
-def paired(frame: pd.DataFrame, arm: str, rival: str) -> pd.Series:
-    """`paired_differences` of two arms in a frame with columns arm, replicate and value."""
-    one, other = (
-        frame[frame["arm"] == name].set_index("replicate")["value"] for name in (arm, rival)
-    )
-    return paired_differences(one, other)
-
-
 def _interval(values: ArrayLike, level: float, single_run: bool) -> Interval:
     values = np.asarray(values, float)
     n = values.size
