@@ -118,10 +118,10 @@ LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rat
         "CoordConv": 1e-2,
     },
     "tuning": {
-        "convolution": 3e-3,
-        "K = 4": 3e-3,
-        "input-dependent K = 4": 3e-3,
-        "CoordConv": 3e-3,
+        "convolution": 1e-2,
+        "K = 4": 1e-2,
+        "input-dependent K = 4": 1e-2,
+        "CoordConv": 1e-2,
         "locally connected": 3e-3,
     },
 }
@@ -384,7 +384,7 @@ STUDIES = (
         {"learning_rates": RATES[:2]},
         {"learning_rates": RATES[1:], "arms": FAMILIES[:3]},
         replicates=4,
-        learning_rates=(3e-3, 1e-2, 3e-2),  # with 1e-3, first runs had hardly begun to learn
+        learning_rates=(*RATES, 3e-2),
     ),
     images(
         "rank",
