@@ -358,7 +358,7 @@ def test_what_is_worth_it_is_a_matter_of_batch_and_rank():
 
 
 def test_row_by_row_keeps_one_row_of_kernels():
-    """Peak memory: input, output, weights, and about one row's kernels and patches."""
+    """Peak memory: output, weights, and one row's kernels and patches."""
     from torch.profiler import ProfilerActivity, profile
 
     layer = LRLC2d(16, 16, 3, padding=1, input_size=(24, 24), rank=4, bias=False)
@@ -370,8 +370,8 @@ def test_row_by_row_keeps_one_row_of_kernels():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)
-    row = 24 * layer.basis()[0].numel() + 3 * x[0, :, 0].numel() * len(x) + out[:, :, 0].numel()
-    assert peak <= 4 * (out.numel() + layer.weight.numel() + 1.5 * row)
+    row = 24 * layer.basis()[0].numel() + 9 * x[:, :, 0].numel() + out[:, :, 0].numel()
+    assert peak <= 4 * (out.numel() + 4 * layer.weight.numel() + row)  # bases: one a way to lie
 
 
 @pytest.mark.parametrize(

@@ -206,10 +206,10 @@ class RowByRow(torch.autograd.Function):
         B, (height, width), C_out = x.shape[0], at.output_size, kernels.shape[-4]
         memory = torch.channels_last if channels_last(x) else torch.contiguous_format
         out = torch.empty(B, C_out, height, width, dtype=x.dtype, memory_format=memory)
-        patches, basis = _Patches(x, at), _basis(kernels, combining, x.dtype)
+        patches, taps = _Patches(x, at), _Taps(kernels, combining, x.dtype, at)
+        y = x.new_empty(width, B, C_out)
         for row in range(height):
-            taps = _row_kernels(kernels, basis, combining, row, x.dtype)  # (W', C_out, K K C_in)
-            y = torch.bmm(patches.row(row), taps.transpose(1, 2))  # (W', B, C_out)
+            torch.bmm(patches.row(row), taps.row(row).transpose(1, 2), out=y)
             if bias is not None:
                 y += bias[row, :, None].to(x.dtype)  # baddbmm would take half as long again
             out[:, :, row].copy_(y.permute(1, 2, 0))
@@ -247,100 +247,146 @@ class RowByRow(torch.autograd.Function):
             found = iter(torch.autograd.grad(out, inputs, grad, create_graph=True))
             return *(next(found) if needed else None for needed in wanted[:4]), None
         height, width = at.output_size
-        patches, basis = _Patches(x, at), _basis(kernels, combining, x.dtype)
-        d_x = torch.zeros_like(x) if wanted[0] else None
-        spread = _Spread(d_x, patches)
+        patches, taps = _Patches(x, at), _Taps(kernels, combining, x.dtype, at)
+        spread = _Spread(x, at) if wanted[0] else None
+        gathered = _Gathered(taps) if wanted[1] else None
         d_combining = torch.empty_like(combining) if wanted[2] else None
         d_bias = torch.empty_like(bias) if wanted[3] else None
-        if wanted[1]:
-            d_kernels = (
-                torch.empty_like(kernels) if combining is None else kernels.new_zeros(basis.shape)
-            )
+        d_taps, g = torch.empty_like(taps.buffer), x.new_empty(width, len(x), grad.shape[1])
         for row in range(height):
-            g = grad[:, :, row].permute(2, 0, 1).contiguous()  # (W', B, C_out)
+            g.copy_(grad[:, :, row].permute(2, 0, 1))
             if d_bias is not None:
                 torch.sum(g, 1, out=d_bias[row]) if g.dtype == d_bias.dtype else d_bias[row].copy_(
                     g.sum(1)
                 )
             if wanted[1] or wanted[2]:
-                d_taps = torch.bmm(g.transpose(1, 2), patches.row(row))  # (W', C_out, K K C_in)
-                if combining is None:
-                    d_kernels[row] = _as_kernels(d_taps, kernels.shape[1:])
-                else:
-                    d_taps = d_taps.flatten(1)
-                    if wanted[1]:
-                        d_kernels += combining[:, row].to(x.dtype) @ d_taps
-                    if wanted[2]:
-                        d_combining[:, row] = basis @ d_taps.T
-            if d_x is not None:
-                taps = _row_kernels(kernels, basis, combining, row, x.dtype)
-                spread.add(g, taps, row)
-        if wanted[1] and combining is not None:
-            d_kernels = _as_kernels(d_kernels, kernels.shape)
-        return d_x, d_kernels if wanted[1] else None, d_combining, d_bias, None
+                torch.bmm(g.transpose(1, 2), patches.row(row), out=d_taps)
+            if gathered:
+                gathered.add(d_taps, row)
+            if d_combining is not None:
+                d_combining[:, row] = taps.basis(row) @ d_taps.flatten(1).T
+            if spread:
+                spread.add(g, taps.row(row), row)
+        d_x, d_kernels = spread and spread.d_x, gathered and gathered.kernels()
+        return d_x, d_kernels, d_combining, d_bias, None
 
 
 def channels_last(x: Tensor) -> bool:
     return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
 
 
-def _as_taps(kernels: Tensor) -> Tensor:
-    """(..., C_out, C_in, K, K) -> (..., C_out, K K C_in): column, row, channel, as patches lie."""
-    return kernels.transpose(-3, -1).flatten(-3)
+# One row of the output at a time, in buffers that are used again: the pages of fresh memory would
+# take as long as what is computed in them. Kernels and patches lie as kernel's row, column, channel.
+# Where the kernel moves down the map row by row, a row of the map stays in its slot as long as the
+# kernel lies on it: only one slot is filled anew, and the kernel's rows move on by one slot.
 
 
-def _as_kernels(taps: Tensor, shape: torch.Size) -> Tensor:
-    C_in, kh, kw = shape[-3:]
-    return taps.view(*shape[:-3], kw, kh, C_in).transpose(-3, -1)
+def _rolls(at: Geometry) -> bool:
+    return at.stride[0] == at.dilation[0] == 1
 
 
-def _basis(kernels: Tensor, combining: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    return (
-        None if combining is None else _as_taps(kernels).flatten(1).to(dtype)
-    )  # (R, C_out K K C_in)
+def _slot(at: Geometry, row: int, tap: int) -> int:
+    """Where the kernel's row `tap` lies, for a row of the output."""
+    return (row + tap) % at.kernel_size[0] if _rolls(at) else tap
 
 
-def _row_kernels(
-    kernels: Tensor, basis: Tensor | None, combining: Tensor | None, row: int, dtype: torch.dtype
-) -> Tensor:
-    """One row's kernels: (W', C_out, K K C_in)."""
-    if combining is None:
-        return _as_taps(kernels[row]).to(dtype)
-    taps = combining[:, row].to(dtype).T @ basis
-    return taps.view(len(taps), kernels.shape[1], -1)
+def _places(at: Geometry, H: int, row: int):
+    """The kernel's rows, each with the row of the map that it lies on; None in the margin."""
+    for tap in range(at.kernel_size[0]):
+        place = row * at.stride[0] + tap * at.dilation[0] - at.margins[2]
+        yield tap, place if 0 <= place < H else None
+
+
+class _Taps:
+    """The kernels of one row of the output after another."""
+
+    def __init__(
+        self, kernels: Tensor, combining: Tensor | None, dtype: torch.dtype, at: Geometry
+    ) -> None:
+        self.kernels, self.combining, self.at = kernels, combining, at
+        C_out, C_in, *size = kernels.shape[-4:]
+        self.shape = (C_out, *size, C_in)
+        self.buffer = kernels.new_empty(
+            at.output_size[1], C_out, C_in * size[0] * size[1], dtype=dtype
+        )
+        if combining is not None:  # one basis for each way in which the kernel's rows may lie
+            laid = kernels.movedim(-3, -1).to(dtype)  # (R, C_out, K, K, C_in)
+            turns = size[0] if _rolls(at) else 1
+            self.bases = [laid.roll(turn, 2).flatten(1) for turn in range(turns)]
+
+    def basis(self, row: int) -> Tensor:
+        """(R, C_out K K C_in)."""
+        return self.bases[row % len(self.bases)]
+
+    def row(self, row: int) -> Tensor:
+        """(W', C_out, K K C_in); valid until the next row is asked for."""
+        if self.combining is None:
+            slots = self.buffer.view(-1, *self.shape)
+            for tap in range(self.shape[1]):
+                kernels = self.kernels[row, :, :, :, tap].transpose(2, 3)
+                slots[:, :, _slot(self.at, row, tap)].copy_(kernels)
+        else:
+            weights = self.combining[:, row].to(self.buffer.dtype).T
+            torch.mm(weights, self.basis(row), out=self.buffer.flatten(1))
+        return self.buffer
+
+
+class _Gathered:
+    """The gradient of the kernels or of the basis, from one row of the output after another."""
+
+    def __init__(self, taps: _Taps) -> None:
+        self.taps = taps
+        if taps.combining is None:
+            self.d_kernels = torch.empty_like(taps.kernels)
+        else:
+            self.d_bases = [torch.zeros_like(b, dtype=taps.kernels.dtype) for b in taps.bases]
+
+    def add(self, d_taps: Tensor, row: int) -> None:
+        taps = self.taps
+        if taps.combining is None:
+            slots = d_taps.view(-1, *taps.shape)
+            for tap in range(taps.shape[1]):
+                found = slots[:, :, _slot(taps.at, row, tap)].transpose(2, 3)
+                self.d_kernels[row, :, :, :, tap].copy_(found)
+        else:
+            weights = taps.combining[:, row].to(d_taps.dtype)
+            self.d_bases[row % len(self.d_bases)] += weights @ d_taps.flatten(1)
+
+    def kernels(self) -> Tensor:
+        if self.taps.combining is None:
+            return self.d_kernels
+        turned = enumerate(basis.view(-1, *self.taps.shape) for basis in self.d_bases)
+        return sum(basis.roll(-turn, 2) for turn, basis in turned).movedim(-1, -3)
 
 
 class _Patches:
-    """The patches under one row of the output after another.
-
-    The rows of the map that kernels of one row see stand side by side, (B, W + margins, K, C_in):
-    what is under one position lies in one piece there, and is not copied again (if not dilated).
-    """
+    """The patches under one row of the output after another."""
 
     def __init__(self, x: Tensor, at: Geometry) -> None:
-        left, right, self.top, _ = at.margins
-        self.x, self.at, (B, self.C, self.H, self.W) = x, at, x.shape
-        self.left = left
-        self.rows = x.new_zeros(B, left + self.W + right, at.kernel_size[0], self.C)
-
-    def places(self, row: int):
-        """The row of the map that each of the kernel's rows lies on; None in the margin."""
-        for tap in range(self.at.kernel_size[0]):
-            place = row * self.at.stride[0] + tap * self.at.dilation[0] - self.top
-            yield tap, place if 0 <= place < self.H else None
+        self.x, self.at = x, at
+        self.slots = x.new_zeros(at.output_size[1], len(x), *at.kernel_size, x.shape[1])
 
     def row(self, row: int) -> Tensor:
-        """(W', B, K K C_in)."""
-        inside = self.rows[:, self.left : self.left + self.W]
-        for tap, place in self.places(row):
+        """(W', B, K K C_in); rows are asked for in their order."""
+        kept = self.at.kernel_size[0] - 1 if row and _rolls(self.at) else 0
+        for tap, place in _places(self.at, self.x.shape[2], row):
+            slot = self.slots[:, :, _slot(self.at, row, tap)]
             if place is None:
-                inside[:, :, tap].zero_()
-            else:
-                inside[:, :, tap].copy_(self.x[:, :, place].transpose(1, 2))
-        across, column = self.rows.stride()[:2]
-        shape = (self.at.output_size[1], len(self.rows), self.at.kernel_size[1], column)
-        steps = (self.at.stride[1] * column, across, self.at.dilation[1] * column, 1)
-        return self.rows.as_strided(shape, steps).flatten(2)
+                slot.zero_()
+            elif tap >= kept:
+                self._fill(slot, self.x[:, :, place].permute(2, 0, 1))
+        return self.slots.flatten(2)
+
+    def _fill(self, slot: Tensor, line: Tensor) -> None:
+        """What lies under the columns of the kernel (W', B, K, C) of a row of the map (W, B, C)."""
+        step, left = self.at.stride[1], self.at.margins[0]
+        for k in range(slot.shape[2]):
+            start = k * self.at.dilation[1] - left
+            first = max(0, -(start // step))
+            end = min(len(slot), (len(line) - 1 - start) // step + 1)
+            if first < end:
+                columns = slice(start + first * step, start + (end - 1) * step + 1, step)
+                slot[first:end, :, k].copy_(line[columns])
 
 
 class _Spread:
@@ -351,35 +397,34 @@ class _Spread:
     the map is slow in bfloat16: with 16 channels it takes five times as long as the products.)
     """
 
-    def __init__(self, d_x: Tensor, patches: "_Patches") -> None:
-        self.d_x, self.patches = d_x, patches
+    def __init__(self, x: Tensor, at: Geometry) -> None:
+        self.d_x, self.at = torch.zeros_like(x), at
         self.open: dict[int, Tensor] = {}
         self.free: list[Tensor] = []
 
     def add(self, grad: Tensor, taps: Tensor, row: int) -> None:
         """`grad` (W', B, C_out) and `taps` (W', C_out, K K C_in) of one row of the output."""
-        at, C = self.patches.at, self.patches.C
+        at, (C, H, W) = self.at, self.d_x.shape[1:]
         kh, kw = at.kernel_size
         step, width = at.stride[1], at.stride[1] * (len(grad) - 1) + 1
-        taps = taps.view(*taps.shape[:2], kw, kh, C)
-        for tap, place in self.patches.places(row):
+        taps = taps.view(*taps.shape[:2], kh, kw, C)
+        for tap, place in _places(at, H, row):
             if place is not None:
-                into = self._row(place)
+                into, slot = self._row(place), _slot(at, row, tap)
                 for k in range(kw):
                     first = k * at.dilation[1]
-                    into[first : first + width : step].baddbmm_(grad, taps[:, :, k, tap])
-        following = (row + 1) * at.stride[0] - self.patches.top
+                    into[first : first + width : step].baddbmm_(grad, taps[:, :, slot, k])
+        following = (row + 1) * at.stride[0] - at.margins[2]
         for place in [one for one in self.open if one < following or row + 1 == at.output_size[0]]:
-            columns = slice(self.patches.left, self.patches.left + self.patches.W)
+            columns = slice(at.margins[0], at.margins[0] + W)
             self.d_x[:, :, place].copy_(self.open[place][columns].permute(1, 2, 0))
             self.free.append(self.open.pop(place))
 
     def _row(self, place: int) -> Tensor:
         if place not in self.open:
-            across, width = self.patches.rows.shape[:2]
+            B, C, _, W = self.d_x.shape
+            left, right = self.at.margins[:2]
             self.open[place] = (
-                self.free.pop().zero_()
-                if self.free
-                else self.d_x.new_zeros(width, across, self.patches.C)
+                self.free.pop().zero_() if self.free else self.d_x.new_zeros(left + W + right, B, C)
             )
         return self.open[place]
