@@ -244,9 +244,10 @@ def worth_rows(batch: int, rank: int) -> bool:
     """Whether fixed kernels should be made row by row (`RowByRow`) rather than responses be mixed.
 
     Measured in units of one convolution, forward and backward, 64 channels, 3x3 on 34x34, on one
-    thread of a processor without AMX, in fp32 and bf16 alike: row by row about 2.5 + 80 / B whatever
-    the rank, mixing 1.0 to 1.2 times the rank. Row by row, three quarters of the time are matrix
-    products; where those are slower than convolutions (fp32 on AMD: half as fast), 2 is their floor.
+    thread of an AMD processor without AMX: row by row 2.0 + 85 / B in fp32 and 1.2 + 67 / B in bf16,
+    whatever the rank; mixing 1.0 to 1.25 times the rank. With 16 channels row by row takes twice as
+    long, so the rule keeps a distance. In fp32 three quarters of the time are matrix products, which
+    run at half the rate of convolutions there.
     """
     return rank > 2.5 + 75 / max(batch, 1)
 
