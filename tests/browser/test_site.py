@@ -3,6 +3,7 @@ and by night.
 """
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -68,6 +69,12 @@ def test_no_page_complains_where_it_is_served(site, addresses, browser):
         if said:
             complaints[name] = said
     assert complaints == {}
+
+
+def test_every_page_names_its_icon(site):
+    """Browsers ask the server's root for one otherwise."""
+    for path in documents(site):
+        assert re.search(r'<link rel="(shortcut )?icon"', path.read_text("utf-8")), path
 
 
 def test_the_explorer_s_page_takes_15_megabytes_at_most(site, browser):
