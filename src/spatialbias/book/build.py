@@ -85,9 +85,8 @@ def build(
     shutil.rmtree(out, ignore_errors=True)  # stale pages survive otherwise
     html = _jupyter_book(stage, work / "jupyter-book.log", strict=not left_out)
     _complete(html, stage)
-    entry = (
-        html / "index.html"
-    )  # Jupyter Book's, which leads on; without an icon browsers ask for one
+    # Jupyter Book's entry page leads on. Browsers ask its server for an icon if it names none.
+    entry = html / "index.html"
     entry.write_text('<link rel="icon" href="data:,">\n' + entry.read_text("utf-8"), "utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(html, out)
