@@ -195,7 +195,12 @@ def test_a_large_margin_is_judged_at_two_and_five_points_too():
 
 
 def test_a_slope_is_one_number_a_replicate():
-    claim = replace(ONE, rule="slope", conditions=over("n_train", 100, 200, 400, position=np.log2))
+    claim = replace(
+        ONE,
+        rule="slope",
+        per="doubling",
+        conditions=over("n_train", 100, 200, 400, position=np.log2),
+    )
     sizes = {100: 0.2, 200: 0.22, 400: 0.24}
     rising = grid(
         {("simple_cnn", N): mean for N, mean in sizes.items()} | {("fc", N): 0.2 for N in sizes}
@@ -226,7 +231,7 @@ def test_conditions_may_name_the_arms_themselves():
         [runs(f"lrlc_{rank}", 0.3 + 0.01 * rank + NOISE[rank, :10]) for rank in (1, 2, 4)]
     )
     ranks = over("arm", "lrlc_1", "lrlc_2", "lrlc_4", position=lambda arm: int(arm[5:]))
-    claim = replace(ONE, arm="", rivals=(), rule="slope", conditions=ranks)
+    claim = replace(ONE, arm="", rivals=(), rule="slope", per="doubling", conditions=ranks)
     assert judge(claim, frame).trend[0].mean == pytest.approx(0.01, abs=0.003)
     with pytest.raises(EvidenceError, match="all conditions.*cpu bf16 and cpu fp32.*replicates 3"):
         judge(claim, edit(frame, "lrlc_2", 3, numerics="cpu bf16"))
@@ -440,7 +445,11 @@ def test_a_frame_without_a_column_is_refused():
         ({"word": "mostly"}, "word='mostly': it must be one of always"),
         ({"rule": "best of several"}, "needs several rivals"),
         ({"rule": "interaction"}, "two conditions"),
-        ({"rule": "slope", "conditions": ({"label": "a"}, {"label": "b"})}, "numeric positions"),
+        (
+            {"rule": "slope", "per": "b", "conditions": ({"label": "a"}, {"label": "b"})},
+            "numeric positions",
+        ),
+        ({"per": "pixel"}, "per what it is"),
         ({"rule": "success rate", "rivals": ("fc", "x")}, "one rival"),
         ({"conditions": ({"n_train": 390},)}, "own label"),
         ({"conditions": ({"label": "N", "N": 390},)}, "no column N"),

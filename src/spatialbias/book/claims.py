@@ -209,4 +209,6 @@ def _unit(verdict: Verdict) -> str:
         return "% of runs"
     if claim.values.unit != "points":
         return claim.values.unit
+    if claim.per:
+        return f"points a {claim.per}"
     return "points" if (verdict.trend or verdict.findings)[0].rival else "%"

@@ -138,6 +138,7 @@ class Claim:
     thresholds: tuple[float, float] | None = (
         None  # (τ, τ′) in place of the rule's, where values are not accuracies
     )
+    per: str = ""  # of a slope: one step of its conditions' positions, "pixel"
     n: int  # declared replicates: exactly the first n are used
     published: tuple[Published, ...] = ()
     cost: float  # core-hours of the records
@@ -183,6 +184,8 @@ class Claim:
             and (
                 len(positions) < 2 or not all(isinstance(position, Real) for position in positions)
             ),
+            "a slope, and nothing else, says per what it is": (self.rule == "slope")
+            != bool(self.per),
             "a published number names no condition of this claim": any(
                 p.condition not in labels and (p.condition or len(labels) > 1)
                 for p in self.published

@@ -205,6 +205,7 @@ CLAIMS = (
         conditions=SIZES,
         values=ACCURACY,
         rule="slope",
+        per="doubling",
         cost=2.0,
         **FEW | {"tag": "O"},
     ),

@@ -165,6 +165,7 @@ CLAIMS = (
         rivals=("K = 2",),
         conditions=MOVED,
         rule="slope",
+        per="pixel",
         **FACES,
     ),
     Claim(
@@ -176,6 +177,7 @@ CLAIMS = (
         rivals=("K = 2",),
         conditions=MOVED,
         rule="slope",
+        per="pixel",
         **FACES,
     ),
     Claim(
@@ -251,6 +253,7 @@ CLAIMS = (
         rivals=("shared, flattened",),
         conditions=IMAGES,
         rule="slope",
+        per="doubling",
         **DIAL,
     ),
     Claim(
@@ -261,6 +264,7 @@ CLAIMS = (
         rivals=("shared",),
         conditions=IMAGES,
         rule="slope",
+        per="doubling",
         **DIAL,
     ),
     Claim(
