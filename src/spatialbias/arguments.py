@@ -22,7 +22,7 @@ def of_model(name: str) -> dict:
 def of_dataset(name: str) -> dict:
     """The parameters of a data set and their defaults; ValueError for an unknown name."""
     components.known(components.DATASETS, name, "data set")
-    return _defaults("datasets", components.DATASETS[name][1], name, "load")
+    return _defaults("datasets", components.DATASETS[name][1], "load")
 
 
 def check_model(name: str, given: dict) -> None:
@@ -53,20 +53,19 @@ def _check(what: str, defaults: dict, given: dict) -> None:
             raise ValueError(f"{what}, parameter {key}={value!r}: a {wanted.__name__} is expected")
 
 
-def _defaults(room: str, module: str, *names: str) -> dict:
-    """Of the first of `names` that the module defines, a class or a function."""
+def _defaults(room: str, module: str, name: str) -> dict:
+    """Of a class or a function of the module."""
     there = sys.modules.get(f"spatialbias.{room}.{module}")
     if there is None:
-        return _written(room, module, names)
-    found = next(getattr(there, name) for name in names if hasattr(there, name))
-    return {key: p.default for key, p in inspect.signature(found).parameters.items()}
+        return _written(room, module, name)
+    parameters = inspect.signature(getattr(there, name)).parameters.items()
+    return {key: p.default for key, p in parameters if p.default is not p.empty}
 
 
 @cache
-def _written(room: str, module: str, names: tuple[str, ...]) -> dict:
+def _written(room: str, module: str, name: str) -> dict:
     tree = ast.parse((Path(__file__).parent / room / f"{module}.py").read_text("utf-8"))
-    defined = {node.name: node for node in tree.body if hasattr(node, "name")}
-    found = next(defined[name] for name in names if name in defined)
+    found = next(node for node in tree.body if getattr(node, "name", "") == name)
     if isinstance(found, ast.ClassDef):
         found = next(node for node in found.body if getattr(node, "name", "") == "__init__")
     every = found.args.args[-len(found.args.defaults) :] if found.args.defaults else []

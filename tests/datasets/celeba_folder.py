@@ -46,7 +46,7 @@ def write(root: Path) -> None:
 @contextmanager
 def readable(root: Path):
     """What is under `root` passes for the real files; nothing read before is remembered."""
-    caches = (datasets._load, images._load)
+    caches = (datasets._load, images._read)
     with (
         mock.patch.dict(os.environ, SPATIALBIAS_DATA=str(root)),
         mock.patch.object(CelebA, "_check_integrity", lambda self: True),

@@ -57,10 +57,10 @@ def fresh(monkeypatch, tmp_path):
     root = tmp_path / "raw"
     monkeypatch.setenv("SPATIALBIAS_DATA", str(root))
     monkeypatch.setenv("SPATIALBIAS_OFFLINE", "1")
-    for cached in (datasets._load, images._load):
+    for cached in (datasets._load, images._read):
         cached.cache_clear()
     yield root
-    for cached in (datasets._load, images._load):
+    for cached in (datasets._load, images._read):
         cached.cache_clear()
 
 

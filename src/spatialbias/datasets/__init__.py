@@ -41,12 +41,8 @@ def load(name: str, **kwargs: Any) -> Data:
 )  # trials on one data set follow one another; a second copy would cost a worker 190 MB
 @usual_defaults()
 def _load(name: str, given: tuple) -> Data:
-    return _loader(name)(**dict(given))
-
-
-def _loader(name: str):
-    module = _module(name)
-    return getattr(module, name, None) or module.load
+    several = components.DATASETS[name][1] != name  # a module of several sets is told which
+    return _module(name).load(*[name] * several, **dict(given))
 
 
 def _module(name: str):

@@ -3,9 +3,8 @@ embedded digits, and CelebA where the reader has it.
 
 `permutation="fixed"` moves every image's pixels by one fixed permutation, the same for training and
 test images (our experiment on Coordinet's second hypothesis). `coordinates` then says what a
-network that asks for pixel locations is
-told: "grid" (where the pixel now lies), "true" (where it came from) or "random" (a fixed random
-place). `shrink=2` halves the side (our economy): each pixel is the mean of 2x2, rounded to 8 bits.
+network that asks for pixel locations is told: "grid" (where the pixel now lies), "true" (where it
+came from) or "random" (a fixed random place). `shrink=2` halves the side (our economy): each pixel is the mean of 2x2, rounded to 8 bits.
 `canvas` puts every image on a black square of that side, moved by up to `translation` pixels along
 each axis, by a random amount of its own, in training and test alike (0: as it is).
 """
@@ -48,59 +47,42 @@ KINDS = (
 )
 
 
-def cifar10(
+def load(
+    name: str,
     permutation: str = "none",
     coordinates: str = "grid",
     shrink: int = 1,
     canvas: int = 0,
     translation: int = 0,
 ) -> Data:
-    """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes."""
-    return arrange(
-        _load("cifar10", data_folder()), permutation, coordinates, shrink, canvas, translation
-    )
+    """One of the sets, arranged as this module's docstring says.
 
-
-def mnist(
-    permutation: str = "none",
-    coordinates: str = "grid",
-    shrink: int = 1,
-    canvas: int = 0,
-    translation: int = 0,
-) -> Data:
-    """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits."""
-    return arrange(
-        _load("mnist", data_folder()), permutation, coordinates, shrink, canvas, translation
-    )
-
-
-def fashion_mnist(
-    permutation: str = "none",
-    coordinates: str = "grid",
-    shrink: int = 1,
-    canvas: int = 0,
-    translation: int = 0,
-) -> Data:
-    """Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images of 28x28, ten kinds of
-    clothing.
+    - cifar10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32x32, ten classes.
+    - mnist (LeCun et al. 1998): 60,000 + 10,000 grey images of 28x28, ten digits.
+    - fashion_mnist (Xiao et al. 2017): as many, of ten kinds of clothing.
+    - digits: scikit-learn's 1,297 + 500 of 8x8 in its order, enlarged to 32x32 RGB so that every
+      network of the book takes them.
+    - celeba, aligned (Liu et al. 2015): 162,770 + 19,962 RGB faces, cut to their middle and shrunk to
+      32x32 as Elsayed et al. do; two classes, by the attribute "Male". Found in torchvision's layout,
+      as `torchvision.datasets.CelebA` unpacks it; reading it takes some minutes.
     """
-    return arrange(
-        _load("fashion_mnist", data_folder()), permutation, coordinates, shrink, canvas, translation
-    )
+    data = _read(name, data_folder())
+    return arrange(data, permutation, coordinates, shrink, canvas, translation)
 
 
-def digits(
-    permutation: str = "none",
-    coordinates: str = "grid",
-    shrink: int = 1,
-    canvas: int = 0,
-    translation: int = 0,
-) -> Data:
-    """scikit-learn's embedded 8x8 digits, enlarged to 32x32 RGB so that every network of the book
-    takes them.
+@lru_cache(maxsize=1)  # arranged copies are made of it
+def _read(name: str, root: Path) -> Data:
+    """A data set as it is, from its files, which are checked."""
+    if name == "digits":
+        return _data(name, *_digits(), "embedded in scikit-learn")
+    if name == "celeba":
+        return _data(name, *_celeba(root), "found in torchvision's layout")
+    content, source = files.contents(name)
+    read = _cifar if name == "cifar10" else _idx
+    return _data(name, *read(content), source)
 
-    1,797 images in scikit-learn's order: 1,297 to train, 500 to test.
-    """
+
+def _digits() -> tuple:
     from sklearn.datasets import load_digits
 
     source = load_digits()
@@ -108,44 +90,8 @@ def digits(
     images = torch.nn.functional.interpolate(small, size=32, mode="bilinear", align_corners=False)
     images = images.round().to(torch.uint8).expand(-1, 3, -1, -1).contiguous()
     target = torch.from_numpy(source.target).long()
-    data = _data(
-        "digits",
-        images[:1297],
-        target[:1297],
-        images[1297:],
-        target[1297:],
-        tuple(map(str, range(10))),
-        "embedded in scikit-learn",
-    )
-    return arrange(data, permutation, coordinates, shrink, canvas, translation)
-
-
-def celeba(
-    permutation: str = "none",
-    coordinates: str = "grid",
-    shrink: int = 1,
-    canvas: int = 0,
-    translation: int = 0,
-) -> Data:
-    """Aligned CelebA (Liu et al. 2015): 162,770 + 19,962 RGB faces, cut to their middle and shrunk to
-    32x32 as Elsayed et al. do; two classes, by the attribute "Male".
-
-    Found in torchvision's layout, as `torchvision.datasets.CelebA` unpacks it; reading it takes some
-    minutes.
-    """
-    return arrange(
-        _load("celeba", data_folder()), permutation, coordinates, shrink, canvas, translation
-    )
-
-
-@lru_cache(maxsize=1)  # arranged copies are made of it
-def _load(name: str, root: Path) -> Data:
-    """A data set from its files, which are checked."""
-    if name == "celeba":
-        return _data(name, *_celeba(root), "found in torchvision's layout")
-    content, source = files.contents(name)
-    read = _cifar if name == "cifar10" else _idx
-    return _data(name, *read(content), source)
+    classes = tuple(map(str, range(10)))
+    return images[:1297], target[:1297], images[1297:], target[1297:], classes
 
 
 def _celeba(root: Path) -> tuple:
