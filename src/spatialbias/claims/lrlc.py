@@ -39,7 +39,7 @@ CLOTHES = FACES | {"study": "lrlc.translated", "cost": 3.0}
 DIGITS = FACES | {"study": "lrlc.translated_digits", "cost": 3.0}
 DIAL = {
     "study": "lrlc.sharing_dial",
-    "page": "lrlc/rank",
+    "page": "lrlc/dial",
     "tag": "O",
     "where": "our own question",
     "kind": "hypothesis",
@@ -248,7 +248,7 @@ CLAIMS = (
     Claim(
         id="lrlc.dial_moves",
         title="the dial moves",
-        statement="With more images it is better to share less: a kernel for every position gains on the shared one.",
+        statement="In a network that keeps positions apart, too, it is better to share less with more images: a kernel for every position gains on the shared one.",
         arm="one a position, flattened",
         rivals=("shared, flattened",),
         conditions=IMAGES,
@@ -270,7 +270,7 @@ CLAIMS = (
     Claim(
         id="lrlc.between_is_best",
         title="between is best",
-        statement="The best place lies between: four banks beat both one and one for every position.",
+        statement="In a network that keeps positions apart the best place lies between: four banks beat both one and one for every position.",
         arm="K = 4, flattened",
         rivals=("shared, flattened", "one a position, flattened"),
         conditions=IMAGES,
@@ -286,6 +286,14 @@ CLAIMS = (
         rivals=("one a position",),
         conditions=IMAGES,
         **DIAL,
+    ),
+    Claim(
+        id="lrlc.sharing_costs_longer",
+        title="with four times the steps",
+        statement="In a network that averages, with 1,562 images and four times the steps, a kernel for each position is still ahead of one kernel for all.",
+        arm="one a position",
+        rivals=("shared",),
+        **DIAL | {"study": "lrlc.dial_longer", "cost": 0.5},
     ),
     Claim(
         id="lrlc.sharing_pays_apart",

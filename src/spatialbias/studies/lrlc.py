@@ -70,7 +70,9 @@ DIAL: dict[str, dict] = {  # all three layers: from one filter bank to one for e
     "one a position": {"layer": "local", **EVERYWHERE},
 }
 ENDS = ("shared", "one a position")
-CROSSED = tuple(f"{end}{kept}" for end in ENDS for kept in ("", ", flattened"))
+KEPT = ("", ", flattened")
+CROSSED = tuple(f"{end}{kept}" for end in ENDS for kept in KEPT)
+TURNED = tuple(f"{place}{kept}" for place in (*ENDS, "K = 4") for kept in KEPT)
 EPOCHS = {97: 200, 390: 50, 1562: 12}  # about as many steps at every N
 # A convolution of all three layers with the multiply-adds of K = 4 at 32 channels
 EVEN = {32: 49}
@@ -124,6 +126,15 @@ LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rat
         "CoordConv": 1e-2,
         "locally connected": 3e-3,
     },
+    "flat_tuning": dict.fromkeys(("convolution, flattened", "K = 4, flattened"), 1e-2),
+    "dial_tuning": {
+        "shared": 1e-2,
+        "shared, flattened": 3e-4,
+        "one a position": 3e-3,
+        "one a position, flattened": 1e-3,
+        "K = 4": 1e-2,
+        "K = 4, flattened": 3e-4,
+    },
 }
 
 
@@ -136,6 +147,13 @@ def family(arguments: dict) -> str:
     if arguments.get("layer") != "lrlc" or arguments.get("rank") == 1:
         return "convolution"
     return "input-dependent K = 4" if arguments.get("weights") == "input" else "K = 4"
+
+
+def tuned_rate(arguments: dict) -> float:
+    """The tuned rate of a network on images."""
+    name, flat = family(arguments), arguments.get("pooling") == "flatten"
+    rates = LEARNING_RATES["flat_tuning" if flat else "tuning"]
+    return rates[f"{name}, flattened" if flat else name]
 
 
 def choose(results: Results) -> dict[str, float]:
@@ -227,7 +245,7 @@ def on_images(
         **p.tested_on(),
         **{
             "dataset_args": moved,
-            "learning_rate": LEARNING_RATES["tuning"][family(arguments)],
+            "learning_rate": changes.get("learning_rate") or tuned_rate(arguments),
             "max_epochs": p.max_epochs,
             **RECIPE,
             **changes,
@@ -263,17 +281,29 @@ def shown_images(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
         yield on_images(p, ARMS[arm.removeprefix("images, ")], n_train, APART + replicate)
 
 
-def dial(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+def dial(p: Natural, arm: str, replicate: int, **changes) -> Iterator[Trial]:
     """Pooled and flattened are arms, and so are images whose pixels are permuted: "shared,
-    flattened, permuted".
+    flattened, permuted". What lies between the ends takes the rate of K = 4.
     """
     name, *more = arm.split(", ")
-    arguments = DIAL[name] | (FLAT if "flattened" in more else {})
-    changes = {"dataset_args": {"permutation": "fixed"}} if "permuted" in more else {}
+    kept = FLAT if "flattened" in more else {}
+    tuned = f"{name if name in ENDS else 'K = 4'}{KEPT[bool(kept)]}"
+    own = {"learning_rate": LEARNING_RATES["dial_tuning"][tuned]}
+    moved = {"dataset_args": {"permutation": "fixed"}} if "permuted" in more else {}
     for n_train in p.n_train:
         epochs = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
-        changes |= {"batch_size": 32, "max_epochs": epochs}
-        yield on_images(p, arguments, n_train, replicate, **changes)
+        so = {"batch_size": 32, "max_epochs": epochs} | own | moved | changes
+        yield on_images(p, DIAL[name] | kept, n_train, replicate, **so)
+
+
+def dial_tuning(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    for rate in p.learning_rates:
+        yield from dial(p, arm, replicate, role="tuning", learning_rate=rate)
+
+
+def dial_longer(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
+    """At the largest number of images, for p.max_epochs."""
+    yield from dial(p, arm, replicate, max_epochs=p.max_epochs)
 
 
 SMALL = {"images": 40, "test_images": 20, "epochs": 1, "width": 4, "translations": (0, 4)}
@@ -387,6 +417,16 @@ STUDIES = (
         learning_rates=(*RATES, 3e-2),
     ),
     images(
+        "flat_tuning",
+        "Which learning rate suits networks that keep positions?",
+        LEARNING_RATES["flat_tuning"],
+        tuning,
+        {"learning_rates": RATES[:2]},
+        {"learning_rates": RATES[1:]},
+        replicates=4,
+        learning_rates=(1e-4, 3e-4, *RATES),
+    ),
+    images(
         "rank",
         "Does accuracy rise as filters may differ from place to place?",
         RANK,
@@ -464,14 +504,38 @@ STUDIES = (
         max_epochs=30,
     ),
     images(
+        "dial_tuning",
+        "Which learning rate suits each place of the dial, with and without averaging?",
+        TURNED,
+        dial_tuning,
+        {"n_train": (40,), "learning_rates": RATES[:2]},
+        {"n_train": (390,), "max_epochs": 5, "learning_rates": RATES[1:], "arms": TURNED[:2]},
+        n_train=(390,),
+        max_epochs=200,
+        width=16,
+        replicates=4,
+        learning_rates=(1e-4, 3e-4, *RATES, 3e-2),
+    ),
+    images(
         "sharing_dial",
         "How much sharing is best, and does that change with the number of images?",
-        (*CROSSED, *(f"{n}{kept}" for n in DIAL if n not in ENDS for kept in ("", ", flattened"))),
+        (*CROSSED, *(f"{n}{kept}" for n in DIAL if n not in ENDS for kept in KEPT)),
         dial,
         {"n_train": (20, 40)},
         {"n_train": (97, 390), "max_epochs": 5, "arms": CROSSED},
         n_train=tuple(EPOCHS),
         max_epochs=200,
+        width=16,
+        replicates=10,
+    ),
+    images(
+        "dial_longer",
+        "Is one kernel for all positions behind because it was trained too briefly?",
+        ENDS,
+        dial_longer,
+        quick={"n_train": (390,)},
+        n_train=(1562,),
+        max_epochs=48,  # four times those of the dial
         width=16,
         replicates=10,
     ),
