@@ -259,7 +259,7 @@ CLAIMS = (
     Claim(
         id="lrlc.dial_moves_pooled",
         title="the dial moves, pooled",
-        statement="With more images it is better to share less in a network that averages over positions.",
+        statement="After equal steps, with more images it is better to share less in a network that averages over positions.",
         arm="one a position",
         rivals=("shared",),
         conditions=IMAGES,

@@ -126,7 +126,7 @@ LEARNING_RATES: dict[str, dict[str, float]] = {  # study that chose: family: rat
         "CoordConv": 1e-2,
         "locally connected": 3e-3,
     },
-    "flat_tuning": dict.fromkeys(("convolution, flattened", "K = 4, flattened"), 1e-2),
+    "flat_tuning": {"convolution, flattened": 3e-4, "K = 4, flattened": 1e-3},
     "dial_tuning": {
         "shared": 1e-2,
         "shared, flattened": 3e-4,
