@@ -101,6 +101,16 @@ def test_a_claim_that_waits_for_runs_shows_neither_number_nor_square():
         assert (shown.one_number(verdict(word)) == "") is waits, word
 
 
+def test_a_slope_is_shown_per_what_it_is():
+    from spatialbias.book import claims as shown
+
+    sizes = over("n_train", 100, 200, label="N = {}")
+    claim = replace(CLAIM, rule="slope", per="pixel", conditions=sizes)
+    found = replace(verdict("holds").findings[0], mean=0.021)
+    sloped = replace(verdict("holds", claim), trend=(found,))
+    assert shown.one_number(sloped) == "+2.1 points a pixel"
+
+
 def test_variants_are_of_claims_that_there_are(monkeypatch):
     from spatialbias import claims
 

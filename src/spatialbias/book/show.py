@@ -27,6 +27,13 @@ def table_html(frame: pd.DataFrame) -> str:
     return f"<div class='scroll'>{minus(text)}</div>"
 
 
+def by_rate(frame: pd.DataFrame):
+    """Mean accuracy (%) of every arm at every learning rate, from tidy accuracies of tuning."""
+    means = 100 * frame.pivot_table(index="arm", columns="learning_rate", values="value")
+    means = means.round(1).rename(columns="{:g}".format).rename_axis(None, axis=1)
+    return table(means.rename_axis("network, by learning rate").reset_index())
+
+
 def minus(text: str) -> str:
     """Python writes negative numbers with a hyphen, a book with a minus."""
     return re.sub(r"(?:(?<=[\s\[(>])|^)-(?=\d)", "−", text)

@@ -248,7 +248,7 @@ CLAIMS = (
     Claim(
         id="lrlc.dial_moves",
         title="the dial moves",
-        statement="In a network that keeps positions apart, too, it is better to share less with more images: a kernel for every position gains on the shared one.",
+        statement="After equal steps, with more images it is better to share less in a network that keeps positions apart, too: a kernel for every position gains on the shared one.",
         arm="one a position, flattened",
         rivals=("shared, flattened",),
         conditions=IMAGES,
@@ -292,6 +292,14 @@ CLAIMS = (
         title="with four times the steps",
         statement="In a network that averages, with 1,562 images and four times the steps, a kernel for each position is still ahead of one kernel for all.",
         arm="one a position",
+        rivals=("shared",),
+        **DIAL | {"study": "lrlc.dial_longer", "cost": 0.5},
+    ),
+    Claim(
+        id="lrlc.banks_lead_longer",
+        title="four banks, with four times the steps",
+        statement="In a network that averages, with 1,562 images and four times the steps, four banks are still ahead of one kernel for all.",
+        arm="K = 4",
         rivals=("shared",),
         **DIAL | {"study": "lrlc.dial_longer", "cost": 0.5},
     ),

@@ -4,9 +4,10 @@ embedded digits, and CelebA where the reader has it.
 `permutation="fixed"` moves every image's pixels by one fixed permutation, the same for training and
 test images (our experiment on Coordinet's second hypothesis). `coordinates` then says what a
 network that asks for pixel locations is told: "grid" (where the pixel now lies), "true" (where it
-came from) or "random" (a fixed random place). `shrink=2` halves the side (our economy): each pixel is the mean of 2x2, rounded to 8 bits.
-`canvas` puts every image on a black square of that side, moved by up to `translation` pixels along
-each axis, by a random amount of its own, in training and test alike (0: as it is).
+came from) or "random" (a fixed random place). `shrink=2` halves the side (our economy): each pixel
+is the mean of 2x2, rounded to 8 bits. `canvas` puts every image on a black square of that side,
+moved by up to `translation` pixels along each axis, by a random amount of its own, in training and
+test alike (0: as it is).
 """
 
 import pickle
@@ -62,9 +63,9 @@ def load(
     - fashion_mnist (Xiao et al. 2017): as many, of ten kinds of clothing.
     - digits: scikit-learn's 1,297 + 500 of 8x8 in its order, enlarged to 32x32 RGB so that every
       network of the book takes them.
-    - celeba, aligned (Liu et al. 2015): 162,770 + 19,962 RGB faces, cut to their middle and shrunk to
-      32x32 as Elsayed et al. do; two classes, by the attribute "Male". Found in torchvision's layout,
-      as `torchvision.datasets.CelebA` unpacks it; reading it takes some minutes.
+    - celeba, aligned (Liu et al. 2015): 162,770 + 19,962 RGB faces, cut to their middle and shrunk
+      to 32x32 as Elsayed et al. do; two classes, by the attribute "Male". Found in torchvision's
+      layout, as `torchvision.datasets.CelebA` unpacks it; reading it takes some minutes.
     """
     data = _read(name, data_folder())
     return arrange(data, permutation, coordinates, shrink, canvas, translation)

@@ -279,8 +279,11 @@ def panel(
     return figure
 
 
-def interval(ax: Axes, effect, y: float, arm: str) -> None:
-    """An effect as a mark with its interval, at height y, in the colour of an arm."""
-    ink = colour(arm)
-    ax.plot([effect.low, effect.high], [y, y], color=ink, linewidth=2.4, solid_capstyle="round")
-    ax.plot(effect.mean, y, marker=marker(arm), color=ink, markersize=5)
+def interval(ax: Axes, effect, y: float, arm: str, **look) -> None:
+    """An effect as a mark with its interval, at height y, in the colour of an arm. look: of the
+    mark, in place of the arm's: `color`, `marker`, `markersize`; `label`, for a legend.
+    """
+    look = {"color": colour(arm), "marker": marker(arm), "markersize": 5} | look
+    ends = [effect.low, effect.high]
+    ax.plot(ends, [y, y], color=look["color"], linewidth=2.4, solid_capstyle="round")
+    ax.plot(effect.mean, y, linestyle="", **look)

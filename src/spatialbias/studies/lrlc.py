@@ -286,14 +286,15 @@ def dial(p: Natural, arm: str, replicate: int, **changes) -> Iterator[Trial]:
     flattened, permuted". What lies between the ends takes the rate of K = 4.
     """
     name, *more = arm.split(", ")
-    kept = FLAT if "flattened" in more else {}
-    tuned = f"{name if name in ENDS else 'K = 4'}{KEPT[bool(kept)]}"
-    own = {"learning_rate": LEARNING_RATES["dial_tuning"][tuned]}
-    moved = {"dataset_args": {"permutation": "fixed"}} if "permuted" in more else {}
+    kept = ", flattened" if "flattened" in more else ""
+    arguments = DIAL[name] | (FLAT if kept else {})
+    tuned = f"{name if name in ENDS else 'K = 4'}{kept}"
+    own = {"batch_size": 32, "learning_rate": LEARNING_RATES["dial_tuning"][tuned]}
+    if "permuted" in more:
+        own |= {"dataset_args": {"permutation": "fixed"}}
     for n_train in p.n_train:
-        epochs = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
-        so = {"batch_size": 32, "max_epochs": epochs} | own | moved | changes
-        yield on_images(p, DIAL[name] | kept, n_train, replicate, **so)
+        own["max_epochs"] = min(p.max_epochs, EPOCHS.get(n_train, max(1, 19_500 // n_train)))
+        yield on_images(p, arguments, n_train, replicate, **own | changes)
 
 
 def dial_tuning(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
@@ -302,7 +303,7 @@ def dial_tuning(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
 
 
 def dial_longer(p: Natural, arm: str, replicate: int) -> Iterator[Trial]:
-    """At the largest number of images, for p.max_epochs."""
+    """The same for as many epochs as p says."""
     yield from dial(p, arm, replicate, max_epochs=p.max_epochs)
 
 
@@ -531,7 +532,7 @@ STUDIES = (
     images(
         "dial_longer",
         "Is one kernel for all positions behind because it was trained too briefly?",
-        ENDS,
+        (*ENDS, "K = 4"),
         dial_longer,
         quick={"n_train": (390,)},
         n_train=(1562,),
