@@ -47,6 +47,11 @@ DIAL = {
     "n": 10,
     "cost": 4.0,
 }
+LONGER = DIAL | {
+    "study": "lrlc.dial_longer",
+    "cost": 0.7,
+    "note": "declared when the dial's other runs had been seen, before its own",
+}
 OURS = {"tag": "O", "where": "our own question"}
 IMAGENET = {
     "study": "lrlc.rank",
@@ -99,6 +104,7 @@ CLAIMS = (
         arm="K = 4, flattened",
         rivals=("convolution, flattened",),
         variant_of="lrlc.relaxing_helps",
+        note="its networks first took rates that suit others, and the verdict was fails; they were tuned and run again",
         **NATURAL | {"study": "lrlc.why", "tag": "O", "n": 10, "cost": 1.5},
     ),
     Claim(
@@ -293,7 +299,7 @@ CLAIMS = (
         statement="In a network that averages, with 1,562 images and four times the steps, a kernel for each position is still ahead of one kernel for all.",
         arm="one a position",
         rivals=("shared",),
-        **DIAL | {"study": "lrlc.dial_longer", "cost": 0.5},
+        **LONGER,
     ),
     Claim(
         id="lrlc.banks_lead_longer",
@@ -301,7 +307,7 @@ CLAIMS = (
         statement="In a network that averages, with 1,562 images and four times the steps, four banks are still ahead of one kernel for all.",
         arm="K = 4",
         rivals=("shared",),
-        **DIAL | {"study": "lrlc.dial_longer", "cost": 0.5},
+        **LONGER,
     ),
     Claim(
         id="lrlc.sharing_pays_apart",
