@@ -105,10 +105,11 @@ def _squares(verdict: Verdict | str) -> str:
     """
     if isinstance(verdict, str) or verdict.waits:
         return ""
-    squares = []
-    for f in verdict.trend or verdict.findings:
+    squares, found = [], verdict.trend or verdict.findings
+    nothing_said = verdict.claim.empty or (len(found) == 1 and verdict.word == "undecided")
+    for f in found:
         said = "shown" if f.p <= ALPHA else "refuted" if f.q <= ALPHA else "open"
-        said = "open" if verdict.claim.empty else said
+        said = "open" if nothing_said else said
         size = abs(f.mean) * (100 if verdict.claim.values.unit == "points" else 10)
         strength = 0.35 + 0.65 * min(size / 10, 1) if f.n else 0
         where = ", ".join(filter(None, (label(f.condition), label(f.rival) if f.rival else "")))
@@ -200,7 +201,7 @@ def _form(verdict: Verdict, value: float) -> str:
     signed = "+" if (verdict.trend or verdict.findings)[0].rival else ""
     if verdict.claim.values.unit == "points" or verdict.claim.rule == "success rate":
         return f"{value:{signed}.1f}"
-    return f"{value:{signed}.3g}"
+    return f"{value:{signed}.{3 if abs(value) >= 1 else 2}g}"
 
 
 def _unit(verdict: Verdict) -> str:

@@ -41,8 +41,10 @@ def load(name: str, **kwargs: Any) -> Data:
 )  # trials on one data set follow one another; a second copy would cost a worker 190 MB
 @usual_defaults()
 def _load(name: str, given: tuple) -> Data:
-    several = components.DATASETS[name][1] != name  # a module of several sets is told which
-    return _module(name).load(*[name] * several, **dict(given))
+    module = _module(name)
+    if components.DATASETS[name][1] == name:
+        return module.load(**dict(given))
+    return module.load(name, **dict(given))  # of several sets
 
 
 def _module(name: str):

@@ -11,7 +11,7 @@ from spatialbias.datasets.batch import Batch, Data
 
 CLASSES = ("ring", "cross")
 SIDE = 40  # of the canvas
-ROWS = (12, 20, 28)  # brows, eyes, mouth: farther apart than the 7 pixels that three 3x3 layers see
+ROWS = (12, 20, 28)  # brows, eyes, mouth: three 3x3 layers see 7 pixels, one whole mark
 REACH = 8  # of the translation, at most
 GREY, NOISE = 96.0, 16.0
 CROSS = ("x...x", ".x.x.", "..x..", ".x.x.", "x...x")

@@ -45,6 +45,15 @@ COLOURS = {  # Okabe and Ito's palette: safe for the colour-blind, and of differ
     "coordbias": "#009e73",
     "vanilla": "#0072b2",
     "CoordConv": "#e69f00",
+    "convolution": "#0072b2",
+    "wide": "#d55e00",
+    "K = 2": "#009e73",
+    "K = 4": "#009e73",
+    "K = 8": "#009e73",
+    "K = 4, frozen": "#7f7f7f",
+    "input-dependent K = 2": "#cc79a7",
+    "input-dependent K = 4": "#cc79a7",
+    "locally connected": "#8c6bb1",
 }
 MARKERS = {
     "fully_connected": "s",
