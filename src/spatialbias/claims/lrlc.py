@@ -310,6 +310,14 @@ CLAIMS = (
         **LONGER,
     ),
     Claim(
+        id="lrlc.blocks_lead_longer",
+        title="one kernel a block, with four times the steps",
+        statement="In a network that averages, with 1,562 images and four times the steps, a kernel for each of sixteen blocks is still ahead of one kernel for all.",
+        arm="sixteen blocks",
+        rivals=("shared",),
+        **LONGER,
+    ),
+    Claim(
         id="lrlc.sharing_pays_apart",
         title="sharing, without averaging",
         statement="In a network that keeps positions apart, sharing one kernel pays at every number of images, at equal steps.",

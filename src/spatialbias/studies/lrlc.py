@@ -532,7 +532,7 @@ STUDIES = (
     images(
         "dial_longer",
         "Is one kernel for all positions behind because it was trained too briefly?",
-        (*ENDS, "K = 4"),
+        (*ENDS, "K = 4", "sixteen blocks"),
         dial_longer,
         quick={"n_train": (390,)},
         n_train=(1562,),
