@@ -25,6 +25,10 @@ TAGS = {
     "O": "our own question",
 }
 KINDS = ("holds", "fails", "undecided", "not run", "not testable here")
+KEY = (
+    "<p class='key'>one contrast each: <i class='shown'></i> shown <i class='refuted'></i> refuted "
+    "<i></i> open; the fuller, the larger</p>"
+)
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 
 
@@ -35,8 +39,8 @@ def rows(judged: Iterable[tuple[Claim, Verdict | str]]) -> str:
     for claim in ledger():  # without all its variants a claim has no last word
         if claim.variant_of and claim.id not in words:
             words.pop(claim.variant_of, None)
-    lines = (_row(claim, verdict, words.get(claim.id)) for claim, verdict in judged)
-    return f"<div class='claims'>{''.join(lines)}</div>"
+    lines = "".join(_row(claim, verdict, words.get(claim.id)) for claim, verdict in judged)
+    return f"<div class='claims'>{lines}{KEY * ('<i class' in lines)}</div>"
 
 
 def kind(claim: Claim, verdict: Verdict | str) -> str:

@@ -28,10 +28,17 @@ def table_html(frame: pd.DataFrame) -> str:
 
 
 def by_rate(frame: pd.DataFrame):
-    """Mean accuracy (%) of every arm at every learning rate, from tidy accuracies of tuning."""
+    """Mean accuracy (%) of every arm at every learning rate, from tidy accuracies of tuning; the
+    best of each arm in bold.
+    """
     means = 100 * frame.pivot_table(index="arm", columns="learning_rate", values="value")
-    means = means.round(1).rename(columns="{:g}".format).rename_axis(None, axis=1)
-    return table(means.rename_axis("network, by learning rate").reset_index())
+    best = means.eq(means.max(axis=1), axis=0)
+    text = means.map("{:.1f}".format, na_action="ignore")
+    text = text.mask(best, "<b>" + text + "</b>").rename(columns="{:g}".format)
+    text = text.rename_axis(None, axis=1).rename_axis("network, by learning rate").reset_index()
+    return raw(
+        f"<div class='scroll'>{text.to_html(index=False, border=0, escape=False, na_rep='–')}</div>"
+    )
 
 
 def minus(text: str) -> str:
