@@ -136,6 +136,15 @@ CLAIMS = (
         **NATURAL | OURS,
     ),
     Claim(
+        id="lrlc.better_longer",
+        title="after longer training",
+        statement="After 30 epochs four banks are still ahead of a convolution and of a wider one.",
+        arm="K = 4",
+        rivals=("convolution", "wide"),
+        note="written while its runs were made, before any was looked at",
+        **NATURAL | OURS | {"study": "lrlc.longer", "n": 6, "cost": 0.9},
+    ),
+    Claim(
         id="lrlc.better_than_wide_everywhere",
         title="better than a wide network",
         statement="Low-rank local connectivity beats a network that is wider in all layers and has its multiply-adds.",
