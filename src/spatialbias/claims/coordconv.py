@@ -231,7 +231,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.gap",
-        statement="From the uniform split to the quadrant a convolution loses more coordinates than CoordConv does.",
+        statement="From the uniform split to the quadrant the convolution for the uniform split loses more coordinates than CoordConv at its smaller rate.",
         where="tutorial, results",
         tag="S",
         study="coordconv.regression_slower",

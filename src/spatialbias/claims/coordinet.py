@@ -556,7 +556,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_rotation",
-        statement="Padded, the convolutional network loses more of its accuracy by turning: it sees the black corners.",
+        statement="Padded, the convolutional network loses more of its accuracy by turning than unpadded.",
         arm="padded_cnn",
         rivals=("simple_cnn",),
         study="coordinet.padding_shifts",
