@@ -22,8 +22,8 @@ def test_the_theorem_holds_without_biases_and_affine_only():
     assert all(change < 1e-9 for change in plain.values()), plain
     biased, affine = (norms.theorem(x, width=WIDTH, **{kind: True}) for kind in ("bias", "affine"))
     for broken in (biased, affine):
-        assert broken["inner norms left out: logits"] > 1e-6
-        assert broken["inner norms left out: gradients"] > 1e-6
+        assert broken["inner divisions left out: logits"] > 1e-6
+        assert broken["inner divisions left out: gradients"] > 1e-6
         assert broken["m of every layer × 10"] < 1e-9  # this freedom is the norm's own
     assert biased["one weight matrix × 10"] > 1e-6
     assert biased["a pixel’s whole input × 10"] > 1e-6

@@ -63,14 +63,14 @@ def theorem(images: Tensor, seed: int = 0, epsilon: float = 0.0, **arguments) ->
             "a pixel’s whole input × 10": logits(x=10 * x),
         }
         model.path[len(model.path) // 2].weight.mul_(10)
-        changed = {"inner norms left out": bare, **changed, "one weight matrix × 10": logits()}
+        changed = {"inner divisions left out": bare, **changed, "one weight matrix × 10": logits()}
         change = {
             name: float((out - usual).abs().max() / usual.abs().max())
             for name, out in changed.items()
         }
     return {
-        "inner norms left out: logits": change.pop("inner norms left out"),
-        "inner norms left out: gradients": worst,
+        "inner divisions left out: logits": change.pop("inner divisions left out"),
+        "inner divisions left out: gradients": worst,
         **change,
         "lengths of the votes: spread": float(length.std() / length.mean()),
     }
