@@ -28,7 +28,7 @@ KINDS = ("holds", "fails", "undecided", "not run", "not testable here")
 KEY = (
     "<p class='key'>a square for each comparison: <i class='shown'></i> shown "
     "<i class='refuted'></i> refuted (below the claim's margin) <i></i> open; fuller colour, larger "
-    "difference. Beside them the means, smallest to largest; unfold a line for intervals.</p>"
+    "difference. Above them means or counts, from first to last; unfold a line for intervals.</p>"
 )
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 
