@@ -28,7 +28,8 @@ KINDS = ("holds", "fails", "undecided", "not run", "not testable here")
 KEY = (
     "<p class='key'>a square for each comparison: <i class='shown'></i> shown "
     "<i class='refuted'></i> refuted (below the claim's margin) <i></i> open; fuller colour, larger "
-    "difference. Above them means or counts, from first to last; unfold a line for intervals.</p>"
+    "difference. A verdict allows for their number, a square does not. Above them means or "
+    "counts; unfold a line for intervals.</p>"
 )
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 

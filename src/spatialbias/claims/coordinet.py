@@ -482,7 +482,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.places_beat_none",
-        statement="True places beat none: one set of colours without places.",
+        statement="True places beat none, where the network sees colours without places.",
         where="Hypothesis 2, our reading",
         arm="unmodulated",
         rivals=("unmodulated, no places",),
