@@ -89,17 +89,15 @@ def execute(
     target: Path,
     profile: str,
     say: Callable[[str], None] = print,
-    at_once: int | None = None,
 ) -> None:
-    """Execute pages and write the executed copies under `target`, in the same folders.
+    """Execute pages, two at a time (half of what a page takes is its start and figures), and write
+    the executed copies under `target`, in the same folders.
 
     Args:
         root: the project's folder; also the working folder of the pages.
         chosen: pages as `pages()` names them.
         profile: `paper`, `quick` or `smoke`; given to the pages as parameter `profile` and as
             SPATIALBIAS_PROFILE.
-        at_once: so many pages at a time, by default two (no more than cores): half of what a page
-            takes is its start and figures.
 
     Raises:
         PageError: a wrong profile (before anything is executed), or a failing cell, with its error;
@@ -112,7 +110,7 @@ def execute(
         (page, with_profile(nbformat.read(root / f"{page}.ipynb", as_version=4), profile))
         for page in chosen
     ]
-    at_once = max(min(at_once or 2, len(ready), cores()), 1)
+    at_once = max(min(2, len(ready), cores()), 1)
     numbers = {page: f"[{number}/{len(ready)}] {page}" for number, (page, _) in enumerate(ready, 1)}
     with own_kernel(os.environ.get("JUPYTER_PATH")) as kernel:
         with _environment(root, profile, at_once, kernel):

@@ -4,16 +4,15 @@ panel      lines over x in one narrow panel: show two with display(one, other)
 runs       every run a dot, one network a row: for results that fall into heaps
 strips     one network a line: single runs as strokes, mean and interval
 interval   an effect as a mark with its interval on a page's own axes
-forest     effects with their intervals, one a line under its name
 picture    an image; plane: a map over positions, zero clear; classes: a segmented image
 canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
            draw one network's line and the names at the ends
+row        several such figures of one axes each, to stand side by side
 """
 
 from spatialbias.plots.charts import bars as strips
 from spatialbias.plots.charts import (
     carried,
-    forest,
     interval,
     line,
     names_above,
@@ -33,6 +32,7 @@ from spatialbias.plots.style import (
     dataset_name,
     label,
     marker,
+    row,
     square,
     use,
 )
@@ -51,7 +51,6 @@ __all__ = [
     "carried",
     "colour",
     "dataset_name",
-    "forest",
     "interval",
     "label",
     "line",
@@ -61,6 +60,7 @@ __all__ = [
     "square",
     "picture",
     "plane",
+    "row",
     "runs",
     "strips",
     "use",

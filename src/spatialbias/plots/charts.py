@@ -59,21 +59,20 @@ def line(
     arm: str,
     position: int = 0,
     reference: bool = False,
-    value: str = "value",
 ) -> tuple[float, float] | None:
     """One arm's mean, band and replicates over column `x`; returns where the line ends. `reference`
     draws it thin, without a band.
     """
-    frame = frame.dropna(subset=[value])
+    frame = frame.dropna(subset=["value"])
     if frame.empty:
         return None
     ink = colour(arm, position)
     if not reference:
         for _, one in frame.groupby("replicate"):
             one = one.sort_values(x)
-            axes.plot(one[x], 100 * one[value], color=ink, alpha=0.13, linewidth=0.7)
+            axes.plot(one[x], 100 * one["value"], color=ink, alpha=0.13, linewidth=0.7)
     mean = pd.DataFrame(
-        [{x: at} | mean_interval(group[value])._asdict() for at, group in frame.groupby(x)]
+        [{x: at} | mean_interval(group["value"])._asdict() for at, group in frame.groupby(x)]
     )
     if not reference:
         axes.fill_between(
@@ -91,13 +90,11 @@ def line(
     return float(mean[x].iloc[-1]), float(100 * mean["mean"].iloc[-1])
 
 
-def write_labels(
-    axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str], gap: float = 10
-) -> None:
+def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequence[str]) -> None:
     """Write each line's name at its right end, moved apart where they would overlap, and then tied
     to it by a thin line.
 
-    ends: where each line ends. arms: in the order of their colours. gap: least distance in points.
+    ends: where each line ends. arms: in the order of their colours.
     """
     if not ends:
         return
@@ -106,7 +103,7 @@ def write_labels(
     points = axes.get_window_extent().height * 72 / axes.figure.dpi / (high - low)
     order = sorted(ends, key=lambda arm: ends[arm][1])
     own = points * scale.transform(np.array([ends[arm][1] for arm in order]))
-    steps = gap * np.arange(len(order))
+    steps = 10 * np.arange(len(order))  # points between names, at least
     moved = (
         isotonic_regression(own - steps).x + steps - own
     )  # the least moves that leave each name its room
@@ -128,77 +125,13 @@ def write_labels(
         )
 
 
-def forest(
-    rows: pd.DataFrame,
-    *,
-    xlabel: str = "difference (points of accuracy)",
-    band: tuple[float, float] | None = None,
-) -> Figure:
-    """Differences with their 95 % intervals, one a line under its name. Columns: label, mean, low,
-    high, n; optional arm (its colour), group (a heading above its rows), ink (a colour) and margin
-    (from where a claim holds, drawn dotted).
-    """
-    heads = (
-        rows["group"].ne(rows["group"].shift()).to_numpy()
-        if "group" in rows
-        else np.zeros(len(rows), bool)
-    )
-    places = np.arange(len(rows)) + heads.cumsum()
-    lines = max(len(rows) + int(heads.sum()), 1)
-    usual = rows["n"].max() if len(rows) else 0
-    figure, (ax,) = canvas(1, height=0.6 + (0.34 if lines > 30 else 0.4) * lines, width=NARROW)
-    if band:
-        ax.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
-    for k, row in zip(places, rows.itertuples(), strict=True):
-        ink = getattr(row, "ink", None) or (
-            colour(row.arm, k) if getattr(row, "arm", None) else INK
-        )
-        ax.plot([0, 0], [k - 0.12, k + 0.24], color=INK, linewidth=1)
-        ax.plot(
-            [100 * row.low, 100 * row.high],
-            [k, k],
-            color=ink,
-            linewidth=2.4,
-            solid_capstyle="round",
-        )
-        ax.plot(100 * row.mean, k, marker="o", color=ink)
-        if margin := getattr(row, "margin", None):
-            ax.plot(
-                [100 * margin] * 2,
-                [k - 0.16, k + 0.24],
-                color=INK,
-                linewidth=1.2,
-                linestyle=(0, (1, 1.5)),
-            )
-    names = [
-        row.label + ("" if row.n == usual else f"  (n = {row.n})") for row in rows.itertuples()
-    ]
-    inks = [getattr(row, "ink", None) or INK for row in rows.itertuples()]
-    ax.set_yticks(
-        [*places, *(places[heads] - 1)], [*names, *(rows["group"][heads] if heads.any() else ())]
-    )
-    for text, head in zip(ax.get_yticklabels()[len(rows) :], np.flatnonzero(heads), strict=True):
-        text.set(fontweight="bold", color=inks[head])
-    ax.set_ylim(lines - 0.5, -0.75)
-    names_above(ax, len(rows))
-    ax.tick_params(axis="x", top=lines > 30, labeltop=lines > 30)
-    ax.set_xlabel(
-        xlabel
-        + (f", n = {usual}" + " unless said" * (rows["n"].nunique() > 1) if len(rows) else "")
-    )
-    if not len(rows):
-        blank(ax)
-    return figure
-
-
-def names_above(ax: Axes, rows: int | None = None) -> None:
-    """Put the names of horizontal lines (the first `rows` of the ticks; the others are headings)
-    above their lines, at the left end of the axes: a telephone then shows names and marks
-    together.
+def names_above(ax: Axes) -> None:
+    """Put the names of horizontal lines above their lines, at the left end of the axes: a telephone
+    then shows names and marks together.
     """
     ax.tick_params(axis="y", length=0, pad=0)  # first: it puts the names back to where they were
-    for k, text in enumerate(ax.get_yticklabels()):
-        text.set(ha="left", va="bottom" if rows is None or k < rows else "center")
+    for text in ax.get_yticklabels():
+        text.set(ha="left", va="bottom")
         text.set_transform(
             text.get_transform() + ScaledTranslation(0, 3.5 / 72, ax.figure.dpi_scale_trans)
         )

@@ -15,7 +15,6 @@ HOLLOW = {
     "markerfacecolor": "none",
     "markeredgecolor": "#8f8f8f",
 }  # the source's values: hollow grey marks
-VERDICTS = {"holds": "#009e73", "fails": "#d55e00"}  # the others in INK
 SPARE = (
     "#8c6bb1",
     "#bf812d",
@@ -158,15 +157,12 @@ def dataset_name(dataset: str) -> str:
     return DATASETS.get(dataset, dataset)
 
 
-def blank(ax: Axes | None = None) -> Figure:
-    """Say that the records are still to be made: on these axes, or as a figure of its own."""
-    if ax is None:
-        _, (ax,) = canvas(1, height=1.3)
-        ax.set_axis_off()
-    ax.text(
-        0.5, 0.5, "not on record yet", transform=ax.transAxes, ha="center", va="center", fontsize=12
-    )
-    return ax.figure
+def blank() -> Figure:
+    """A figure that says that the records are still to be made."""
+    figure, (ax,) = canvas(1, height=1.3)
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, "not on record yet", ha="center", va="center", fontsize=12)
+    return figure
 
 
 def canvas(
@@ -188,6 +184,14 @@ def canvas(
     for spare in axes[panels:]:
         spare.set_axis_off()
     return figure, axes[:panels]
+
+
+def row(panels: int, width: float, height: float) -> tuple[list[Figure], list[Axes]]:
+    """As many figures of one axes each. Displayed together, they stand beside each other on a wide
+    page and below each other on a narrow one, where panels of one figure would be too small to read.
+    """
+    each = [canvas(1, width, height) for _ in range(panels)]
+    return [figure for figure, _ in each], [ax for _, (ax,) in each]
 
 
 def circle(centre: tuple[float, float], radius: float) -> Circle:

@@ -246,6 +246,14 @@ STUDIES = (
         "resized_crop",
         n_train=(97,),
     ),
+    study(
+        "padding_shifts_more",
+        "Does it matter there with more training images, too?",
+        PADDING,
+        "rotation",
+        "resized_crop",
+        n_train=PUBLISHED_N,
+    ),
     # Images of 16 pixels a side and paths of width 64: without a modulator the loss takes hundreds of
     # epochs, which the source's size does not allow us
     rates(
