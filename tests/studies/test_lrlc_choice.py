@@ -5,7 +5,8 @@ import pytest
 from spatialbias import paths
 from spatialbias.store import Store
 from spatialbias.studies import study
-from spatialbias.studies.lrlc import LEARNING_RATES, choose
+from spatialbias.studies.lrlc import choose
+from spatialbias.studies.lrlc_arms import LEARNING_RATES
 
 
 @pytest.mark.parametrize("name", LEARNING_RATES)
