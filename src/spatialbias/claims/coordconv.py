@@ -63,7 +63,7 @@ CHANGED = {  # one thing changed of a network of ours that learns
 CLAIMS = (
     Claim(
         id="coordconv.perfect",
-        statement="CoordConv names every position of the published held-out sets.",
+        statement="CoordConv names every held-out position, with the sources' corner and number of steps (on half their canvas).",
         where="abstract",
         tag="I",
         study="coordconv.naming",

@@ -404,7 +404,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.other_resolutions",
-        statement="Other resolutions are processed easily by Coordinet as published: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
+        statement="Other resolutions are processed easily by Coordinet with its modulator: accuracy at 24, 48 and 64 pixels is that at 32 (within a point).",
         where="Importance",
         kind="hypothesis",
         arm={"arm": "coordinet", "part": "weighted"},
