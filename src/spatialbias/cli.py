@@ -1,5 +1,6 @@
-"""The command line: `spatialbias sweep | results | data | book`. Nothing heavy is imported
-until it is needed.
+"""The command line: `spatialbias sweep | results | data | book | statements`.
+
+Nothing heavy is imported until it is needed.
 """
 
 import argparse

@@ -118,7 +118,7 @@ def one_of(allowed, **named) -> None:
     for name, value in named.items():
         if value not in allowed:
             raise ValueError(
-                f"{name}={value!r}: it must be one of {', '.join(str(one) for one in allowed if one)}"
+                f"{name}={value!r}: it must be one of {', '.join(str(one) for one in allowed if one != '')}"
             )
 
 

@@ -30,11 +30,27 @@ class Trial(BaseModel):
     """One training run: the network, its data and its test fold, the optimiser and the stop rule.
     Frozen and validated.
 
-    `replicate` fixes the training subset, the initialisation and the order of the examples, equally
-    for every network. `role="tuning"` draws another subset and tests on the tuning images (the last
-    tenth of the training images). Raises ValueError (pydantic's) with one message that names the
-    parameter, the value and what is allowed. Whether the network can be built and its data set takes
-    its values is only seen with torch: `run.check`.
+    Args:
+        model, model_args: a network (`spatialbias.models.names`) and its arguments.
+        dataset, dataset_args: a data set (`spatialbias.datasets.load`) and its arguments.
+        n_train: training images, 1 to 60,000; None: the data set's own training examples.
+        pixels: "standardised" (zero mean and unit deviation by channel) or "unit", in [0, 1].
+        test_images: 10 to 60,000 of an image set, the same ones for every trial; None: all.
+        replicate: fixes the training subset, the initialisation and the order of the examples,
+            equally for every network; 0 to 9,999.
+        role: "tuning" draws another subset, and tests on the tuning images (the last tenth of the
+            training images).
+        optimizer: "adam", or "sgd" with momentum 0.9.
+        schedule: of the learning rate. "cosine" falls to zero at the last epoch, "step" to a tenth
+            after each fifth of the epochs, "plateau" where the training loss no longer falls.
+        stop_loss: train until the mean loss over all training examples is at most this; None: for
+            `max_epochs` (at most 100,000).
+        mark_epoch: measure at this epoch too, if training goes on beyond it.
+        curve_images: test examples on which the curve is scored, 0 to 10,000.
+
+    Raises ValueError (pydantic's) with one message that names the parameter, the value and what is
+    allowed. Whether the network can be built and its data set takes its values is only seen with
+    torch: `run.check`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
@@ -43,19 +59,13 @@ class Trial(BaseModel):
     model_args: dict[str, Scalar] = {}
     dataset: str
     dataset_args: dict[str, Scalar] = {}
-    n_train: Annotated[int, Field(ge=1, le=60_000)] | None = (
-        None  # None: the data set's own training examples
-    )
-    pixels: Literal["standardised", "unit"] = (
-        "standardised"  # zero mean and unit deviation by channel, or [0, 1]
-    )
-    test_images: Annotated[int, Field(ge=10, le=60_000)] | None = (
-        None  # of an image set, the same ones for every trial; None: all
-    )
+    n_train: Annotated[int, Field(ge=1, le=60_000)] | None = None
+    pixels: Literal["standardised", "unit"] = "standardised"
+    test_images: Annotated[int, Field(ge=10, le=60_000)] | None = None
     replicate: Annotated[int, Field(ge=0, lt=10_000)] = 0
     role: Literal["report", "tuning"] = "report"
     loss: str = "cross_entropy"
-    optimizer: Literal["adam", "sgd"] = "adam"  # sgd: with momentum 0.9
+    optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -64,9 +74,7 @@ class Trial(BaseModel):
     max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     stop_loss: Positive | None = None
     mark_epoch: Annotated[int, Field(ge=1)] | None = None
-    curve_images: Annotated[int, Field(ge=0, le=10_000)] = (
-        500  # test examples on which the curve is scored
-    )
+    curve_images: Annotated[int, Field(ge=0, le=10_000)] = 500
 
     @field_validator("dataset")
     @classmethod

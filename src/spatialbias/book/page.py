@@ -94,7 +94,10 @@ class Page:
             available(plan.images)
         except DataMissing as error:
             self.substitute = (plan.images, str(error))
-            return plan.study.plan(self.profile, **{**parameters, "dataset": "digits"})
+            try:
+                return plan.study.plan(self.profile, **{**parameters, "dataset": "digits"})
+            except ValueError as unfit:
+                raise ValueError(f"{error}; nor can digits take its place: {unfit}") from None
         return plan
 
     def frame(self, name: str, measure: str | None = None, at: str = "stop") -> pd.DataFrame:
@@ -105,10 +108,13 @@ class Page:
         )
 
     def verdict(self, claim: str) -> Verdict:
-        """The judge's verdict on a claim, from this page's records."""
+        """The judge's verdict on a claim, from this page's records. With parameters or profiles that
+        train, nothing is trained for a claim alone: of a study that the page does not show it is
+        "not run".
+        """
         (found,) = (one for one in ledger() if one.id == claim)
-        results = self.results.get(found.study) or self.study(found.study)
-        return judge(found, results.frame(stale=True))
+        results = self.results.get(found.study) or (self.shipped and self.study(found.study))
+        return judge(found, results.frame(stale=True) if results else None)
 
     def takes(self, **parameters: tuple) -> None:
         """Parameters that the page itself uses, rather than a study of it: of each its value and

@@ -88,7 +88,7 @@ def explore_kernels(
             which have some of their own; for a module what it takes.
         name: of this widget in the page's address (`#kernels=layer,row,column,bank,image`).
         state: where it starts, each counted from 0: `layer=1` (of the networks), `row=3`,
-            `column=5`, `bank=1`, `image=2`.
+            `column=5`, `bank=1`, and, of a layer whose weights depend on the image, `image=2`.
 
     Returns:
         As `explore` does.

@@ -55,7 +55,7 @@ class CoordBiasConv2d(Unscriptable, nn.Conv2d):
     layer share all other weights.
 
     The layer is CoordConv with 1x1 coordinate filters. Against CoordConv's K x K filters it lacks
-    only what they do at zero-padded borders: inside, a kernel applied to a ramp is a ramp plus a
+    only what they do at padded borders: inside, a kernel applied to a ramp is a ramp plus a
     constant.
 
     Folding a batch norm into the weights must scale `coordinate_bias` too: torch's

@@ -39,7 +39,7 @@ class CoordConv2d(Unscriptable, nn.Conv2d):
     Memory: the coordinates' windows are laid out, D K² numbers a position of the output (D is 2, or
     3 with `radius`), once for the batch, and kept for the backward pass. That is 18 maps for 3 x 3
     kernels, but 1,922 for 31 x 31: 2 GB in single precision on maps of 512 x 512.
-    `CoordBiasConv2d`, which knows no r and differs otherwise at zero-padded borders only, needs 2
+    `CoordBiasConv2d`, which knows no r and differs otherwise at padded borders only, needs 2
     maps.
 
     Raises:

@@ -27,6 +27,8 @@ class LocallyConnected2d(PositionedConv2d):
     `layer.weight.copy_(conv.weight)` and `layer.bias.copy_(conv.bias)` (under `torch.no_grad()`)
     make the layer equal to a convolution.
 
+    Takes maps (B, C_in, H, W) and returns (B, C_out, H', W').
+
     On a CPU, batches of 32 or more are computed row by row (forward and backward): sums are taken in
     another order, so an image's output may differ in its last bits from what it is in a smaller
     batch, and from that of a traced or exported layer, which always takes the plain form.

@@ -25,7 +25,8 @@ class LRLC2d(PositionedConv2d):
     Args:
         groups: 1 only.
         others: as in `nn.Conv2d`.
-        input_size: (H, W) of the maps that the layer will see; its weights are tied to it.
+        input_size: (H, W) of the maps that the layer will see, or one number for both; its weights
+            are tied to it.
         rank: number of filter banks, R. 1 is a convolution; more relax the sharing of weights.
         weights: where the logits come from. "row_col": the sum of one for the row and one for the
             column, (H' + W') R parameters, the released code's default. "table": one a position,
@@ -36,6 +37,10 @@ class LRLC2d(PositionedConv2d):
             does: row + column with "row_col", else one a position. It starts at zero. It alone
             tells a network where it is.
 
+    Takes maps (B, C_in, H, W) and returns (B, C_out, H', W'). On a CPU, large batches with fixed
+    weights are computed row by row: sums are then taken in another order than in small batches, and
+    than in a traced or exported layer.
+
     `weight` is the basis, one bank after the other (R C_out, C_in, K, K), and `basis()` shows it as
     (R, C_out, C_in, K, K). Fixed logits start equal, 1 / sqrt(R), so the layer
     starts as the convolution with the basis' mean filter bank (softmax); each bank is drawn as
@@ -43,8 +48,9 @@ class LRLC2d(PositionedConv2d):
 
     Raises:
         ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype
-            that is not floating, an input size that leaves no output, or whatever `nn.Conv2d`
-            refuses; at the call, for maps of another size or with other channels.
+            that is not floating, an input size that leaves no output, unknown `weights` or
+            `combining`, or whatever `nn.Conv2d` refuses; at the call, for maps of another size or
+            with other channels.
     """
 
     def __init__(
@@ -61,7 +67,7 @@ class LRLC2d(PositionedConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        input_size: tuple[int, int],
+        input_size: int | tuple[int, int],
         rank: int,
         weights: str = "row_col",
         combining: str | None = "softmax",
@@ -146,7 +152,9 @@ class LRLC2d(PositionedConv2d):
         return F.normalize(logits, dim=-3) if self.combining == "l2" else logits
 
     def spatial_bias(self) -> Tensor | None:
-        """The bias of each output position, the same for all channels: (H', W')."""
+        """The bias of each output position, the same for all channels: (H', W'), or
+        None without one.
+        """
         if self.spatial_rows is not None:
             return self.spatial_rows + self.spatial_columns
         return self.spatial
