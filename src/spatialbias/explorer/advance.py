@@ -110,7 +110,7 @@ def curves(names, n_train: int) -> dict[str, dict[str, list]]:
                 if len(amounts) < 2:
                     continue
                 of = [effect(rows, measure=measure, x=x, scale=1.0) for x in amounts]
-                if of[0].n > found[name].get(control, [[0]])[0][-1]:
+                if of[0].n > found[name].get(control, [[1]])[0][-1]:  # one run has no interval
                     found[name][control] = [
                         [x, *(round(float(v), 4) for v in (e.mean, e.low, e.high)), e.n]
                         for x, e in zip(amounts, of)
