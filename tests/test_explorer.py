@@ -482,7 +482,8 @@ def test_the_shipped_answers_are_of_the_shipped_networks():
             assert (found[i, a, c].float() / 255 - wanted).abs().max() < 0.02, (name, i, a, c)
     for name in networks:
         assert set(curves[name]) == {"turn", "crop", "right", "accuracy"}
-        assert all(low <= mean <= high for _, mean, low, high, n in curves[name]["turn"] if n > 2)
+        for control in ("turn", "crop", "right"):  # NaN, an interval of one run, fails too
+            assert all(low <= mean <= high for _, mean, low, high, n in curves[name][control])
         upright = curves[name]["turn"][0][1]
         assert abs(curves[name]["accuracy"] - upright) < 0.05, name
 

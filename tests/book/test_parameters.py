@@ -4,18 +4,24 @@ any work.
 
 import ast
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+import yaml
 
 from spatialbias.book.page import Page
 from spatialbias.book.pages import pages
 from spatialbias.book.parameters import PageError, Stopped, check_value
+from spatialbias.datasets.files import DataMissing
+from spatialbias.studies.study import UNASKED, Results
 from tests.book.smoke import ROOT
 
 
@@ -141,3 +147,75 @@ def test_ctrl_c_ends_jupyter_book_with_the_page_that_it_executes(tiny_book):
     assert len(list(root.glob("*.here"))) == 1
     assert build.returncode == 130 and said.count("stopped; the same command") == 1
     assert "Traceback" not in said
+
+
+# ------------------------------------------------------------------------------- what pages show
+
+COMMAND = re.compile(r"^papermill book/(\S+)\.ipynb out\.ipynb (.+?)(?:\s+#.*)?$", re.M)
+
+
+def shown(page: str) -> list[dict]:
+    """The parameters of each papermill command in a page's text."""
+    notebook = nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    commands = []
+    for named, options in COMMAND.findall(text):
+        assert f"book/{named}" == page, "a page shows how it itself is run"
+        words = shlex.split(options)
+        given = {}
+        while words:
+            option = words.pop(0)
+            if option == "-y":
+                given |= yaml.safe_load(words.pop(0))
+            else:
+                assert option == "-p", option
+                name = words.pop(0)
+                given[name] = yaml.safe_load(words.pop(0))
+        commands.append(given)
+    return commands
+
+
+@pytest.mark.parametrize(
+    "page, given", [(page, given) for page in pages(ROOT) for given in shown(page)]
+)
+def test_a_shown_command_takes_its_parameters_and_minutes_on_two_cores(page, given, monkeypatch):
+    """Studies of the page's first cells are planned; one that `Plan.sweep` would refuse on two
+    cores would stop a reader.
+    """
+    monkeypatch.delenv("SPATIALBIAS_PROFILE", raising=False)
+    monkeypatch.setattr(Page, "_with_data", lambda self, plan, given: plan)
+    planned = []
+
+    def planning(plan, **_):
+        planned.append(plan)
+        return Results(plan, {})
+
+    monkeypatch.setattr(sys.modules["spatialbias.studies.study"].Plan, "sweep", planning)
+    assert set(given) <= set(parameters(page))
+    first, second = cells(page)[:2]
+    space = {}
+    exec(first, space)
+    space |= given
+    with suppress(KeyError, ValueError, IndexError):  # of empty frames; a PageError comes first
+        exec(second, space)
+    for plan in planned:
+        count, hours = plan.estimate()
+        assert hours is None or hours * 3600 / 2 <= UNASKED, (plan.study.name, count, hours)
+
+
+def test_a_claim_alone_trains_nothing_under_other_parameters(idle):
+    page = Page("coordinet/few_samples", n_train=50, replicates=1)
+    assert page.verdict("coordinet.path_used").word == "not run"
+    with pytest.raises(AssertionError, match="work was begun"):  # what the page shows is trained
+        page.frame("coordinet.few_samples")
+
+
+def test_where_images_are_missing_and_digits_are_too_few_both_are_said(monkeypatch):
+    def missing(name):
+        raise DataMissing(f"{name} is nowhere")
+
+    monkeypatch.delenv("SPATIALBIAS_PROFILE", raising=False)
+    monkeypatch.setattr("spatialbias.datasets.images.available", missing)
+    page = Page("coordinet/few_samples", n_train=30_000, replicates=1)
+    with pytest.raises(PageError, match="cifar10 is nowhere.*digits has"):
+        page.frame("coordinet.few_samples")

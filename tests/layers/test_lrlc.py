@@ -406,3 +406,16 @@ def test_shows_what_it_is():
     )
     assert "rank=2, weights='row_col', combining='l2', spatial_bias=False" in shown
     assert "bias=False" in shown and positioned.PositionedConv2d in LRLC2d.__mro__
+
+
+def test_one_number_is_both_sides_of_the_input():
+    assert LRLC2d(2, 3, 3, input_size=7, rank=2).input_size == (7, 7)
+
+
+def test_a_layer_without_a_spatial_bias_says_so():
+    assert LRLC2d(2, 3, 3, input_size=7, rank=2, spatial_bias=False).spatial_bias() is None
+
+
+def test_a_refusal_names_all_that_is_allowed():
+    with pytest.raises(ValueError, match="combining='x': it must be one of softmax, l2, None"):
+        LRLC2d(2, 3, 3, input_size=7, rank=2, combining="x")

@@ -122,6 +122,17 @@ WARPED = SMALL | {
     "where": "Importance",
 }
 ACCURACY = Values("accuracy")
+LOST = Values("rotation", x=TURNS, baseline=0.0, reduce="mean", sign=-1)
+PADDED = {
+    "arm": "padded_cnn",
+    "rivals": ("simple_cnn",),
+    "conditions": FEWEST,
+    "kind": "hypothesis",
+    "cost": 0.3,
+    **CHAPTER,
+    **OURS,
+}
+WITH_MORE = {"conditions": SIZES, "word": "usually", "cost": 4.0}
 
 CLAIMS = (
     Claim(
@@ -530,56 +541,34 @@ CLAIMS = (
     Claim(
         id="coordinet.padding_helps",
         statement="The source's convolutional network gains by padding its maps.",
-        arm="padded_cnn",
-        rivals=("simple_cnn",),
         study="coordinet.padding",
         page="coordinet/few_samples",
-        conditions=FEWEST,
         values=ACCURACY,
-        kind="hypothesis",
-        cost=0.3,
-        **CHAPTER | OURS,
+        **PADDED,
     ),
     Claim(
         id="coordinet.padding_helps_with_more",
-        statement="It gains by padding with more training images, too.",
-        arm="padded_cnn",
-        rivals=("simple_cnn",),
+        statement="With more training images the convolutional network gains by padding, too.",
         study="coordinet.padding_more",
         page="coordinet/few_samples",
-        conditions=SIZES,
         values=ACCURACY,
-        word="usually",
-        kind="hypothesis",
-        cost=4.0,
-        **CHAPTER | OURS,
+        **PADDED | WITH_MORE,
     ),
     Claim(
         id="coordinet.padding_rotation",
         statement="Padded, the convolutional network loses more of its accuracy by turning than unpadded.",
-        arm="padded_cnn",
-        rivals=("simple_cnn",),
         study="coordinet.padding_shifts",
         page="coordinet/shifts",
-        conditions=FEWEST,
-        values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean", sign=-1),
-        kind="hypothesis",
-        cost=0.3,
-        **CHAPTER | OURS,
+        values=LOST,
+        **PADDED,
     ),
     Claim(
         id="coordinet.padding_rotation_with_more",
-        statement="It loses more by turning with more training images, too.",
-        arm="padded_cnn",
-        rivals=("simple_cnn",),
+        statement="With more training images, too, the convolutional network loses more by turning if it pads.",
         study="coordinet.padding_shifts_more",
         page="coordinet/shifts",
-        conditions=SIZES,
-        values=Values("rotation", x=TURNS, baseline=0.0, reduce="mean", sign=-1),
-        word="usually",
-        kind="hypothesis",
-        cost=4.0,
-        **CHAPTER | OURS,
+        values=LOST,
+        **PADDED | WITH_MORE,
     ),
     Claim(
         id="coordinet.resolutions_unmodulated",

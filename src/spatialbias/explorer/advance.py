@@ -90,7 +90,8 @@ def _file():
 
 def curves(names, n_train: int) -> dict[str, dict[str, list]]:
     """By network and control: rows [amount, mean, low, high, n] of the accuracy over the shift, from
-    the records of networks trained on `n_train` images; low and high are the 95 % interval.
+    the records of networks trained on `n_train` images; low and high are the 95 % interval, which one
+    run alone has not: no rows then.
     """
     from spatialbias.evidence import effect
     from spatialbias.studies import names as study_names
@@ -110,7 +111,7 @@ def curves(names, n_train: int) -> dict[str, dict[str, list]]:
                 if len(amounts) < 2:
                     continue
                 of = [effect(rows, measure=measure, x=x, scale=1.0) for x in amounts]
-                if of[0].n > found[name].get(control, [[1]])[0][-1]:  # one run has no interval
+                if of[0].n > found[name].get(control, [[1]])[0][-1]:
                     found[name][control] = [
                         [x, *(round(float(v), 4) for v in (e.mean, e.low, e.high)), e.n]
                         for x, e in zip(amounts, of)
