@@ -212,7 +212,7 @@ def test_a_slope_is_one_number_a_replicate():
     assert judge(replace(claim, arm="fc", rivals=("simple_cnn",)), rising).word == "fails"
     assert (
         judge(claim, rising[(rising["n_train"] != 200) | (rising["replicate"] != 4)]).word
-        == "undecided (9 of 10)"
+        == "incomplete (9 of 10)"
     )
 
 
@@ -308,7 +308,7 @@ def test_an_incomplete_curve_is_a_missing_replicate():
     verdict = judge(
         claim, frame[(frame["replicate"] != 3) | (frame["x"] != 20) | (frame["arm"] != "fc")]
     )
-    assert verdict.word == "undecided (9 of 10)" and verdict.notes == (
+    assert verdict.word == "incomplete (9 of 10)" and verdict.notes == (
         "N = 390: incomplete, left out: replicates 3",
     )
 
@@ -338,17 +338,17 @@ def test_nothing_on_record_is_not_run():
         )
 
 
-def test_missing_pairs_leave_the_claim_undecided():
+def test_missing_pairs_leave_the_claim_incomplete():
     frame = ahead()
     assert judge(CLAIM, frame).word == "holds"
     gone = (
         (frame["arm"] == "coordinet") & (frame["n_train"] == 195) & frame["replicate"].isin([2, 7])
     )
     verdict = judge(CLAIM, frame[~gone])
-    assert verdict.word == "undecided (8 of 10)" and np.isnan(verdict.p_hold)
+    assert verdict.word == "incomplete (8 of 10)" and np.isnan(verdict.p_hold)
     assert verdict.margins == {0.02: verdict.word, 0.05: verdict.word}
     assert verdict.notes == ("N = 195: incomplete, left out: replicates 2, 7",)
-    assert judge(CLAIM, frame[frame["n_train"] == 195]).word == "undecided (0 of 10)"
+    assert judge(CLAIM, frame[frame["n_train"] == 195]).word == "incomplete (0 of 10)"
     assert judge(CLAIM, frame[frame["arm"] == "fc"]).word == "not run"
 
 

@@ -49,7 +49,7 @@ def variant(word):
         ("fails", ("holds",), "reproduced under conditions"),
         ("fails", ("fails", "undecided"), "not reproduced"),
         ("undecided", ("holds",), "not settled"),
-        ("undecided (3 of 10)", ("holds", "fails"), "reproduced under conditions"),
+        ("incomplete (3 of 10)", ("holds", "fails"), "reproduced under conditions"),
         ("not run", (), "not testable here"),
         ("not run", ("holds",), "not testable here"),
     ],
@@ -95,7 +95,7 @@ def test_the_ledger_shows_the_word_where_all_variants_are_judged(monkeypatch):
 def test_a_claim_that_waits_for_runs_shows_neither_number_nor_square():
     from spatialbias.book import claims as shown
 
-    for word, waits in (("undecided (3 of 10)", True), ("not run", True), ("undecided", False)):
+    for word, waits in (("incomplete (3 of 10)", True), ("not run", True), ("undecided", False)):
         row = shown.rows([(CLAIM, verdict(word))])
         assert ("<i class=" not in row) is waits, word
         assert (shown.one_number(verdict(word)) == "") is waits, word

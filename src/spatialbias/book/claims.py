@@ -24,12 +24,13 @@ TAGS = {
     "I": "from an issue or a retrospective",
     "O": "our own question",
 }
-KINDS = ("holds", "fails", "undecided", "not run", "not testable here")
+KINDS = ("holds", "fails", "undecided", "incomplete", "not run", "not testable here")
 KEY = (
-    "<p class='key'>a square for each comparison: <i class='shown'></i> shown "
-    "<i class='refuted'></i> refuted (below the claim's margin) <i></i> open; fuller colour, larger "
-    "difference. A verdict allows for their number, a square does not. Above them means or "
-    "counts; unfold a line for intervals.</p>"
+    "<p class='key'>Each square is one comparison: <i class='shown'></i> bears the statement out, "
+    "<i class='refuted'></i> is against it (below its margin), <i></i> neither; the fuller the "
+    "colour, the larger the difference. The more comparisons a statement has, the stricter its "
+    "verdict is with each. The numbers are means, or counts of runs. Undecided: all runs are there "
+    "and settle nothing; incomplete: some are missing. Unfold a line for intervals.</p>"
 )
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 

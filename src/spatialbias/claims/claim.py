@@ -242,7 +242,7 @@ class Verdict:
     """The judge's answer, computed and never typed."""
 
     claim: Claim
-    word: str  # "holds", "holds (negligible)", "fails", "undecided", "undecided (n of planned)" or "not run"
+    word: str  # "holds", "holds (negligible)", "fails", "undecided", "incomplete (n of planned)" or "not run"
     reason: str  # in plain words
     p_hold: float = float(
         "nan"
@@ -259,7 +259,7 @@ class Verdict:
     @property
     def waits(self) -> bool:
         """Whether runs that it declares are wanting."""
-        return self.word == "not run" or self.word.startswith("undecided (")
+        return self.word == "not run" or self.word.startswith("incomplete")
 
     def says(self, word: str) -> Answer:
         """Whether the verdict is "holds", "fails" or "undecided"; one that waits for replicates says

@@ -63,7 +63,7 @@ CHANGED = {  # one thing changed of a network of ours that learns
 CLAIMS = (
     Claim(
         id="coordconv.perfect",
-        statement="CoordConv names every held-out position, with the sources' corner and number of steps (on half their canvas).",
+        statement="With the sources' corner and number of steps CoordConv names every held-out position (falling rate and half as wide a canvas: ours).",
         where="abstract",
         tag="I",
         study="coordconv.naming",
@@ -77,7 +77,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.perfect_turned",
-        statement="CoordConv names every position of a held-out quadrant, whichever it is.",
+        statement="With any other corner held out, too, CoordConv names every position of the quadrant.",
         where="our control",
         tag="O",
         kind="hypothesis",
@@ -231,7 +231,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.gap",
-        statement="From the uniform split to the quadrant the convolution for the uniform split loses more coordinates than CoordConv at its smaller rate.",
+        statement="From the uniform split to the quadrant the convolution for the uniform split loses more coordinates than CoordConv (at a smaller rate, ours).",
         where="tutorial, results",
         tag="S",
         study="coordconv.regression_slower",
@@ -384,21 +384,21 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.no_activation",
-        statement="The missing activations matter: with ReLU between the layers the error is larger.",
+        statement="The missing activations matter: with ReLU between the layers CoordConv errs more in finding a pixel, in as many steps.",
         where="authors' retrospective",
         rivals=("with ReLU",),
         **CHANGED,
     ),
     Claim(
         id="coordconv.strides_hurt",
-        statement="With strided downsampling the error is larger.",
+        statement="With strided downsampling CoordConv errs more in finding a pixel, in as many steps.",
         where="a port's README",
         rivals=("strided",),
         **CHANGED,
     ),
     Claim(
         id="coordconv.told_or_lost",
-        statement="Without coordinates the error is larger by more than a pixel.",
+        statement="Without coordinates the same network errs by a pixel more in finding a pixel, in as many steps.",
         where="authors' retrospective",
         rivals=("no coordinates",),
         **CHANGED | {"thresholds": (1.0, 1.0)},

@@ -208,7 +208,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.data_overwhelms",
-        statement="From N = 195 to 1562 the convolutional network's lead over the fully connected one shrinks (slope per doubling).",
+        statement="From N = 195 to 1562 more images make up for the prior: the fully connected network gains on the convolutional one (points a doubling).",
         where="Experiments, first paragraph, our reading",
         kind="hypothesis",
         arm="fully_connected",
@@ -343,7 +343,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.h1_locality",
-        statement="Locality helps even without sharing: one kernel a position beats full connection.",
+        statement="Locality helps even without sharing: one kernel a position, kept apart, beats full connection.",
         where="our own question",
         kind="hypothesis",
         arm="unshared, flattened",
@@ -540,7 +540,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_helps",
-        statement="The source's convolutional network gains by padding its maps.",
+        statement="With 97 training images the source's convolutional network gains by padding its maps.",
         study="coordinet.padding",
         page="coordinet/few_samples",
         values=ACCURACY,
@@ -548,7 +548,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_helps_with_more",
-        statement="With more training images the convolutional network gains by padding, too.",
+        statement="With 195 to 1562 training images it usually gains by padding, too.",
         study="coordinet.padding_more",
         page="coordinet/few_samples",
         values=ACCURACY,
@@ -556,7 +556,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_rotation",
-        statement="Padded, the convolutional network loses more of its accuracy by turning than unpadded.",
+        statement="With 97 training images the convolutional network loses more of its accuracy by turning if it pads.",
         study="coordinet.padding_shifts",
         page="coordinet/shifts",
         values=LOST,
@@ -564,7 +564,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.padding_rotation_with_more",
-        statement="With more training images, too, the convolutional network loses more by turning if it pads.",
+        statement="With 195 to 1562 training images, too, it loses more by turning if it pads.",
         study="coordinet.padding_shifts_more",
         page="coordinet/shifts",
         values=LOST,

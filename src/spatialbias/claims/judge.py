@@ -138,7 +138,7 @@ def _outcome(
     fewest = min(len(contrast.differences) for group in tested for contrast in group)
     if fewest < claim.n:
         return _Outcome(
-            f"undecided ({fewest} of {claim.n})",
+            f"incomplete ({fewest} of {claim.n})",
             f"{fewest} complete replicates of the {claim.n} declared",
         )
     if claim.rule != "success rate" and any(
