@@ -174,7 +174,7 @@ CLAIMS = (
     Claim(
         id="lrlc.fixed_wants_alignment",
         title="fixed weights want alignment",
-        statement="Translation takes away what fixed weights gain: K = 2 minus the convolution falls as faces are moved farther.",
+        statement="Translation takes away what fixed weights gain: their lead over the convolution (K = 2) falls as faces are moved farther; by so much.",
         where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, second slide",
         arm="convolution",
         rivals=("K = 2",),
@@ -186,7 +186,7 @@ CLAIMS = (
     Claim(
         id="lrlc.looking_spares_translation",
         title="looking spares translation",
-        statement="Translation does not harm weights that depend on the input: their lead over fixed ones grows as faces are moved farther.",
+        statement="Translation harms weights that depend on the input less than fixed ones: their lead grows as faces are moved farther.",
         where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, second slide",
         arm="input-dependent K = 2",
         rivals=("K = 2",),
@@ -253,7 +253,7 @@ CLAIMS = (
     Claim(
         id="lrlc.coordinates_do_it_too",
         title="coordinates do it too",
-        statement="On faces, coordinates at the input do what fixed weights do: CoordConv is worse than K = 2 by less than a point.",
+        statement="On faces, coordinates at the input do what fixed weights do: CoordConv minus K = 2 is above −1 point.",
         arm="CoordConv",
         rivals=("K = 2",),
         conditions=MOVED,
