@@ -83,15 +83,15 @@ class Effect:
         return int(self.runs.sum())
 
     def above(self, x: float = 0.0) -> Answer:
-        """Whether the mean lies above x."""
+        """Whether the whole interval lies above x; contradicted where it lies below."""
         return self._answer(self.low > x, self.high < x)
 
     def below(self, x: float = 0.0) -> Answer:
-        """Whether the mean lies below x."""
+        """Whether the whole interval lies below x; contradicted where it lies above."""
         return self._answer(self.high < x, self.low > x)
 
     def level(self, margin: float) -> Answer:
-        """Whether the mean lies within ±margin."""
+        """Whether the whole interval lies within ±margin; contradicted where it lies outside."""
         return self._answer(
             -margin < self.low and self.high < margin, self.low > margin or self.high < -margin
         )

@@ -40,9 +40,13 @@ class Trial(BaseModel):
             equally for every network; 0 to 9,999.
         role: "tuning" draws another subset, and tests on the tuning images (the last tenth of the
             training images).
+        loss: "cross_entropy", "mean_squared_error" or "binary_cross_entropy", a mean over examples.
         optimizer: "adam", or "sgd" with momentum 0.9.
+        learning_rate, beta2, weight_decay: of the optimiser; beta2 is Adam's, weight_decay added to
+            the gradient. The rate is positive, the others 0 to 1.
         schedule: of the learning rate. "cosine" falls to zero at the last epoch, "step" to a tenth
             after each fifth of the epochs, "plateau" where the training loss no longer falls.
+        batch_size: examples a step, 1 to 4,096.
         stop_loss: train until the mean loss over all training examples is at most this; None: for
             `max_epochs` (at most 100,000).
         mark_epoch: measure at this epoch too, if training goes on beyond it.

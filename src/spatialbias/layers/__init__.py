@@ -1,4 +1,6 @@
-"""Layers that know where they are, each an `nn.Module` that drops in: one idea a file."""
+"""Layers that are told places, or whose filters differ from place to place or image to image. Each
+is an `nn.Module`.
+"""
 
 from .coordbias import CoordBiasConv2d
 from .coordconv import CoordConv2d

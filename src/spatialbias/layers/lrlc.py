@@ -34,8 +34,8 @@ class LRLC2d(PositionedConv2d):
         combining: what makes the R logits of a position its combining weights: "softmax", "l2"
             (division by their length) or None.
         spatial_bias: add a bias for every position, the same for all channels, as the released code
-            does: row + column with "row_col", else one a position. It starts at zero. It alone
-            tells a network where it is.
+            does: row + column with "row_col", else one a position. It starts at zero. By
+            itself it already tells a network where it is.
 
     Takes maps (B, C_in, H, W) and returns (B, C_out, H', W'). On a CPU, large batches with fixed
     weights are computed row by row: sums are then taken in another order than in small batches, and
