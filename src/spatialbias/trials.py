@@ -42,8 +42,8 @@ class Trial(BaseModel):
             training images).
         loss: "cross_entropy", "mean_squared_error" or "binary_cross_entropy", a mean over examples.
         optimizer: "adam", or "sgd" with momentum 0.9.
-        learning_rate, beta2, weight_decay: of the optimiser; beta2 is Adam's, weight_decay added to
-            the gradient. The rate is positive, the others 0 to 1.
+        learning_rate, beta2, weight_decay: of the optimiser. beta2 is Adam's, 0 to 1; weight_decay
+            is an L2 penalty of half its size on kernels and matrices, 0 to 1.
         schedule: of the learning rate. "cosine" falls to zero at the last epoch, "step" to a tenth
             after each fifth of the epochs, "plateau" where the training loss no longer falls.
         batch_size: examples a step, 1 to 4,096.

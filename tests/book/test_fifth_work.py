@@ -76,7 +76,7 @@ PAGE = (
     new_code_cell("page.notice()"),
     new_markdown_cell("> Half is enough."),
     new_code_cell(
-        'plots.strips(found[found["measure"].eq("accuracy") & found["at"].eq("stop")], ["half_net"])'
+        'figure, (ax,) = plots.canvas(1)\nplots.interval(ax, effect(found, "half_net"), 0, "half_net")\nfigure'
     ),
     new_code_cell('page.claims("half.learns")'),
     new_code_cell("page.records()"),

@@ -2,7 +2,6 @@
 
 panel      lines over x in one narrow panel: show two with display(one, other)
 runs       every run a dot, one network a row: for results that fall into heaps
-strips     one network a line: single runs as strokes, mean and interval
 interval   an effect as a mark with its interval on a page's own axes
 picture    an image; plane: a map over positions, zero clear; classes: a segmented image
 canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
@@ -10,12 +9,10 @@ canvas     an empty figure in the book's style, for a page's own plots; `line` a
 row        several such figures of one axes each, to stand side by side
 """
 
-from spatialbias.plots.charts import bars as strips
 from spatialbias.plots.charts import (
     carried,
     interval,
     line,
-    names_above,
     panel,
     write_labels,
 )
@@ -55,14 +52,12 @@ __all__ = [
     "label",
     "line",
     "marker",
-    "names_above",
     "panel",
     "square",
     "picture",
     "plane",
     "row",
     "runs",
-    "strips",
     "use",
     "write_labels",
 ]

@@ -2,20 +2,18 @@
 labels at the lines.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
 from scipy.optimize import isotonic_regression
 
-from spatialbias.plots.style import INK, blank, canvas, colour, label, marker
+from spatialbias.plots.style import INK, canvas, colour, label, marker
 from spatialbias.statistics import mean_interval
 
 CHANCE = 10.0  # per cent, of the ten-class sets
-NARROW = 5.6  # inches: of figures with names on their lines, which a telephone shows nearly whole
 
 
 def arms_in(frame: pd.DataFrame, order: Iterable[str] | None = None) -> list[str]:
@@ -123,66 +121,6 @@ def write_labels(axes: Axes, ends: Mapping[str, tuple[float, float]], arms: Sequ
             arrowprops=thread | {"color": ink} if tied else None,
             annotation_clip=False,
         )
-
-
-def names_above(ax: Axes) -> None:
-    """Put the names of horizontal lines above their lines, at the left end of the axes: a telephone
-    then shows names and marks together.
-    """
-    ax.tick_params(axis="y", length=0, pad=0)  # first: it puts the names back to where they were
-    for text in ax.get_yticklabels():
-        text.set(ha="left", va="bottom")
-        text.set_transform(
-            text.get_transform() + ScaledTranslation(0, 3.5 / 72, ax.figure.dpi_scale_trans)
-        )
-    ax.grid(axis="y", visible=False)
-    ax.spines["left"].set_visible(False)
-
-
-def bars(
-    frame: pd.DataFrame,
-    arms: Sequence[str],
-    *,
-    ylabel: str = "test accuracy (%)",
-    chance: float | None = CHANCE,
-    baseline: str | None = None,
-    look: Callable[[str, int], dict] = lambda arm, k: {
-        "color": colour(arm, k),
-        "marker": marker(arm, k),
-    },
-) -> Figure:
-    """One horizontal mark and interval an arm, single replicates as strokes; the baseline's mean as
-    a line through all. `look`: how the mark of an arm and place is drawn.
-    """
-    arms = [arm for arm in arms if arm in set(frame["arm"])]
-    if not arms:
-        return blank()
-    figure, (ax,) = canvas(1, height=0.7 + 0.41 * len(arms), width=NARROW)
-    for k, arm in enumerate(arms):
-        values = 100 * frame.loc[frame["arm"] == arm, "value"].dropna()
-        mean, low, high, n = mean_interval(values)
-        ink = look(arm, k)["color"]
-        ax.plot(
-            values,
-            np.full(len(values), k),
-            marker="|",
-            color=ink,
-            alpha=0.35,
-            linestyle="",
-            markersize=7,
-        )
-        ax.plot([low, high], [k, k], color=ink, linewidth=3, solid_capstyle="round")
-        ax.plot(mean, k, markersize=6.5, **look(arm, k))
-        if arm == baseline:
-            ax.axvline(mean, color=ink, linewidth=0.8, alpha=0.5)
-    if chance is not None:
-        ax.axvline(chance, color=INK, linewidth=0.8, linestyle=":")
-    counts = frame.groupby("arm")["replicate"].nunique()
-    ax.set_yticks(range(len(arms)), [f"{label(arm)}  (n = {counts[arm]})" for arm in arms])
-    ax.set_ylim(len(arms) - 0.5, -0.75)
-    names_above(ax)
-    ax.set_xlabel(ylabel)
-    return figure
 
 
 def panel(
