@@ -106,8 +106,6 @@ def two_studies(tmp_path, monkeypatch):
     """`w.first` of rates 0.1 and 0.2, `w.second` of 0.2 alone; the folder of what is shipped."""
     studies = {"w.first": small("w.first", ("0.1", "0.2")), "w.second": small("w.second", ("0.2",))}
     monkeypatch.setattr(paths, "shipped_results", lambda: tmp_path / "shipped")
-    monkeypatch.setattr(results, "names", lambda: list(studies))
-    monkeypatch.setattr(results, "find_study", studies.get)
     return studies, tmp_path / "shipped"
 
 
@@ -170,6 +168,18 @@ def test_a_complete_study_is_shipped_though_an_earlier_one_wants_more(two_studie
     put(first.trials[0], *second.trials)
     pack(studies, pending=True)
     assert shipped_in(folder) == {"pending/w.first.parquet": 1, "w.second.parquet": 2}
+
+
+def test_a_study_packed_alone_ships_all_that_it_uses(two_studies):
+    """Also what is new of a record that a study not asked for has shipped in another class."""
+    studies, folder = two_studies
+    put(*studies["w.first"].plan("paper").trials, numerics="x")
+    pack(studies, "w.first")
+    put(*studies["w.second"].plan("paper").trials, numerics="y")
+    pack(studies, "w.second")
+    assert shipped_in(folder) == {"w.first.parquet": 4, "w.second.parquet": 4}
+    classes = {r["provenance"]["numerics"] for r in read_parquet(folder / "w.second.parquet")}
+    assert classes == {"x", "y"}
 
 
 def test_what_was_shipped_stays_shipped_when_a_study_grows(two_studies):

@@ -16,8 +16,6 @@ from spatialbias.checksums import SUMS, check, sums
 from spatialbias.costs import cost, duration
 from spatialbias.records import lacking, on_record
 from spatialbias.store import PENDING, Store, numerics_of, read_parquet, write, write_parquet
-from spatialbias.studies import names
-from spatialbias.studies import study as find_study
 from spatialbias.trials import Trial, canonical
 
 COMPARED = (
@@ -247,12 +245,12 @@ def pack(studies, options) -> int:
     data/results/<study>.parquet, and ship the networks that studies name.
 
     A study that is not complete keeps what it has shipped; with `options.pending`, what is new of
-    it goes to data/results/pending/, which sweeps read and pages do not. A record that several
-    studies use goes with the first complete one, else with the first. What older revisions of a
-    measure found stays behind.
+    it goes to data/results/pending/, which sweeps read and pages do not. Of the studies asked for
+    that use a record, it goes with the first complete one, else with the first. What older
+    revisions of a measure found stays behind.
     """
     store, shipped = Store(pending=True), Store().packed()
-    plans = {name: find_study(name).plan("paper") for name in names()}
+    plans = {study.name: study.plan("paper") for study in studies}
     found = {name: _versions(plan, store) for name, plan in plans.items()}
     left = {name: _left(plan, store) for name, plan in plans.items()}
     order = sorted(plans, key=lambda name: bool(left[name]))  # what is added is written first
@@ -260,18 +258,10 @@ def pack(studies, options) -> int:
     for name in order:
         for which in found[name]:
             owners.setdefault(which, name)
-    asked = {study.name for study in studies}
     for name in order:
-        if name not in asked:
-            continue
         path = paths.shipped_results() / f"{name}.parquet"
         pending = path.parent / PENDING / path.name
-        mine = {
-            which: record
-            for which, record in found[name].items()
-            if owners[which] == name
-            or (owners[which] not in asked and which[1] in shipped.get(which[0], {}))
-        }
+        mine = {which: record for which, record in found[name].items() if owners[which] == name}
         before = {(k, n): shipped[k][n] for k, n in mine if n in shipped.get(k, {})}
         if not left[name]:
             _write(path, mine.values())
@@ -286,7 +276,7 @@ def pack(studies, options) -> int:
                 f"{name}: {len(left[name])} trials are wanting, {len(new)} new records are not shipped; "
                 f"--pending keeps them in {pending.parent}"
             )
-    _ship_networks([plans[name].study for name in asked], store)
+    _ship_networks(studies, store)
     return 0
 
 
