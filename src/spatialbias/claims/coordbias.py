@@ -93,7 +93,7 @@ CLAIMS = (
     Claim(
         id="coordbias.quicker",
         statement="The network with the coordinate bias learns more quickly: it reaches a loss of 0.2 nats a pixel in fewer steps.",
-        values=Values("epochs", sign=-1, unit="hundred images fewer"),
+        values=Values("epochs", sign=-1, unit="hundred images sooner"),
         thresholds=(0.0, 1.0),
         **RELEASED | {"study": "coordbias.time_to_loss", "tag": "S", "cost": 0.3},
     ),

@@ -312,7 +312,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.h2_places_help",
-        statement="Relative location is what Coordinet uses: true places beat random ones.",
+        statement="With its modulator, too, relative location is what Coordinet uses: true places beat random ones.",
         where="Hypothesis 2, our reading",
         kind="hypothesis",
         arm="coordinet, true places",
@@ -468,7 +468,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.conclusion_padded",
-        statement="The source's convolutional network, padded and without pooling, beats a network that has no more than access to relative location.",
+        statement="The source's convolutional network, padded and without pooling, beats a network that has no more than access to relative location (no modulator).",
         arm="padded_cnn, small",
         rivals=("unmodulated",),
         title="padded, against the network without a modulator",
@@ -477,14 +477,14 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.location_beats_fc",
-        statement="Access to relative location beats full connection.",
+        statement="Access to relative location (no modulator) beats full connection.",
         arm="unmodulated",
         rivals=("fully_connected, small",),
         **SMALL | OURS,
     ),
     Claim(
         id="coordinet.places_help",
-        statement="Relative location is what the pixel path uses: true places beat places drawn anew for every image.",
+        statement="Without a modulator, relative location is what the pixel path uses: true places beat places drawn anew for every image.",
         where="Hypothesis 2, our reading",
         arm="unmodulated",
         rivals=("unmodulated, redrawn places",),
@@ -493,7 +493,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.places_beat_none",
-        statement="True places beat none, where the network sees colours without places.",
+        statement="Without a modulator, true places beat none (colours without places).",
         where="Hypothesis 2, our reading",
         arm="unmodulated",
         rivals=("unmodulated, no places",),
@@ -501,7 +501,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordinet.nearness_helps",
-        statement="What is near what matters, not only which is which: true places beat permuted and random fixed ones.",
+        statement="Without a modulator, what is near what matters, not only which is which: true places beat permuted and random fixed ones.",
         where="Hypothesis 2, our reading",
         arm="unmodulated",
         rivals=("unmodulated, permuted places", "unmodulated, random places"),

@@ -110,7 +110,7 @@ CLAIMS = (
     Claim(
         id="lrlc.best",
         title="better than its rivals",
-        statement="Low-rank local connectivity outperforms a wider convolution, a locally connected layer and CoordConv.",
+        statement="Low-rank local connectivity (K = 4) outperforms a wider convolution, a locally connected layer and CoordConv.",
         where="Spatial invariance may be overly restrictive, second slide",
         arm="K = 4",
         rivals=("wide", "CoordConv", "locally connected"),
@@ -253,7 +253,7 @@ CLAIMS = (
     Claim(
         id="lrlc.coordinates_do_it_too",
         title="coordinates do it too",
-        statement="On faces, coordinates at the input do what fixed weights do: CoordConv minus K = 2 is above −1 point.",
+        statement="On faces, coordinates at the input do what fixed weights do: CoordConv is at most a point worse than K = 2.",
         arm="CoordConv",
         rivals=("K = 2",),
         conditions=MOVED,
