@@ -174,7 +174,7 @@ CLAIMS = (
     Claim(
         id="lrlc.fixed_wants_alignment",
         title="fixed weights want alignment",
-        statement="Translation takes away what fixed weights gain: their lead over the convolution (K = 2) falls as faces are moved farther; by so much.",
+        statement="Translation takes away what fixed weights gain: the farther faces are moved, the more of K = 2's lead over the convolution is lost.",
         where="Input-dependent LRLC is a better inductive bias for datasets with less alignment, second slide",
         arm="convolution",
         rivals=("K = 2",),

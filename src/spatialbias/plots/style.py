@@ -157,14 +157,6 @@ def dataset_name(dataset: str) -> str:
     return DATASETS.get(dataset, dataset)
 
 
-def blank() -> Figure:
-    """A figure that says that the records are still to be made."""
-    figure, (ax,) = canvas(1, height=1.3)
-    ax.set_axis_off()
-    ax.text(0.5, 0.5, "not on record yet", ha="center", va="center", fontsize=12)
-    return figure
-
-
 def canvas(
     panels: int = 1,
     width: float = 7.2,
