@@ -14,6 +14,12 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
+def same_numbers():
+    """Every test draws the same numbers at each run, whatever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def own_store(tmp_path, monkeypatch):
     """Nothing reads or writes the project's records."""
     monkeypatch.setenv("SPATIALBIAS_STORE", str(tmp_path / "store"))

@@ -85,8 +85,9 @@ function curve(data, chosen, shift, value) {
   for (const tick of [low, (low + high) / 2, high])
     chart.append(make("text", { x: X(tick), y: 144, "text-anchor": "middle" }, `${Math.round(tick)}`));
   chart.append(make("text", { x: 132, y: 159, "text-anchor": "middle" }, { turn: "turned by, degrees", crop: "cropped to, pixels", right: "moved by, pixels" }[shift]));
+  const alone = (network) => network.curves[shift][0][4] === 1;
   for (const network of had)
-    chart.append(make("path", { d: line(network.curves[shift], 1), stroke: network.colour, class: "other" }));
+    chart.append(make("path", { d: line(network.curves[shift], 1), stroke: network.colour, class: alone(network) ? "other alone" : "other" }));
   if (!own) return { chart, said: `${data.networks[chosen].label} was not measured on this shift.` };
   chart.append(make("path", { d: line(own, 2) + line([...own].reverse(), 3).replace("M", "L") + "Z", fill: data.networks[chosen].colour, class: "band" }),
     make("path", { d: line(own, 1), stroke: data.networks[chosen].colour, class: "own" }));
@@ -96,7 +97,8 @@ function curve(data, chosen, shift, value) {
   chart.append(make("line", { class: "now", x1: X(value), x2: X(value), y1: 10, y2: 128 }),
     make("circle", { cx: X(value), cy: Y(y), r: 4.5, fill: data.networks[chosen].colour }));
   const of = own[0][4] > 1 ? `Band: 95 % interval over ${own[0][4]} trained networks` : "This one network, on 1,000 test images";
-  return { chart, said: `Here ${percent(y)} of test images are right. ${of}; faint: the other networks; dotted: chance.` };
+  const dashed = had.some(alone) ? " (dashed: one training)" : "";
+  return { chart, said: `Here ${percent(y)} of test images are right. ${of}; faint: the other networks${dashed}; dotted: chance.` };
 }
 
 // -------------------------------------------------------------------------------------------------------- the explorer

@@ -67,7 +67,7 @@ def _note(network: Network, curves: dict) -> str:
         facts.append(f"test accuracy {100 * curves['accuracy']:.0f} %")
     if upright is not None and upright[4] > 1:
         mean, low, high = (round(100 * value) for value in upright[1:4])
-        facts.append(f"mean of {upright[4]:.0f} like it {mean} % ({low} to {high} %)")
+        facts.append(f"mean of {upright[4]:.0f} like it {mean} % (interval {low} to {high} %)")
     return " · ".join(facts)
 
 

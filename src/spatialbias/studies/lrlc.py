@@ -228,7 +228,7 @@ def images(
     )
 
 
-MOVED = ("convolution", "K = 4", "input-dependent K = 4", "wide", "CoordConv", "K = 2")
+MOVED = ("convolution", "K = 4", "input-dependent K = 4", "wide")
 SHIFTED = {"translations": (0, 4), "width": 16}
 LITTLE = {"arms": MOVED[:3], "translations": (0, 4), "n_train": (200,)}
 STUDIES = (
