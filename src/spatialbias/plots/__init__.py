@@ -2,7 +2,7 @@
 
 panel      lines over x in one narrow panel: show two with display(one, other)
 runs       every run a dot, one network a row: for results that fall into heaps
-interval   an effect as a mark with its interval on a page's own axes
+interval   an effect as a mark with its interval on a page's own axes; name_rows: names above rows
 picture    an image; plane: a map over positions, zero clear; classes: a segmented image
 canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
            draw one network's line and the names at the ends
@@ -13,6 +13,7 @@ from spatialbias.plots.charts import (
     carried,
     interval,
     line,
+    name_rows,
     panel,
     write_labels,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "label",
     "line",
     "marker",
+    "name_rows",
     "panel",
     "square",
     "picture",

@@ -158,3 +158,17 @@ def interval(ax: Axes, effect, y: float, arm: str, **look) -> None:
     ends = [effect.low, effect.high]
     ax.plot(ends, [y, y], color=look["color"], linewidth=2.4, solid_capstyle="round")
     ax.plot(effect.mean, y, linestyle="", **look)
+
+
+def name_rows(ax: Axes, names: Iterable[str], line_at: float | None = None) -> None:
+    """Write a name above every row 0, 1, … of a figure, from the top down: beside the rows names
+    would leave a narrow screen little room for what they name. line_at: x of a line through the
+    rows, which stops short of the names.
+    """
+    names = list(names)
+    ax.set(yticks=(), ylim=(len(names) - 0.5, -0.7))
+    ax.spines["left"].set_visible(False)
+    for k, name in enumerate(names):
+        ax.text(0, k - 0.3, name, fontsize=8.5, transform=ax.get_yaxis_transform())
+        if line_at is not None:
+            ax.plot([line_at] * 2, [k - 0.24, k + 0.36], color=INK, linewidth=1, zorder=1)
