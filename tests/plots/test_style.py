@@ -28,15 +28,13 @@ def test_a_reader_s_settings_do_not_reach_the_figures():
         mpl.rcParams.update(before)
 
 
-def test_names_stand_above_their_rows_and_a_line_stops_short_of_them():
-    _, (ax,) = plots.canvas(1)
-    ax.plot([-3, 8], [0, 2])
-    plots.name_rows(ax, ["first", "second", "third"], line_at=0)
-    assert [text.get_text() for text in ax.texts] == ["first", "second", "third"]
-    names = [text.get_position()[1] for text in ax.texts]
-    heights = [ax.transData.transform((0, y))[1] for y in names]
-    assert heights == sorted(heights, reverse=True)  # the first on top
-    lines = [line.get_ydata() for line in ax.lines[1:]]
-    assert len(lines) == 3
-    for k, (name, (start, end)) in enumerate(zip(names, lines)):
-        assert name < start < k < end < name + 1
+def test_rows_are_named_from_the_top_down_in_lines_that_leave_room_for_the_data():
+    figure, (ax,) = plots.canvas(1, width=4.4)
+    ax.plot([-3, 8], [0, 1])
+    long = "one kernel for each of many positions of the map"
+    plots.name_rows(ax, [long, "second"], line_at=0)
+    figure.draw_without_rendering()
+    first, second = ax.get_yticklabels()
+    assert first.get_text().split() == long.split() and second.get_text() == "second"
+    assert first.get_window_extent().y0 > second.get_window_extent().y1
+    assert ax.get_window_extent().width > figure.bbox.width / 2

@@ -29,8 +29,9 @@ KEY = (
     "<p class='key'>Each square is one comparison: <i class='shown'></i> bears the statement out, "
     "<i class='refuted'></i> is against it (below its margin), <i></i> neither; the fuller the "
     "colour, the larger the difference. The more comparisons a statement has, the stricter its "
-    "verdict is with each, so one square against it may not settle it. The numbers are means, or counts of runs. Undecided: all runs are there "
-    "and settle nothing; incomplete: some are missing. Unfold a line for intervals.</p>"
+    "verdict is with each, so that one square against it may not settle it. The numbers are means, "
+    "or counts of runs. Undecided: all runs are there and settle nothing. Incomplete: so many have "
+    "all networks of the comparison, the others are to come. Unfold a line for intervals.</p>"
 )
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 

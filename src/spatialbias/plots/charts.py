@@ -2,6 +2,7 @@
 labels at the lines.
 """
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -161,14 +162,12 @@ def interval(ax: Axes, effect, y: float, arm: str, **look) -> None:
 
 
 def name_rows(ax: Axes, names: Iterable[str], line_at: float | None = None) -> None:
-    """Write a name above every row 0, 1, … of a figure, from the top down: beside the rows names
-    would leave a narrow screen little room for what they name. line_at: x of a line through the
-    rows, which stops short of the names.
+    """Name the rows 0, 1, … of a figure at its left, from the top down, in short lines: so the
+    figure can be narrow enough for its letters to be read on a phone. line_at: x of a line through
+    all rows.
     """
-    names = list(names)
-    ax.set(yticks=(), ylim=(len(names) - 0.5, -0.7))
-    ax.spines["left"].set_visible(False)
-    for k, name in enumerate(names):
-        ax.text(0, k - 0.3, name, fontsize=8.5, transform=ax.get_yaxis_transform())
-        if line_at is not None:
-            ax.plot([line_at] * 2, [k - 0.24, k + 0.36], color=INK, linewidth=1, zorder=1)
+    names = [textwrap.fill(name, 20) for name in names]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    if line_at is not None:
+        ax.axvline(line_at, color=INK, linewidth=1, zorder=1)
