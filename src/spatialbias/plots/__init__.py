@@ -2,7 +2,8 @@
 
 panel      lines over x in one narrow panel: show two with display(one, other)
 runs       every run a dot, one network a row: for results that fall into heaps
-interval   an effect as a mark with its interval on a page's own axes; name_rows: names at its left
+interval   an effect as a mark with its interval on a page's own axes
+name_rows  the names of such rows at their left, and a line through them
 picture    an image; plane: a map over positions, zero clear; classes: a segmented image
 canvas     an empty figure in the book's style, for a page's own plots; `line` and `write_labels`
            draw one network's line and the names at the ends
