@@ -16,7 +16,14 @@ import pytest
 import torch
 
 from spatialbias.datasets import not_so_clevr
-from spatialbias.explorer import explore, explore_kernels, explore_square, load_networks, square
+from spatialbias.explorer import (
+    advance,
+    explore,
+    explore_kernels,
+    explore_square,
+    load_networks,
+    square,
+)
 from spatialbias.explorer import site as explorer_site
 from spatialbias.explorer.samples import samples
 from spatialbias.explorer.view import View, grain, order
@@ -480,6 +487,16 @@ def slider_to_answer(page, moves):
         ),
         1,
     )
+
+
+def test_a_curve_of_one_training_is_dashed_and_the_caption_says_so(made, browser):
+    _, curves = advance.shipped(load_networks())
+    alone = [name for name, of in curves.items() if of["turn"][0][4] == 1]
+    page, _ = visit(browser, f"{(made / 'page.html').as_uri()}#turn=20")
+    answered(page)
+    assert page.locator("path.alone").count() == len(alone) > 0
+    assert "dashed: one training" in page.locator("figcaption", has_text="faint").inner_text()
+    page.close()
 
 
 def test_speed_is_reported(made, browser, record_property, capsys):
