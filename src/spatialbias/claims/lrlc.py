@@ -34,7 +34,7 @@ FACES = {
     "n": 16,
     "cost": 5.0,
 }
-MORE_FACES = FACES | {"study": "lrlc.alignment_more"}
+MORE_FACES = FACES | {"study": "lrlc.alignment_more", "cost": 0.8}
 CLOTHES = FACES | {"study": "lrlc.translated", "cost": 3.0}
 DIGITS = FACES | {"study": "lrlc.translated_digits", "cost": 3.0}
 DIAL = {

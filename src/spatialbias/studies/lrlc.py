@@ -259,13 +259,13 @@ STUDIES = (
     ),
     Study(
         "lrlc.alignment_more",
-        "Do aligned images want more filter banks, or only more filters?",
+        "Do aligned images want more filter banks than moved ones?",
         MORE_FACES,
         alignment,
         {
             "smoke": SMALL | {"replicates": 1},
-            "quick": QUICK | {"replicates": 1, "arms": MORE_FACES[:3]},
-            "paper": {"replicates": 16},
+            "quick": QUICK | {"replicates": 1},
+            "paper": {"replicates": 16, "translations": (0, 8)},
         },
         ("accuracy", "shuffled_weights"),
         Faces,

@@ -63,14 +63,7 @@ EVEN = {32: 49}
 
 FAMILIES = ("convolution", "K = 4", "input-dependent K = 4", "CoordConv", "locally connected")
 FACES = ("convolution", "K = 2", "input-dependent K = 2", "CoordConv")
-MORE_FACES = (  # beside two of the four: how many banks, and what else could gain
-    "convolution",
-    "K = 2",
-    "K = 4",
-    "input-dependent K = 4",
-    "wide",
-    "spatial bias alone",
-)
+MORE_FACES = ("convolution", "K = 2", "K = 4")
 RANK = (
     "convolution",
     "K = 4",
