@@ -37,10 +37,8 @@ ARMS: dict[str, dict] = {  # arm: the network's arguments
     # other layers
     "K = 4, layer 1": low_rank(4, where="1"),
     "K = 4, layer 2": low_rank(4, where="2"),
-    "K = 4, all layers": low_rank(4, where="all"),
     "locally connected, layer 1": {"layer": "local", "where": "1"},
     "locally connected, layer 2": {"layer": "local", "where": "2"},
-    "locally connected, all layers": {"layer": "local", "where": "all"},
     # without global pooling
     "convolution, flattened": FLAT,
     "K = 4, flattened": low_rank(4, **FLAT),
