@@ -56,7 +56,7 @@ OURS = {"tag": "O", "where": "our own question"}
 CLAIMS = (
     Claim(
         id="coordbias.recall_released",
-        statement="Trained as released, the network with the coordinate bias has a much higher recall of every class that depends on place.",
+        statement="Trained as released, on 600 images of 5,000, the network with the coordinate bias has a much higher recall of every class that depends on place.",
         conditions=CLASSES,
         values=RECALL,
         rule="large margin",
@@ -66,7 +66,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordbias.side_released",
-        statement="Trained as released, the network with the coordinate bias tells the sides apart much better.",
+        statement="Trained as released, on 600 images of 5,000, the network with the coordinate bias tells the sides apart much better.",
         where="README, results, in a measure that guessing cannot raise",
         arm="coordinate bias, as released",
         rivals=("vanilla, as released",),
@@ -84,7 +84,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordbias.loss",
-        statement="Trained as released, the network with the coordinate bias ends with a validation loss lower by more than 0.05 nats a pixel.",
+        statement="Trained as released, on 600 images of 5,000, the network with the coordinate bias ends with a validation loss lower by more than 0.05 nats a pixel.",
         values=LOSS,
         thresholds=(0.05, 0.05),
         published=NUMBERS["coordbias.loss"],

@@ -350,6 +350,7 @@ CLAIMS = (
         arm="unshared, flattened",
         rivals=("fully_connected",),
         values=ACCURACY,
+        note="the networks differ in depth and width, too",
         **WHY | {"tag": "O", "study": "coordinet.averaging"},
     ),
     Claim(
