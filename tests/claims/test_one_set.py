@@ -8,7 +8,7 @@ from spatialbias import claims
 from spatialbias.claims.contrasts import contrast_of
 from spatialbias.studies import study
 
-WHICH = ["arm", "dataset", "split", "n_train", "replicate", "learning_rate"]
+WHICH = ["arm", "dataset", "split", "translation", "n_train", "replicate", "learning_rate"]
 
 
 def test_claims_that_compare_the_same_trials_alike_judge_the_same_records():
