@@ -133,6 +133,7 @@ def panel(
     ylabel: str = "test accuracy (%)",
     chance: float | None = CHANCE,
     references: Sequence[str] = (),
+    ylim: tuple[float, float] | None = None,
 ) -> Figure:
     """One narrow panel of lines over `x`, named at their ends: two stand beside each other in the
     book, and below each other on a telephone. Arms with fewer runs than the first are left out.
@@ -146,7 +147,7 @@ def panel(
             ends[arm] = end
     if chance is not None:
         ax.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     write_labels(ax, ends, arms)
     return figure
 
