@@ -31,7 +31,8 @@ KEY = (
     "colour, the larger the difference. The more comparisons a statement has, the stricter its "
     "verdict is with each, so that one square against it may not settle it. The numbers are means, "
     "or counts of runs. Undecided: all runs are there and settle nothing. Incomplete: so many have "
-    "all networks of the comparison, the others are to come. Unfold a line for intervals.</p>"
+    "all networks of the comparison, the others are to come. Not run: declared, no run made yet. Not "
+    "testable here: no run of ours could decide it. Unfold a line for intervals and reasons.</p>"
 )
 WIDE = 80  # points: a prediction interval wider than this agrees with anything
 

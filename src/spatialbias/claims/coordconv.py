@@ -234,7 +234,7 @@ CLAIMS = (
     ),
     Claim(
         id="coordconv.gap",
-        statement="From the uniform split to the quadrant the convolution for the uniform split loses more coordinates than CoordConv (at a smaller rate, ours).",
+        statement="Trained with a corner held out, in place of positions at random, the tutorial's convolution loses more coordinates than CoordConv (at a smaller rate, ours).",
         where="tutorial, results",
         tag="S",
         study="coordconv.regression_slower",
