@@ -71,6 +71,7 @@ def cropped(arm: str, rival: str) -> tuple[Published, ...]:
 
 
 ALL = ("simple_cnn", "coordinet", "fully_connected")
+LAST = {arm: tuple(CURVES["accuracy", arm, n][0] for n in PUBLISHED_SIZES) for arm in ALL}
 CHAPTER = {"tag": "S", "n": N}
 FEW = {"study": "coordinet.few_samples", "page": "coordinet/few_samples", **CHAPTER}
 TURN = {"study": "coordinet.rotation", "page": "coordinet/shifts", **CHAPTER, "cost": 1.5}
