@@ -24,7 +24,6 @@ ARMS: dict[str, dict] = {  # arm: the network's arguments
     "K = 2": low_rank(2),
     "K = 4": low_rank(4),
     "K = 8": low_rank(8),
-    "K = 4, spatial bias": low_rank(4, spatial_bias=True),
     "K = 4, frozen": low_rank(4, fixed="uniform"),
     "K = 2, table": low_rank(2, weights="table"),
     "K = 4, table": low_rank(4, weights="table"),
@@ -73,14 +72,8 @@ RANK = (
     "locally connected",
     "K = 8",
 )
-MORE_RANK = (  # beside two of them: what else could gain
-    "convolution",
-    "K = 4",
-    "wide everywhere",
-    "input-dependent K = 2",
-    "spatial bias alone",
-    "K = 4, spatial bias",
-)
+# Beside two of them: what else could gain
+MORE_RANK = ("convolution", "K = 4", "wide everywhere", "spatial bias alone")
 # Trained networks that are shipped, one of each kind, for their combining weights to be looked at
 KINDS = ("K = {}", "K = {}, table", "input-dependent K = {}")
 SHOWN_FACES = tuple(f"faces, {kind.format(k)}" for k in (2, 4) for kind in KINDS)
