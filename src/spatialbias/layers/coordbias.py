@@ -101,11 +101,16 @@ class CoordBiasConv2d(Unscriptable, nn.Conv2d):
     def from_conv(cls, conv: nn.Conv2d) -> "CoordBiasConv2d":
         """The layer that answers as this convolution does, and can learn to use coordinates: its
         weights are copied, the coordinate bias is zero.
+
+        Raises:
+            ValueError: for a layer that is no `nn.Conv2d`.
         """
         layer = cls(conv.in_channels, conv.out_channels, **arguments_of(conv))
-        layer.load_state_dict(
-            conv.state_dict() | {"coordinate_bias": torch.zeros_like(layer.coordinate_bias)}
-        )
+        with torch.no_grad():
+            layer.coordinate_bias.zero_()
+            layer.weight.copy_(conv.weight)
+            if conv.bias is not None:
+                layer.bias.copy_(conv.bias)
         return layer
 
     def reset_parameters(self) -> None:

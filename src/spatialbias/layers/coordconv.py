@@ -91,7 +91,7 @@ class CoordConv2d(Unscriptable, nn.Conv2d):
         weights are copied, those of the coordinates are zero.
 
         Raises:
-            ValueError: for a convolution with groups.
+            ValueError: for a convolution with groups, or a layer that is no `nn.Conv2d`.
         """
         layer = cls(conv.in_channels, conv.out_channels, **arguments_of(conv), radius=radius)
         with torch.no_grad():

@@ -27,7 +27,7 @@ class LocallyConnected2d(PositionedConv2d):
     `layer.weight.copy_(conv.weight)` and `layer.bias.copy_(conv.bias)` (under `torch.no_grad()`)
     make the layer equal to a convolution.
 
-    Takes maps (B, C_in, H, W) and returns (B, C_out, H', W').
+    Takes maps (B, C_in, H, W), or one without B, and returns (B, C_out, H', W').
 
     On a CPU, batches of 32 or more are computed row by row (forward and backward): sums are taken in
     another order, so an image's output may differ in its last bits from what it is in a smaller
@@ -36,7 +36,7 @@ class LocallyConnected2d(PositionedConv2d):
     Raises:
         ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype
             that is not floating, an input size that leaves no output, or whatever `nn.Conv2d`
-            refuses; at the call, for maps of another size or with other channels.
+            refuses; at the call, for maps of another size, with other channels or of another dtype.
     """
 
     def __init__(
@@ -83,7 +83,8 @@ class LocallyConnected2d(PositionedConv2d):
         at every position.
 
         Raises:
-            ValueError: for a convolution with groups, or a map that its kernel does not fit.
+            ValueError: for a convolution with groups, a map that its kernel does not fit, or a layer
+                that is no `nn.Conv2d`.
         """
         layer = cls(
             conv.in_channels, conv.out_channels, **arguments_of(conv), input_size=input_size

@@ -11,8 +11,14 @@ from torch import Tensor, nn
 
 from spatialbias.components import one_of
 
-from .position import check_sizes
-from .positioned import PositionedConv2d, compute_dtype, drawn
+from .position import (
+    check_sizes,
+    compute_dtype,
+    gradients,
+    wants_plain_steps,
+    without_autocast,
+)
+from .positioned import PositionedConv2d, drawn
 
 WEIGHTS = ("row_col", "table", "input")
 COMBINING = ("softmax", "l2", None)
@@ -37,7 +43,7 @@ class LRLC2d(PositionedConv2d):
             does: row + column with "row_col", else one a position. It starts at zero. By
             itself it already tells a network where it is.
 
-    Takes maps (B, C_in, H, W) and returns (B, C_out, H', W'). On a CPU, large batches with fixed
+    Takes maps (B, C_in, H, W), or one without B, and returns (B, C_out, H', W'). On a CPU, large batches with fixed
     weights are computed row by row: sums are then taken in another order than in small batches, and
     than in a traced or exported layer.
 
@@ -49,8 +55,8 @@ class LRLC2d(PositionedConv2d):
     Raises:
         ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype
             that is not floating, an input size that leaves no output, unknown `weights` or
-            `combining`, or whatever `nn.Conv2d` refuses; at the call, for maps of another size or
-            with other channels.
+            `combining`, or whatever `nn.Conv2d` refuses; at the call, for maps of another size,
+            with other channels or of another dtype.
     """
 
     def __init__(
@@ -135,18 +141,17 @@ class LRLC2d(PositionedConv2d):
 
     def combining_weights(self, x: Tensor | None = None) -> Tensor:
         """How much of each filter bank stands at each output position: (R, H', W'), or (B, R, H',
-        W') for maps x (B, C_in, H, W) where the weights depend on the input.
+        W') for maps x (B, C_in, H, W) where the weights depend on the input; else x is not read.
 
         Raises:
-            ValueError: without x where they do.
+            ValueError: without x where they do, or for maps that the layer is not for.
         """
         if self.look is None:
             logits = self.row_logits + self.column_logits if self.logits is None else self.logits
         elif x is None:
             raise ValueError("these combining weights depend on the input: combining_weights(x)")
         else:
-            self.check(x)
-            logits = self.look(x)
+            logits = self.look(self.checked(x))
         if self.combining == "softmax":
             return logits.softmax(-3)
         return F.normalize(logits, dim=-3) if self.combining == "l2" else logits
@@ -175,9 +180,10 @@ class LRLC2d(PositionedConv2d):
         x = self.padded(x, zeros=not even).to(compute_dtype(x))
         padding = (top, left) if even else (0, 0)
         weights = weights.expand(x.shape[0], -1, -1, -1) if fixed else weights
-        mix = mixture if traced else Mixture.apply
-        with torch.autocast(x.device.type, enabled=False):
-            out = mix(x, self.weight, weights, self.stride, padding, self.dilation)
+        inputs, where = (x, self.weight, weights), (self.stride, padding, self.dilation)
+        with without_autocast(x):
+            keep = torch.is_grad_enabled()  # inside the function it never is
+            out = mixture(*inputs, *where) if traced else Mixture.apply(*inputs, keep, *where)
         if self.bias is not None:
             out = out + self.bias[:, None, None].to(out.dtype)
         spatial = self.spatial_bias()
@@ -238,7 +244,7 @@ class Look(nn.Module):
         x = self.reduce(x).to(self.reduce.weight.dtype)  # (B, R, H, W)
         # In the weights' precision: under autocast, oneDNN's gradient of a depthwise kernel with
         # dilation 2 is not a number now and then (bfloat16, channels last, torch 2.15).
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             mean = x.mean((2, 3), keepdim=True).expand(-1, -1, *self.output_size)
             branches = [x, *(layer(x) for layer in self.around)]
             branches = [
@@ -286,13 +292,15 @@ class Mixture(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, filters, weights, *where):
+    def forward(ctx, x, filters, weights, keep, *where):
         R, banks, exact = weights.shape[1], filters.to(x.dtype), _exact(x)
         outs, kept, factors = [], [], weights.to(exact)
         for k in range(0, max(len(x), 1), MICRO_BATCH):
             part = slice(k, k + MICRO_BATCH)
-            kept.append(F.conv2d(x[part], banks, None, *where))  # (b, R C_out, H', W')
-            responses = kept[-1].to(exact).unflatten(1, (R, len(banks) // R))
+            found = F.conv2d(x[part], banks, None, *where)  # (b, R C_out, H', W')
+            if keep:
+                kept.append(found)
+            responses = found.to(exact).unflatten(1, (R, len(banks) // R))
             out = responses[:, 0] * factors[part, 0, None]
             for r in range(1, R):
                 out.addcmul_(responses[:, r], factors[part, r, None])
@@ -315,11 +323,12 @@ class Mixture(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         (x, filters, weights, *kept), wanted = ctx.saved_tensors, ctx.needs_input_grad
-        if torch.is_grad_enabled():  # a second derivative is asked for
-            inputs = [t for t, needed in zip((x, filters, weights), wanted) if needed]
-            out = mixture(x, filters, weights, *ctx.where)
-            found = iter(torch.autograd.grad(out, inputs, grad, create_graph=True))
-            return *(next(found) if needed else None for needed in wanted[:3]), None, None, None
+        if wants_plain_steps(grad):
+
+            def plain(*inputs):
+                return mixture(*inputs, *ctx.where)
+
+            return *gradients(plain, (x, filters, weights), wanted, grad), *[None] * 4
         R, banks, exact = weights.shape[1], filters.to(x.dtype), _exact(x)
         factors = weights.to(exact)
         d_x, d_filters = [], torch.zeros_like(filters)
@@ -351,7 +360,7 @@ class Mixture(torch.autograd.Function):
             if wanted[1]:
                 d_filters += some[1]
         d_x = torch.cat(d_x) if wanted[0] else None
-        return d_x, d_filters if wanted[1] else None, d_weights, None, None, None
+        return d_x, d_filters if wanted[1] else None, d_weights, *[None] * 4
 
 
 def _exact(x: Tensor) -> torch.dtype:

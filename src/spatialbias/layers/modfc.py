@@ -12,7 +12,17 @@ import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import Unscriptable, check_dtype, check_sizes, transformed
+from spatialbias.components import one_of
+
+from .position import (
+    Unscriptable,
+    check_dtype,
+    check_sizes,
+    compute_dtype,
+    transformed,
+    wants_plain_steps,
+    without_autocast,
+)
 
 EPSILON = (
     1e-5  # of the layer norm, and of demodulation (CIPS: 1e-8, too small for single precision sums)
@@ -46,10 +56,8 @@ class ModFC(Unscriptable):
         super().__init__()
         check_sizes(in_features=in_features, out_features=out_features)
         check_dtype(dtype)
-        if side not in ("output", "input"):
-            raise ValueError(f"side={side!r}: it must be 'output' or 'input'")
-        if norm not in ("layer", "demodulation"):
-            raise ValueError(f"norm={norm!r}: it must be 'layer' or 'demodulation'")
+        one_of(("output", "input"), side=side)
+        one_of(("layer", "demodulation"), norm=norm)
         if affine and norm != "layer":
             raise ValueError("affine=True scales a layer norm: use norm='layer'")
         self.in_features, self.out_features, self.side, self.norm = (
@@ -114,7 +122,7 @@ def modulated(
             f"modulation is {tuple(modulation.shape)} and x {tuple(x.shape)}: for x (B, ..., {in_features}) "
             f"it must be (B, {width}), one vector an image"
         )
-    if computes_in(weight) == torch.float16:
+    if compute_dtype(weight) == torch.float16:
         return _modulated_half(x, modulation, weight, bias, gain, shift, side, norm)
 
     m = None if modulation is None else _beside(modulation, x)
@@ -137,7 +145,7 @@ def _modulated_half(x, modulation, weight, bias, gain, shift, side, norm) -> Ten
         size = m.abs().amax(1, keepdim=True).clamp(min=1)  # (B, 1)
         x = (x * _beside(m / size, x)).to(dtype)
     y = F.linear(x, weight).float()
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         bias, gain, shift = (None if p is None else p.float() for p in (bias, gain, shift))
         y = y if size is None else y * _beside(size, x)
         y = y if bias is None else y + bias
@@ -166,12 +174,6 @@ def _beside(vectors: Tensor, x: Tensor) -> Tensor:
     return vectors.view(vectors.shape[0], *[1] * (x.dim() - 2), vectors.shape[-1])
 
 
-def computes_in(weight: Tensor) -> torch.dtype:
-    """The type of a product with this weight: autocast's, or its own."""
-    kind = weight.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-
-
 @torch.fx.wrap
 def folded_path(
     x: Tensor,
@@ -197,14 +199,14 @@ def folded_path(
     initialised, the sum differs from the stack's by 1e-6 of its length for c = 1 (where the
     modulator starts) and above, 0.1 % for c = 0.5, 6 % for 0.3, 50 % for 0.2.
     """
-    compute = computes_in(weights[0])
+    compute = compute_dtype(weights[0])
     traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # the loop would fix B
     if traced or transformed() or compute == torch.float16:
         return _layer_by_layer(x, modulations, weights, pixel_weights)
     ones = torch.ones(
         len(x), len(weights), weights[0].shape[0], device=x.device, dtype=weights[0].dtype
     )
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         m = ones if modulations is None else modulations.to(weights[0].dtype)
         if pixel_weights is not None:
             pixel_weights = pixel_weights.expand(x.shape[:2])
@@ -276,23 +278,24 @@ class _FoldedPath(torch.autograd.Function):
             total[part] = torch.bmm(vote.to(x.dtype)[:, None], last)[:, 0]
             if keep:
                 saved.append((part, matrices, layers, last, scale, vote))
-        ctx.saved, ctx.x, ctx.modulations, ctx.weights = saved, x, modulations, weights
+        ctx.saved = saved
+        ctx.save_for_backward(x, modulations, *weights)
         return total
 
     @staticmethod
     def backward(ctx, gradient):
-        x, modulations, weights = ctx.x, ctx.modulations, ctx.weights
-        if (
-            torch.is_grad_enabled()
-        ):  # once_differentiable would let a gradient of ones pass, and be silently wrong
+        # once_differentiable would let a gradient of ones pass, and be silently wrong
+        if wants_plain_steps(gradient):
             raise RuntimeError(
-                "folded_path has no second derivatives (create_graph=True): build with folded=False"
+                "folded_path has neither second derivatives (create_graph=True) nor many gradients at "
+                "once: build with folded=False"
             )
         saved, ctx.saved = ctx.saved, None
         if saved is None:
             raise RuntimeError(
                 "folded_path goes backward only once, its activations are used up: build with folded=False"
             )
+        x, modulations, *weights = ctx.saved_tensors
         d_x = (
             torch.empty_like(x) if ctx.needs_input_grad[1] else None
         )  # only a trained encoding asks for it

@@ -2,7 +2,8 @@
 they enter a layer; and what all of these layers refuse.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -51,7 +52,14 @@ def check_convolution(
 
 
 def arguments_of(conv: nn.Conv2d) -> dict[str, Any]:
-    """The arguments with which a convolution was built, without its channels."""
+    """The arguments with which a convolution was built, without its channels.
+
+    Raises:
+        ValueError: for another layer, one of this package's own among them: what it does besides
+            would be lost.
+    """
+    if not isinstance(conv, nn.Conv2d) or isinstance(conv, Unscriptable):
+        raise ValueError(f"from_conv takes an nn.Conv2d, got a {type(conv).__name__}")
     return {
         "kernel_size": conv.kernel_size,
         "stride": conv.stride,
@@ -75,6 +83,47 @@ class Unscriptable(nn.Module):
             f"{type(self).__name__} is not for torch.jit.script: use torch.export.export, "
             "torch.compile, torch.onnx.export(dynamo=True) or torch.jit.trace"
         )
+
+
+def casts(x: Tensor) -> bool:
+    """Whether autocast is at work on this tensor's device; "meta" has none."""
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """In which a product with this tensor is computed, autocast considered."""
+    if x.dtype == torch.float64 or not casts(x):
+        return x.dtype
+    return torch.get_autocast_dtype(x.device.type)
+
+
+def without_autocast(x: Tensor):
+    """A context in which dtypes stay as they are."""
+    return torch.autocast(x.device.type, enabled=False) if casts(x) else nullcontext()
+
+
+def wants_plain_steps(gradient: Tensor) -> bool:
+    """Whether a backward pass is asked for a second derivative, or for many gradients at once
+    (`is_grads_batched`, `jacobian(vectorize=True)`).
+    """
+    kinds = torch._C._functorch
+    many = kinds.is_batchedtensor(gradient) or kinds.is_legacy_batchedtensor(gradient)
+    return many or torch.is_grad_enabled()
+
+
+def gradients(plain, inputs: Sequence[Tensor | None], wanted: Sequence[bool], gradient: Tensor):
+    """Of `plain(*inputs)`, for an `autograd.Function` whose own backward pass does not serve: those
+    wanted, else None.
+    """
+    second = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Aliases, for one input may have been computed from another: that way is not this one's.
+        own = [None if one is None else one.view_as(one) for one in inputs]
+        out = plain(*own)
+    asked = [one for one, needed in zip(own, wanted) if needed]
+    found = iter(torch.autograd.grad(out, asked, gradient, create_graph=second))
+    return [next(found) if needed else None for _, needed in zip(own, wanted)]
 
 
 def transformed() -> bool:

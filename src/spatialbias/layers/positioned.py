@@ -2,6 +2,7 @@
 arguments, and a fast way to apply a kernel of its own at every position.
 """
 
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
@@ -10,7 +11,17 @@ import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .position import Unscriptable, check_convolution, transformed
+from .position import (
+    Unscriptable,
+    casts,
+    check_convolution,
+    check_sizes,
+    compute_dtype,
+    gradients,
+    transformed,
+    wants_plain_steps,
+    without_autocast,
+)
 
 
 class Geometry(NamedTuple):
@@ -29,7 +40,7 @@ class PositionedConv2d(Unscriptable):
     Raises:
         ValueError: for groups other than 1, sizes that are not positive, negative padding, a dtype
             that is not floating, an input size that leaves no output, or whatever `nn.Conv2d`
-            refuses; at the call, for maps of another size or with other channels.
+            refuses; at the call, for maps of another size, with other channels or of another dtype.
     """
 
     def __init__(
@@ -69,6 +80,8 @@ class PositionedConv2d(Unscriptable):
         if isinstance(input_size, Integral):
             input_size = (input_size, input_size)
         try:
+            for side in input_size:
+                check_sizes(input_size=side)
             size = conv(
                 torch.empty(1, in_channels, *input_size, device="meta", dtype=conv.weight.dtype)
             ).shape[-2:]
@@ -86,15 +99,14 @@ class PositionedConv2d(Unscriptable):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) or (C_in, H, W) -> (B, C_out, H', W') or (C_out, H', W')."""
-        maps = checked(x, self.in_channels, self.input_size)
-        return unbatched(self.respond(maps), x)
+        return unbatched(self.respond(self.checked(x)), x)
 
     def respond(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def check(self, x: Tensor) -> None:
-        """Raise ValueError unless these are maps that the layer is for."""
-        checked(x, self.in_channels, self.input_size)
+    def checked(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) from such maps or one; ValueError unless the layer is for them."""
+        return checked(x, self.weight, self.in_channels, self.input_size)
 
     def padded(self, x: Tensor, zeros: bool = True) -> Tensor:
         """The map with its margins; zeros=False leaves margins of zeros to whoever comes next."""
@@ -111,7 +123,7 @@ class PositionedConv2d(Unscriptable):
         x = self.padded(x, zeros=False).to(compute_dtype(x))
         margins = self.margins if self.padding_mode == "zeros" else (0, 0, 0, 0)
         geometry = Geometry(self.kernel_size, self.stride, self.dilation, margins, self.output_size)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             return RowByRow.apply(x, kernels, combining, bias, geometry)
 
     def extra_repr(self) -> str:
@@ -128,8 +140,10 @@ class PositionedConv2d(Unscriptable):
 
 
 @torch.fx.wrap
-def checked(x: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
-    """Maps (B, C, H, W) from such or (C, H, W), if they have these channels and this size."""
+def checked(x: Tensor, weight: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """Maps (B, C, H, W) from such or (C, H, W), if they have these channels, this size, and the
+    weight's dtype (any that is floating under autocast).
+    """
     if x.dim() not in (3, 4) or x.shape[-3] != channels:
         raise ValueError(
             f"this layer takes (B, {channels}, H, W) or ({channels}, H, W), got {tuple(x.shape)}"
@@ -139,20 +153,14 @@ def checked(x: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
             f"this layer's weights belong to maps of size {size}, got {tuple(x.shape[-2:])}: "
             "build it with another input_size, or resize the maps"
         )
+    if not (x.is_floating_point() if casts(x) else x.dtype == weight.dtype):
+        raise ValueError(f"the maps are {x.dtype} and this layer's weights {weight.dtype}")
     return x if x.dim() == 4 else x.unsqueeze(0)
 
 
 @torch.fx.wrap
 def unbatched(out: Tensor, x: Tensor) -> Tensor:
     return out if x.dim() == 4 else out.squeeze(0)
-
-
-def compute_dtype(x: Tensor) -> torch.dtype:
-    """In which a convolution would compute with this input, autocast considered."""
-    kind = x.device.type
-    if torch.is_autocast_enabled(kind) and x.dtype != torch.float64:
-        return torch.get_autocast_dtype(kind)
-    return x.dtype
 
 
 def drawn() -> bool:
@@ -241,11 +249,9 @@ class RowByRow(torch.autograd.Function):
     def backward(ctx, grad):
         x, kernels, combining, bias = ctx.saved_tensors
         at, wanted = ctx.at, ctx.needs_input_grad
-        if torch.is_grad_enabled():  # a second derivative is asked for
-            inputs = [t for t, needed in zip((x, kernels, combining, bias), wanted) if needed]
-            out = all_at_once(x, kernels, combining, bias, at)
-            found = iter(torch.autograd.grad(out, inputs, grad, create_graph=True))
-            return *(next(found) if needed else None for needed in wanted[:4]), None
+        if wants_plain_steps(grad):
+            plain = partial(all_at_once, at=at)
+            return *gradients(plain, ctx.saved_tensors, wanted, grad), None
         height, width = at.output_size
         patches, taps = _Patches(x, at), _Taps(kernels, combining, x.dtype, at)
         spread = _Spread(x, at) if wanted[0] else None
