@@ -20,7 +20,6 @@ def wide(rank: int, **more) -> dict:
 FLAT, EVERYWHERE = {"pooling": "flatten"}, {"where": "all"}
 ARMS: dict[str, dict] = {  # arm: the network's arguments
     "convolution": {},
-    "spatial bias alone": low_rank(1, spatial_bias=True),
     "K = 2": low_rank(2),
     "K = 4": low_rank(4),
     "K = 8": low_rank(8),
@@ -72,8 +71,6 @@ RANK = (
     "locally connected",
     "K = 8",
 )
-# Beside two of them: what else could gain
-MORE_RANK = ("convolution", "K = 4", "wide everywhere", "spatial bias alone")
 # Trained networks that are shipped, one of each kind, for their combining weights to be looked at
 KINDS = ("K = {}", "K = {}, table", "input-dependent K = {}")
 SHOWN_FACES = tuple(f"faces, {kind.format(k)}" for k in (2, 4) for kind in KINDS)
