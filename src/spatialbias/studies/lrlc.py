@@ -325,7 +325,6 @@ STUDIES = (
         "rank_more",
         "Is it only more computation?",
         ("convolution", "K = 4", "wide everywhere"),
-        measures=("shuffled_weights",),
         replicates=16,
     ),
     images(
