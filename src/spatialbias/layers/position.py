@@ -107,9 +107,12 @@ def wants_plain_steps(gradient: Tensor) -> bool:
     """Whether a backward pass is asked for a second derivative, or for many gradients at once
     (`is_grads_batched`, `jacobian(vectorize=True)`).
     """
+    if torch.is_grad_enabled():
+        return True
+    if torch.compiler.is_compiling():  # torch.compile cannot look into these two
+        return False
     kinds = torch._C._functorch
-    many = kinds.is_batchedtensor(gradient) or kinds.is_legacy_batchedtensor(gradient)
-    return many or torch.is_grad_enabled()
+    return kinds.is_batchedtensor(gradient) or kinds.is_legacy_batchedtensor(gradient)
 
 
 def gradients(plain, inputs: Sequence[Tensor | None], wanted: Sequence[bool], gradient: Tensor):
