@@ -16,7 +16,7 @@ from spatialbias.layers.modfc import folded_path
 MAP = {"input_size": (6, 5)}
 TIED = {
     "local": lambda **o: LocallyConnected2d(2, 3, 3, **MAP, **o),
-    "fixed": lambda **o: LRLC2d(2, 3, 3, rank=4, **MAP, **o),
+    "fixed": lambda **o: LRLC2d(2, 3, 3, rank=5, **MAP, **o),
     "looking": lambda **o: LRLC2d(2, 3, 3, rank=2, weights="input", **MAP, **o),
 }
 CONVERT = {
@@ -132,7 +132,7 @@ def test_autocast_leaves_doubles_alone(half):
 
 
 def test_without_gradients_responses_are_not_kept(monkeypatch):
-    """Of three micro-batches none but the last is alive when the next is computed."""
+    """Of four micro-batches none but the last is alive when the next is computed."""
     seen = []
 
     def conv2d(*arguments):

@@ -43,9 +43,9 @@ class LRLC2d(PositionedConv2d):
             does: row + column with "row_col", else one a position. It starts at zero. By
             itself it already tells a network where it is.
 
-    Takes maps (B, C_in, H, W), or one without B, and returns (B, C_out, H', W'). On a CPU, large batches with fixed
-    weights are computed row by row: sums are then taken in another order than in small batches, and
-    than in a traced or exported layer.
+    Takes maps (B, C_in, H, W), or one without B, and returns (B, C_out, H', W'). On a CPU, large
+    batches with fixed weights are computed row by row: sums are then taken in another order than in
+    small batches, and than in a traced or exported layer.
 
     `weight` is the basis, one bank after the other (R C_out, C_in, K, K), and `basis()` shows it as
     (R, C_out, C_in, K, K). Fixed logits start equal, 1 / sqrt(R), so the layer
